@@ -1,0 +1,31 @@
+/*
+ * fault.h - places where a test may stop, slow or kill the process.
+ *
+ * Only in builds configured with --enable-faults; otherwise a fault point is
+ * nothing at all. The folder named by DRIVEGUARD_FAULTS holds one file a
+ * point, named like it. The first process that comes by takes the file (by
+ * rename, so that only one does) and obeys its first word:
+ *
+ *   crash        _exit without any cleanup
+ *   sleep MS     sleeps
+ *   fail         fault_point returns true, and the caller takes its error path
+ *   hold         waits until the file NAME.go is there (at most 20 s)
+ *
+ * A file NAME.always is obeyed by everybody and not taken.
+ */
+#ifndef DG_BASE_FAULT_H
+#define DG_BASE_FAULT_H
+
+#include <stdbool.h>
+
+#ifdef DG_FAULTS
+bool fault_point(const char *name);
+#else
+static inline bool fault_point(const char *name)
+{
+    (void)name;
+    return false;
+}
+#endif
+
+#endif

@@ -1,0 +1,47 @@
+/* log.h - one line an event, key=value, no secrets. */
+#ifndef DG_BASE_LOG_H
+#define DG_BASE_LOG_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+void log_open(const char *target, enum log_level level, const char *role);
+/*
+    target: "stderr", or a file that is appended to (reopened by log_reopen).
+    role is printed in each line ("master", "worker", ...). A file that cannot
+    be opened: the reason goes to stderr, and so do the lines.
+ */
+void log_reopen(void);
+void log_role(const char *role);
+/*
+    After a fork.
+ */
+
+void log_request(struct str request_id);
+/*
+    Every line until the next call carries this id; STR_NONE for none.
+ */
+
+void log_line(enum log_level level, const char *event, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/*
+    `2025-12-20T14:31:34.123456Z level=warn role=worker pid=12 rid=ab3 \
+     event=trip_unreadable key="..." ...`
+    fmt gives the rest as `key=value` pairs; log_quoted() escapes a value that
+    came from outside. One write() a line, at most 4,000 bytes, cut with "...".
+ */
+
+struct log_value {
+    char z[264];
+};
+const char *log_quoted(struct str value, struct log_value *space);
+/*
+    "value" with control bytes, quotes and backslashes escaped, cut at 128
+    bytes of input: a newline in an id cannot forge a line.
+ */
+
+void log_err(enum log_level level, const char *event, const struct err *err);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * aggregate.h - a driver's aggregate out of one row a trip (section 11).
+ */
+#ifndef DG_SCORE_AGGREGATE_H
+#define DG_SCORE_AGGREGATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/str.h"
+
+/* What the aggregate needs of one analysis, values as reported there. */
+struct trip_figures {
+    int64_t start_us, end_us; /* TIME_NONE when the analysis has none */
+    double distance_miles, duration_minutes, moving_minutes,
+        stationary_minutes;
+    double behavior_score, speed_consistency, smoothness, frequency_score,
+        turn_safety;
+    double weighted_per_100, max_speed_mph;
+    int64_t harsh_events, dangerous_events, sudden_accelerations,
+        sudden_decelerations, hard_stops;
+    int64_t turns, safe_turns, dangerous_turns;
+    struct str context; /* the word; foreign words are kept as they are */
+    bool privacy_protected;
+};
+
+struct context_miles {
+    struct str context;
+    double miles; /* unrounded */
+};
+
+struct aggregate { /* rounded as reported, but for context miles */
+    size_t trips;
+    double distance_miles, driving_hours, moving_hours, stationary_hours,
+        total_minutes, moving_percentage, avg_distance_miles,
+        avg_duration_minutes, behavior_score, speed_consistency,
+        context_confidence, events_per_100, weighted_per_100, avg_speed_mph,
+        moving_avg_speed_mph, max_speed_mph, safe_turns_percentage,
+        privacy_percentage, smoothness, frequency_score, turn_safety;
+    const char *behavior_category, *risk_level, *industry_rating;
+    struct str dominant_context;
+    struct context_miles *contexts;
+    size_t n_contexts;
+    int64_t harsh_events, dangerous_events, dangerous_turns,
+        sudden_accelerations, sudden_decelerations, hard_stops;
+};
+
+struct aggregate aggregate_of(const struct trip_figures *const *trips,
+                              size_t n, struct arena *a);
+/*
+    trips in the order of section 11: start_us descending (the caller sorts;
+    ties by end descending, then trip id ascending). n > 0.
+ */
+
+void aggregate_write(const struct aggregate *g, struct arena *a,
+                     struct json_out *o);
+/*
+    The members of section 11 into an open object, from total_trips to
+    turn_safety_score; privacy_base_point is the caller's.
+ */
+
+#endif

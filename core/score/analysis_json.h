@@ -1,0 +1,38 @@
+/*
+ * analysis_json.h - an analysis as JSON, and the figures read back out of it.
+ */
+#ifndef DG_SCORE_ANALYSIS_JSON_H
+#define DG_SCORE_ANALYSIS_JSON_H
+
+#include "score/aggregate.h"
+#include "score/score.h"
+
+/* What stands in the stored analysis beside the score itself. */
+struct analysis_head {
+    struct str trip_id;
+    int64_t start_us, end_us;
+    int64_t revision;     /* of the claim that this scoring belongs to */
+    enum score_version version;
+    const char *zone;     /* the driver's IANA zone, for the display fields */
+};
+
+void analysis_write(const struct analysis_head *h, const struct analysis *an,
+                    struct arena *a, struct json_out *o);
+/*
+    One whole JSON object: the fields of the scoring description under their
+    golden names, then scoring_version, revision, user_timezone,
+    start_time_display and end_time_display (wire).
+ */
+
+enum status analysis_figures(struct json analysis, struct arena *a,
+                             struct trip_figures *out, struct str *trip_id,
+                             int64_t *revision, struct err *err) MUST_CHECK;
+/*
+    Reads any analysis: ours, or one that the plan's own writer stored, with
+    whatever number form, member order and unknown fields it has. revision is
+    0 when there is none. A missing figure counts as 0 (false, "mixed" for the
+    context). ST_CORRUPT when it is not an object, trip_id is no string, or a
+    figure is there with a wrong type.
+ */
+
+#endif

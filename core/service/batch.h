@@ -1,0 +1,20 @@
+/* batch.h - POST /store-trajectory-batch: check a batch and store it. */
+#ifndef DG_SERVICE_BATCH_H
+#define DG_SERVICE_BATCH_H
+
+#include "service/service.h"
+
+#define BATCH_MAX_DELTAS 5000
+#define BATCH_MAX_BYTES 380000
+#define BATCH_MAX_NUMBER 100000
+
+enum status batch_store(struct service *s, const struct call *c,
+                        struct str body, struct buf *answer,
+                        struct err *err) MUST_CHECK;
+/*
+    body as received. ST_OK: stored durably, answer is the JSON of the wire
+    description. ST_BAD_REQUEST, ST_TOO_LARGE (batch_too_large),
+    ST_NOT_OWNER: nothing was changed.
+ */
+
+#endif

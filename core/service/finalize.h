@@ -1,0 +1,27 @@
+/*
+ * finalize.h - POST /finalize-trip, and the scoring of one trip that
+ * maintenance and reconcile share with it.
+ */
+#ifndef DG_SERVICE_FINALIZE_H
+#define DG_SERVICE_FINALIZE_H
+
+#include "service/service.h"
+
+enum status finalize_trip(struct service *s, const struct call *c,
+                          struct str body, struct buf *answer,
+                          struct err *err) MUST_CHECK;
+/*
+    ST_OK: the claim is durable, and the analysis is stored or will be without
+    the client; answer is the JSON of the wire description.
+ */
+
+enum status finalize_pending(struct service *s, const struct call *c,
+                             struct str user_id, struct str trip_id,
+                             struct err *err) MUST_CHECK;
+/*
+    Finishes a trip that was claimed but not stored: claims it anew and goes
+    the same way. ST_OK also when there is nothing (more) to do; any other
+    status means: try again later.
+ */
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * service.h - what a process has open to serve requests, and what one call has.
+ *
+ * The use cases (batch.h, finalize.h, analytics.h, ...) take these two, know
+ * nothing of FastCGI, and return a status with an err; HTTP numbers are given
+ * by fcgi/respond.c.
+ */
+#ifndef DG_SERVICE_SERVICE_H
+#define DG_SERVICE_SERVICE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/err.h"
+#include "store/cache.h"
+#include "store/objects.h"
+#include "store/records.h"
+#include "store/spool.h"
+
+struct driver_hints; /* e-mail -> user_id, bounded, never trusted alone */
+
+struct service {
+    const struct conf *conf;
+    struct objects *objects;
+    struct records *records;
+    struct cache *cache;
+    struct spool *spool;
+    struct driver_hints *hints;
+};
+
+enum status service_open(const struct conf *c, struct service **out,
+                         struct err *err) MUST_CHECK;
+/*
+    Opens every store lazily: no connection is made, but a setting that cannot
+    work is ST_BAD_REQUEST. After the fork; one owner.
+ */
+void service_close(struct service **s);
+
+struct call {
+    struct arena *arena;      /* reset after the answer */
+    struct deadline deadline; /* of the request */
+    struct str request_id;
+};
+
+/* Where an answer's body goes: see fcgi/respond.h for the one that streams. */
+struct sink {
+    enum status (*begin)(void *ctx, size_t content_length);
+    enum status (*write)(void *ctx, struct str bytes);
+    void *ctx;
+};
+/*
+    begin is called once, with the exact length, when nothing can fail any
+    more but the client (or a store in mid-stream, which cuts the answer so
+    that the client sees it); then write until the length is reached. Both
+    return ST_GONE_CLIENT when the client hung up.
+ */
+
+struct backend_state {
+    const char *name;  /* "objects", "records", "cache", "spool" */
+    bool ok, required; /* the cache is not required */
+    struct err err;
+};
+#define SERVICE_BACKENDS 4
+bool service_ready(struct service *s, struct deadline d,
+                   struct backend_state out[SERVICE_BACKENDS]);
+/*
+    Asks every backend now; true when all required ones are usable.
+ */
+
+#endif

@@ -1,0 +1,115 @@
+/*
+ * cache.h - the cache's contract: Redis, or none.
+ *
+ * The cache is never the truth. Per driver: a token, and under the token one
+ * entry: a head (small) and pieces (each at most CACHE_PIECE_MAX bytes). An
+ * entry counts only while its token is the driver's token, so replacing the
+ * token forgets everything at once.
+ *
+ * Tokens are fresh random texts, never counters (an evicted counter starts
+ * again and would match an old entry), and carry the Redis server's run_id:
+ * those of another run do not count, so that a restart from an old snapshot or
+ * a failed-over replica brings nothing back.
+ *
+ * Any error or timeout drops the connection (a late reply would answer the next
+ * command). ST_UNAVAILABLE and ST_TIMEOUT mean "no cache now"; the caller goes
+ * on without. After a failed connection the next attempts are spared for a
+ * moment (a short, growing pause, at most one second).
+ *
+ * Redis keys (U the user_id, T a token):
+ *   dg:{U}:token      the token
+ *   dg:{U}:head       T, newline, read-began (ms since 1970), newline, head
+ *   dg:{U}:piece:T:N  piece N
+ *   dg:{U}:fill:T     who is filling
+ * The braces keep a driver on one cluster slot.
+ */
+#ifndef DG_STORE_CACHE_H
+#define DG_STORE_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#define CACHE_PIECE_MAX (1024 * 1024)
+#define CACHE_TOKEN_MAX 96
+
+struct cache_token {
+    char z[CACHE_TOKEN_MAX + 1]; /* empty: none */
+};
+
+struct cache;
+
+enum status cache_open(const struct conf *c, struct cache **out,
+                       struct err *err) MUST_CHECK;
+void cache_close(struct cache **c);
+enum status cache_check(struct cache *c, struct deadline d,
+                        struct err *err) MUST_CHECK;
+bool cache_is_none(const struct cache *c);
+
+struct cache_entry {
+    struct cache_token token; /* the driver's token now (set if there was
+                                 none); empty with the `none` cache */
+    bool hit;                 /* head is valid, tagged with token, in age */
+    struct str head;          /* in the arena */
+    int64_t read_began_ms;    /* wall clock of the filler's store read */
+};
+
+enum status cache_lookup(struct cache *c, struct str user_id,
+                         struct deadline d, struct arena *a,
+                         struct cache_entry *out, struct err *err) MUST_CHECK;
+/*
+    One round trip when a token is there, two when it has to be set (NX).
+    `none` returns ST_OK with no hit and an empty token.
+ */
+
+enum status cache_piece(struct cache *c, struct str user_id,
+                        const struct cache_token *t, int index, size_t size,
+                        struct deadline d, char *out,
+                        struct err *err) MUST_CHECK;
+/*
+    Exactly `size` bytes of piece `index`, copied once into out. ST_NOT_FOUND
+    when it is gone or has another size.
+ */
+
+enum status cache_fill_begin(struct cache *c, struct str user_id,
+                             const struct cache_token *t, struct deadline d,
+                             struct err *err) MUST_CHECK;
+/*
+    ST_OK: the caller fills (for at most a few seconds, then the lock expires);
+    ST_BUSY: another does.
+ */
+void cache_fill_end(struct cache *c, struct str user_id,
+                    const struct cache_token *t, struct deadline d);
+/*
+    Gives the lock back (only one's own).
+ */
+
+enum status cache_piece_put(struct cache *c, struct str user_id,
+                            const struct cache_token *t, int index,
+                            struct str bytes, struct deadline d,
+                            struct err *err) MUST_CHECK;
+enum status cache_commit(struct cache *c, struct str user_id,
+                         const struct cache_token *t, struct str head,
+                         int64_t read_began_ms, struct deadline d,
+                         struct err *err) MUST_CHECK;
+/*
+    Stores the head in one atomic script, only if the token is still the
+    driver's: ST_PRECONDITION else. Lives until read_began_ms + cache.ttl;
+    ST_PRECONDITION also when that is over already.
+ */
+
+enum status cache_replace_token(struct cache *c, struct str user_id,
+                                struct deadline d,
+                                struct err *err) MUST_CHECK;
+/*
+    After this every entry of the driver is forgotten. Tries to connect even
+    within the pause after a failure, once a second at most.
+ */
+
+#endif

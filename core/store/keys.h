@@ -1,0 +1,45 @@
+/*
+ * keys.h - ids and the object keys made of them.
+ *
+ *   users/{user_id}/trips/{trip_id}_{end_timestamp_ms}.json.gz
+ *   users/{user_id}/summary.json.gz
+ *
+ * Ids are checked before they become keys or paths: 1 to 128 of
+ * `A-Z a-z 0-9 . _ @ + : = -`, not starting with a dot (wire, "Ids").
+ */
+#ifndef DG_STORE_KEYS_H
+#define DG_STORE_KEYS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/arena.h"
+#include "base/str.h"
+
+#define ID_MAX 128
+
+bool id_valid(struct str id);
+
+struct str key_trips_prefix(struct arena *a, struct str user_id);
+struct str key_trip(struct arena *a, struct str user_id, struct str trip_id,
+                    int64_t end_ms);
+struct str key_trip_prefix(struct arena *a, struct str user_id,
+                           struct str trip_id);
+/*
+    `users/U/trips/T_`: what all objects of trip T start with (and those of a
+    trip whose id goes on after `T_`: compare with key_parse_trip).
+ */
+struct str key_summary(struct arena *a, struct str user_id);
+
+bool key_parse_trip(struct str key, struct str *user_id, struct str *trip_id,
+                    int64_t *end_ms);
+/*
+    False for any other key, also for one whose ids are not valid. The time is
+    what follows the last `_`. The strs are views of key.
+ */
+
+struct str key_driver(struct str key);
+/*
+    The user_id in any key under users/, STR_NONE else.
+ */
+
+#endif

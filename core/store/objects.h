@@ -1,0 +1,159 @@
+/*
+ * objects.h - the object store's contract: S3, or a directory.
+ *
+ * Keys are those of keys.h. An ETag is an opaque token without quotes; equal
+ * content has equal ETags in both implementations (MD5 of the body), and a
+ * conditional call names exactly the version that was seen. A store belongs
+ * to one process (opened after the fork, lazily) and one thread. Every call
+ * ends by its deadline, and every failure has left the object as it was or
+ * as it was asked to be (ST_TIMEOUT: one of the two, unknown).
+ *
+ * Results beside ST_OK, everywhere: ST_UNAVAILABLE, ST_TIMEOUT, ST_DENIED,
+ * ST_CORRUPT (what is stored cannot be as it is), ST_INTERNAL.
+ */
+#ifndef DG_STORE_OBJECTS_H
+#define DG_STORE_OBJECTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#define ETAG_MAX 64
+struct etag {
+    char z[ETAG_MAX + 1]; /* empty: none */
+};
+
+/* The user metadata of a trip object (storage, "Objects"); the summary object
+ * has none. Every string empty: none is set. */
+struct object_meta {
+    struct str trip_id, user_id, behavior_score;
+};
+
+struct object { /* what a get returns */
+    struct str body; /* as stored: gzip */
+    struct etag etag;
+    int64_t modified_us;
+    struct object_meta meta;
+};
+
+struct object_entry { /* what a listing returns */
+    struct str key;
+    struct etag etag;
+    int64_t size;        /* bytes as stored */
+    int64_t modified_us;
+};
+
+enum object_condition {
+    COND_NONE,
+    COND_ABSENT, /* If-None-Match: * */
+    COND_MATCH   /* If-Match: etag   */
+};
+
+struct objects; /* an open store */
+
+enum status objects_open(const struct conf *c, struct objects **out,
+                         struct err *err) MUST_CHECK;
+/*
+    By objects.url. Nothing is connected yet; a URL that cannot be is
+    ST_BAD_REQUEST.
+ */
+void objects_close(struct objects **s);
+
+enum status objects_check(struct objects *s, struct deadline d,
+                          struct err *err) MUST_CHECK;
+/*
+    Whether the store can be used now; the text says exactly what is missing.
+    For -t and /readyz.
+ */
+
+enum status objects_put(struct objects *s, struct str key, struct str body,
+                        const struct object_meta *meta,
+                        enum object_condition cond, const struct etag *match,
+                        struct deadline d, struct etag *out,
+                        struct err *err) MUST_CHECK;
+/*
+    Content-Type application/json, Content-Encoding gzip. Durable when ST_OK.
+    ST_PRECONDITION: another version is (or, for COND_MATCH, none is) there.
+    ST_BUSY: another writer interfered; try again (S3's 409).
+ */
+
+enum status objects_get(struct objects *s, struct str key,
+                        const struct etag *match, size_t max,
+                        struct deadline d, struct arena *a,
+                        struct object *out, struct err *err) MUST_CHECK;
+/*
+    match NULL or the version wanted. ST_NOT_FOUND, ST_PRECONDITION (another
+    version), ST_TOO_LARGE over max bytes. All memory from the arena.
+ */
+
+struct object_want {
+    struct str key;
+    struct etag match; /* empty: any version */
+    void *user;        /* the caller's own */
+};
+
+typedef enum status (*objects_got)(void *ctx, const struct object_want *want,
+                                   enum status st, const struct object *obj,
+                                   const struct err *err);
+/*
+    Called once a wanted object, in any order. st and err as objects_get would
+    return them; obj only with ST_OK, and only valid during the call. Whatever
+    it returns other than ST_OK ends the run with that status.
+ */
+
+enum status objects_get_many(struct objects *s, const struct object_want *want,
+                             size_t n, size_t max, struct deadline d,
+                             objects_got got, void *ctx,
+                             struct err *err) MUST_CHECK;
+/*
+    Many gets at once over a bounded number of connections; memory does not
+    grow with n.
+ */
+
+enum status objects_delete(struct objects *s, struct str key,
+                           const struct etag *match, struct deadline d,
+                           struct err *err) MUST_CHECK;
+/*
+    Removes the very version named by match (required). ST_OK also when the
+    key is not there; ST_PRECONDITION when another version is.
+    ST_BUSY when this store cannot delete conditionally: then reconcile does it
+    (objects_delete_unwatched), once no finalize of that trip can be running.
+ */
+
+enum status objects_delete_unwatched(struct objects *s, struct str key,
+                                     struct deadline d,
+                                     struct err *err) MUST_CHECK;
+
+typedef enum status (*objects_listed)(void *ctx,
+                                      const struct object_entry *entry);
+
+enum status objects_list(struct objects *s, struct str prefix,
+                         struct deadline d, objects_listed listed, void *ctx,
+                         int *pages, struct err *err) MUST_CHECK;
+/*
+    Every object whose key starts with prefix, in key order (bytes). Taken
+    page by page while others write: no snapshot. *pages: how many requests it
+    took. The entry is valid during the call only. Temporaries and lock files
+    are never listed.
+ */
+
+enum status objects_drivers(struct objects *s, struct deadline d,
+                            enum status (*each)(void *ctx, struct str user_id),
+                            void *ctx, struct err *err) MUST_CHECK;
+/*
+    Every user_id that has anything under users/. For reconcile.
+ */
+
+enum status objects_sweep(struct objects *s, struct deadline d,
+                          struct err *err) MUST_CHECK;
+/*
+    Removes what crashed writers left (temporaries older than an hour).
+ */
+
+#endif

@@ -1,0 +1,209 @@
+/*
+ * records.h - the record store's contract: DynamoDB, or SQLite.
+ *
+ * Users, trips and batches (storage, "Records"). One open store belongs to one
+ * process and one thread. Reads by key see every write that was acknowledged
+ * before. Results beside ST_OK, everywhere: ST_UNAVAILABLE, ST_TIMEOUT,
+ * ST_DENIED, ST_CORRUPT, ST_INTERNAL. All returned memory is the arena's.
+ */
+#ifndef DG_STORE_RECORDS_H
+#define DG_STORE_RECORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/err.h"
+#include "base/isotime.h"
+#include "base/str.h"
+
+struct user {
+    struct str user_id, email /* lower case */, name, role, zipcode;
+    bool has_base_point;
+    double latitude, longitude;
+    struct str city, state, source, base_zipcode;
+    bool has_privacy;
+    int64_t anonymization_radius, retention_months;
+    struct str consent; /* full, basic, minimal */
+};
+
+enum trip_status { TRIP_ACTIVE, TRIP_COMPLETED };
+enum analysis_status {
+    ANALYSIS_NONE,        /* not finalized, or by the functions before us */
+    ANALYSIS_PENDING,     /* to be scored (again) */
+    ANALYSIS_STORED,
+    ANALYSIS_INSUFFICIENT /* fewer than two deltas */
+};
+
+struct trip {
+    struct str trip_id, user_id;
+    enum trip_status status;
+    int64_t start_us, end_us; /* TIME_NONE: unknown */
+    int64_t created_us, updated_us, finalized_us;
+    int64_t total_batches, highest_batch;
+    /*
+     * Orders all scorings of the trip. Every claim adds one, and so does a
+     * batch that arrives for a completed trip: then what was scored before it
+     * is not the last word, and trip_stored of that claim is refused.
+     */
+    int64_t revision;
+    enum analysis_status analysis_status;
+    struct str analysis_key;
+    struct str trip_quality; /* a checked JSON object, or empty */
+};
+
+struct batch {
+    struct str batch_id, trip_id, user_id;
+    int64_t number, batch_size /* -1: not given */;
+    int64_t first_us, last_us, uploaded_us; /* TIME_NONE: not given */
+    int64_t original_count, deltas_count;
+    struct str deltas;     /* checked JSON array of the accepted deltas */
+    struct str metrics;    /* checked JSON object, or empty */
+    struct str statistics; /* checked JSON object */
+    struct str issues;     /* checked JSON array */
+};
+
+struct records;
+
+enum status records_open(const struct conf *c, struct records **out,
+                         struct err *err) MUST_CHECK;
+void records_close(struct records **r);
+enum status records_check(struct records *r, struct deadline d,
+                          struct err *err) MUST_CHECK;
+/*
+    As objects_open, objects_close, objects_check.
+ */
+
+/* ---- users ---- */
+
+enum status records_user(struct records *r, struct str user_id,
+                         struct deadline d, struct arena *a, struct user *out,
+                         struct err *err) MUST_CHECK;
+enum status records_user_by_email(struct records *r, struct str email,
+                                  struct deadline d, struct arena *a,
+                                  struct user *out,
+                                  struct err *err) MUST_CHECK;
+/*
+    ST_NOT_FOUND. The email is compared as given (lower case).
+ */
+enum status records_user_put(struct records *r, const struct user *u,
+                             struct deadline d, struct err *err) MUST_CHECK;
+/*
+    Creates or replaces. ST_PRECONDITION (code email_taken) when another user
+    has that email.
+ */
+enum status records_user_remove(struct records *r, struct str user_id,
+                                struct deadline d,
+                                struct err *err) MUST_CHECK;
+/*
+    ST_NOT_FOUND. The user's trips and batches stay.
+ */
+typedef enum status (*records_user_each)(void *ctx, const struct user *u);
+enum status records_users(struct records *r, struct deadline d,
+                          records_user_each each, void *ctx,
+                          struct err *err) MUST_CHECK;
+
+/* ---- batches ---- */
+
+enum status records_batch_store(struct records *r, const struct batch *b,
+                                int64_t now_us, struct deadline d,
+                                struct err *err) MUST_CHECK;
+/*
+    First the trip's record, on the condition that the trip is this user's or
+    not there: created as TRIP_ACTIVE, or widened (start_us to the earliest
+    first_us, end_us to the latest last_us, total_batches the count of
+    different numbers, highest_batch, updated_us). For a completed trip its
+    status and times stay, analysis_status becomes pending and revision grows
+    by one, in the same update. Then the batch, on the condition that none is
+    there under batch_id or it is this user's. ST_NOT_OWNER, nothing changed:
+    the trip or the batch is another user's. After a failure in between, the
+    same call again completes it; total_batches never counts a number twice.
+ */
+
+struct trip_batches {
+    struct batch *batch; /* number, deltas, deltas_count and original_count are
+                            set; by number ascending, missing = 0, stable */
+    size_t n;
+};
+enum status records_batches(struct records *r, const struct trip *t,
+                            struct deadline d, struct arena *a,
+                            struct trip_batches *out,
+                            struct err *err) MUST_CHECK;
+/*
+    All batches of that trip which are that user's. Fewer than
+    t->total_batches means that an upload is between its two steps (or was
+    never finished). Also for a trip without a record (total_batches 0), by
+    the index. ST_TOO_LARGE when they have more than 2,000,000 deltas.
+ */
+
+/* ---- trips ---- */
+
+enum status records_trip(struct records *r, struct str trip_id,
+                         struct deadline d, struct arena *a, struct trip *out,
+                         struct err *err) MUST_CHECK;
+
+struct trip_claim {
+    struct str trip_id, user_id;
+    bool create;          /* make the record when there is none */
+    bool rescore;         /* only a trip that is completed and pending or none;
+                             its times, quality and finalized_at stay */
+    int64_t start_us;     /* TIME_NONE: the record's stays */
+    int64_t end_us;
+    int64_t now_us;       /* finalized_at, last_updated */
+    struct str trip_quality; /* checked JSON object, or empty: none */
+};
+
+enum status records_trip_claim(struct records *r, const struct trip_claim *c,
+                               struct deadline d, struct arena *a,
+                               struct trip *out, struct err *err) MUST_CHECK;
+/*
+    One conditional update: this user's, status completed, analysis_status
+    pending, revision + 1; out is the record after it. ST_NOT_FOUND: no record
+    (and not create); ST_NOT_OWNER: another user's; ST_PRECONDITION: nothing to
+    rescore. Durable when ST_OK; after ST_TIMEOUT it may have happened.
+ */
+
+enum status records_trip_stored(struct records *r, struct str trip_id,
+                                int64_t revision, enum analysis_status as,
+                                struct str analysis_key, struct deadline d,
+                                struct err *err) MUST_CHECK;
+/*
+    Ends the claim: sets analysis_status and analysis_key if revision is still
+    the record's. ST_PRECONDITION: a batch or another claim came since.
+ */
+
+typedef enum status (*records_trip_each)(void *ctx, const struct trip *t);
+enum status records_trips_unsettled(struct records *r, struct str user_id,
+                                    struct deadline d,
+                                    records_trip_each each, void *ctx,
+                                    struct err *err) MUST_CHECK;
+/*
+    Completed trips whose analysis_status is pending, of one user or, with
+    STR_NONE, of all. The callback may call the store.
+ */
+enum status records_trips_of(struct records *r, struct str user_id,
+                             struct deadline d, records_trip_each each,
+                             void *ctx, struct err *err) MUST_CHECK;
+/*
+    All trips of a user, in no stated order. The callback may call the store.
+ */
+enum status records_pending_count(struct records *r, struct deadline d,
+                                  int64_t *out, struct err *err) MUST_CHECK;
+/*
+    How many trips records_trips_unsettled would give; -1 in *out when this
+    store cannot count cheaply.
+ */
+
+enum status records_trip_forward(struct records *r, struct str trip_id,
+                                 int64_t revision, int64_t to_revision,
+                                 struct str analysis_key, struct deadline d,
+                                 struct err *err) MUST_CHECK;
+/*
+    Reconcile: the record was at `revision`, but an object of the later
+    to_revision is there: sets revision, analysis_key and ANALYSIS_STORED.
+    ST_PRECONDITION when it moved meanwhile.
+ */
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * spool.h - what this host still has to finish, durable on its own disk.
+ *
+ *   spool/trips/NAME           a finalize under way: user_id, newline, trip_id
+ *   spool/tokens/USER/NAME     the driver's cache token has to be replaced
+ *
+ * Each entry is a file of its own, complete and synced before spool_* returns
+ * (written under a name starting with a dot, renamed, folder synced). A trip
+ * entry is locked (flock) by the process that works on it; when that process
+ * dies or lets go, maintenance takes it over.
+ */
+#ifndef DG_STORE_SPOOL_H
+#define DG_STORE_SPOOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct spool;
+
+enum status spool_open(const char *folder, struct spool **out,
+                       struct err *err) MUST_CHECK;
+/*
+    Makes the folder and its two below when missing. ST_UNAVAILABLE when it
+    cannot be written.
+ */
+void spool_close(struct spool **s);
+
+struct spool_trip {
+    int fd;          /* holds the lock; -1: none */
+    char name[64];
+};
+
+enum status spool_trip_begin(struct spool *s, struct str user_id,
+                             struct str trip_id, struct spool_trip *out,
+                             struct err *err) MUST_CHECK;
+void spool_trip_done(struct spool *s, struct spool_trip *t);
+/*
+    Nothing is left to do: removes the entry.
+ */
+void spool_trip_leave(struct spool *s, struct spool_trip *t);
+/*
+    Lets go: maintenance goes on with it.
+ */
+
+enum status spool_token_add(struct spool *s, struct str user_id,
+                            struct err *err) MUST_CHECK;
+
+bool spool_token_waits(struct spool *s, struct str user_id);
+/*
+    Whether this host owes the driver a new token: then it must read past the
+    cache. One system call.
+ */
+
+typedef enum status (*spool_trip_each)(void *ctx, struct str user_id,
+                                       struct str trip_id);
+enum status spool_trips(struct spool *s, spool_trip_each each, void *ctx,
+                        struct err *err) MUST_CHECK;
+/*
+    Each trip entry that nobody works on, locked meanwhile; removed when the
+    callback returns ST_OK, else kept for the next time.
+ */
+
+typedef enum status (*spool_token_each)(void *ctx, struct str user_id);
+enum status spool_tokens(struct spool *s, spool_token_each each, void *ctx,
+                         struct err *err) MUST_CHECK;
+/*
+    Each driver with undelivered tokens. Removed on ST_OK: only the entries
+    that were there before the callback began.
+ */
+
+struct spool_counts {
+    int64_t trips, tokens;
+};
+enum status spool_count(struct spool *s, struct spool_counts *out,
+                        struct err *err) MUST_CHECK;
+
+#endif
