@@ -35,7 +35,8 @@ struct deadline deadline_sooner(struct deadline d, int64_t ms);
 
 void clock_sleep_ms(int64_t ms);
 /*
-    Sleeps, also across signals that do not ask the process to stop.
+    Sleeps all of it, signals or not: for pauses that are short (jitter, the
+    next try). Who must hear a signal while waiting polls instead.
  */
 
 #endif
