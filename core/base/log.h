@@ -29,19 +29,22 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
 /*
     `2025-12-20T14:31:34.123456Z level=warn role=worker pid=12 rid=ab3 \
      event=trip_unreadable key="..." ...`
-    fmt gives the rest as `key=value` pairs; log_quoted() escapes a value that
+    fmt gives the rest as `key=value` pairs (NULL: nothing); log_quoted() escapes a value that
     came from outside. One write() a line, at most 4,000 bytes, cut with "...".
  */
 
 struct log_value {
-    char z[264];
+    char z[4 * 128 + 6]; /* 128 bytes as \xNN, quotes, "...", NUL */
 };
 const char *log_quoted(struct str value, struct log_value *space);
 /*
-    "value" with control bytes, quotes and backslashes escaped, cut at 128
-    bytes of input: a newline in an id cannot forge a line.
+    "value" with quotes, backslashes and all but printable ASCII escaped, cut at
+    128 bytes of input: a newline in an id cannot forge a line.
  */
 
 void log_err(enum log_level level, const char *event, const struct err *err);
+/*
+    `... event=EVENT status=unavailable code=s3_refused error="..."`
+ */
 
 #endif

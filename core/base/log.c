@@ -1,0 +1,185 @@
+#include "base/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/clock.h"
+
+#define LINE_MAX_BYTES 4000
+#define QUOTED_MAX ((sizeof((struct log_value *)0)->z - 6) / 4)
+
+/* One log a process; there is nothing that two of them would be for. */
+static struct {
+    int fd;
+    enum log_level level;
+    char path[PATH_MAX]; /* empty: stderr */
+    char role[16];
+    char request[64];
+} lg = {.fd = STDERR_FILENO, .level = LOG_INFO, .role = "tool"};
+
+static const char *const level_names[] = {
+    [LOG_ERROR] = "error",
+    [LOG_WARN] = "warn",
+    [LOG_INFO] = "info",
+    [LOG_DEBUG] = "debug",
+};
+
+void log_open(const char *target, enum log_level level, const char *role)
+{
+    bool file = strcmp(target, "stderr") != 0;
+
+    assert(strlen(target) < sizeof lg.path);
+    snprintf(lg.path, sizeof lg.path, "%s", file ? target : "");
+    lg.level = level;
+    log_role(role);
+    log_reopen();
+}
+
+void log_reopen(void)
+{
+    int old = lg.fd, failed = 0;
+
+    lg.fd = STDERR_FILENO;
+    if (lg.path[0]) {
+        int fd = open(lg.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+
+        if (fd >= 0)
+            lg.fd = fd;
+        else
+            failed = errno;
+    }
+    if (old != STDERR_FILENO)
+        close(old);
+    if (failed) {
+        struct log_value path;
+
+        log_line(LOG_ERROR, "log_unwritable", "path=%s error=\"%s\"",
+                 log_quoted(str_of(lg.path), &path), strerror(failed));
+    }
+}
+
+void log_role(const char *role)
+{
+    snprintf(lg.role, sizeof lg.role, "%s", role);
+}
+
+void log_request(struct str request_id)
+{
+    size_t n = request_id.n;
+
+    if (n >= sizeof lg.request)
+        n = sizeof lg.request - 1;
+    /* It stands unquoted in the line, and a client may have chosen it. */
+    for (size_t i = 0; i < n; i++) {
+        char c = request_id.p[i];
+
+        lg.request[i] = c > ' ' && c < 0x7f && c != '"' && c != '=' ? c : '?';
+    }
+    lg.request[n] = '\0';
+}
+
+static size_t put_head(char line[], size_t size, enum log_level level,
+                       const char *event)
+{
+    int64_t now = clock_wall_us();
+    time_t seconds = now / 1000000;
+    struct tm t;
+    char stamp[32];
+    int n;
+
+    gmtime_r(&seconds, &t);
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &t);
+    n = snprintf(line, size, "%s.%06dZ level=%s role=%s pid=%d%s%s event=%s",
+                 stamp, (int)(now % 1000000), level_names[level], lg.role,
+                 (int)getpid(), lg.request[0] ? " rid=" : "", lg.request,
+                 event);
+    assert(n > 0 && (size_t)n < size);
+    return (size_t)n;
+}
+
+/*
+ * Every process appends to the same file or pipe: only a line that goes out
+ * in one write() stays in one piece.
+ */
+static void write_line(char line[], size_t n)
+{
+    ssize_t rc;
+
+    for (size_t i = 0; i < n; i++) {
+        if ((unsigned char)line[i] < ' ')
+            line[i] = '?';
+    }
+    line[n] = '\n';
+    do
+        rc = write(lg.fd, line, n + 1);
+    while (rc < 0 && errno == EINTR);
+    /* A log that takes no more (disk full) must not stop the service, and
+     * there is no place to say so. */
+}
+
+void log_line(enum log_level level, const char *event, const char *fmt, ...)
+{
+    int saved = errno;
+    char line[LINE_MAX_BYTES + 1];
+    size_t n;
+    va_list ap;
+
+    if (level > lg.level)
+        return;
+    n = put_head(line, LINE_MAX_BYTES, level, event);
+    if (fmt) {
+        line[n++] = ' ';
+        va_start(ap, fmt);
+        n += (size_t)vsnprintf(line + n, LINE_MAX_BYTES - n, fmt, ap);
+        va_end(ap);
+    }
+    if (n >= LINE_MAX_BYTES) {
+        n = LINE_MAX_BYTES - 1;
+        memcpy(line + n - 3, "...", 3);
+    }
+    write_line(line, n);
+    errno = saved;
+}
+
+static char *escape(char *out, unsigned char c)
+{
+    if (c == '"' || c == '\\')
+        return out + sprintf(out, "\\%c", c);
+    if (c == '\n')
+        return out + sprintf(out, "\\n");
+    if (c < ' ' || c >= 0x7f)
+        return out + sprintf(out, "\\x%02x", c);
+    *out = (char)c;
+    return out + 1;
+}
+
+static void quote(char *out, struct str s, size_t max)
+{
+    size_t n = s.n < max ? s.n : max;
+
+    *out++ = '"';
+    for (size_t i = 0; i < n; i++)
+        out = escape(out, (unsigned char)s.p[i]);
+    strcpy(out, n < s.n ? "...\"" : "\"");
+}
+
+const char *log_quoted(struct str value, struct log_value *space)
+{
+    quote(space->z, value, QUOTED_MAX);
+    return space->z;
+}
+
+void log_err(enum log_level level, const char *event, const struct err *err)
+{
+    char text[4 * ERR_TEXT_MAX + 6];
+
+    quote(text, str_of(err->text), ERR_TEXT_MAX);
+    log_line(level, event, "status=%s code=%s error=%s", status_name(err->st),
+             err->code, text);
+}
