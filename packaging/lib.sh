@@ -1,0 +1,97 @@
+# lib.sh - what the quickstart and the test command share; sourced by bash.
+
+SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '%s\n' "$*"; }
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# Debian's packages, by what they are for.
+PACKAGES_build="gcc libc6-dev make autoconf automake pkg-config libfcgi-dev
+    libcurl4-openssl-dev zlib1g-dev libcjson-dev libhiredis-dev libsqlite3-dev
+    libinih-dev libssl-dev"
+PACKAGES_run="nginx redis-server python3 tzdata"
+PACKAGES_test="clang perl spin git"
+
+# packages_need GROUP...: installs what is missing of these groups; without root it
+# says what to install and ends.
+packages_need() {
+    local group name missing=()
+    command -v dpkg-query >/dev/null ||
+        die "this is no Debian: install the like of $(for group; do
+            name=PACKAGES_$group; printf '%s ' ${!name}; done)and build by hand (README.md)"
+    for group; do
+        name=PACKAGES_$group
+        for name in ${!name}; do
+            dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null |
+                grep -qx installed || missing+=("$name")
+        done
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    [ "$(id -u)" = 0 ] ||
+        die "these packages are missing; as root: apt-get install --no-install-recommends ${missing[*]}"
+    say "Installing ${missing[*]}"
+    packages_install "${missing[@]}"
+}
+
+# The machine's own nginx and Redis are not wanted, only their programs: a
+# policy-rc.d keeps apt from starting them, unless the machine has one.
+packages_install() (
+    policy=/usr/sbin/policy-rc.d
+    log=$(mktemp)
+    ours=
+    trap 'rm -f "$log"; [ -z "$ours" ] || rm -f "$policy"' EXIT
+    trap 'exit 130' INT TERM HUP
+    if [ ! -e "$policy" ]; then
+        ours=1
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    if ! { apt-get update -q &&
+        apt-get install -q -y --no-install-recommends "$@"; } >"$log" 2>&1 </dev/null; then
+        tail -n 30 "$log" >&2
+        die "apt-get could not install $*"
+    fi
+)
+
+# sources_copy TO: the sources as they are now, so that building leaves the
+# checkout clean. Times are kept: an unchanged file is not compiled again.
+sources_copy() {
+    local to=$1 file parts=(configure.ac Makefile.am README.md)
+    for file in .clang-format core fcgi ctl nginx t packaging; do
+        [ ! -e "$SRC/$file" ] || parts+=("$file")
+    done
+    mkdir -p "$to"
+    tar -C "$SRC" --exclude=__pycache__ --exclude='*.o' --exclude='*.a' --exclude=.deps \
+        --exclude=.dirstamp --exclude='.*.sw?' -cf - "${parts[@]}" | tar -C "$to" -xf -
+    # What has gone from the checkout goes from the copy, too.
+    (cd "$to" && find "${parts[@]}" -type f) | while IFS= read -r file; do
+        [ -e "$SRC/$file" ] || rm -f "$to/$file"
+    done
+}
+
+# build SOURCES FOLDER LOG [CONFIGURE-ARGUMENT...] : quiet; on failure the log's
+# end. $TARGETS are made (default all), $CC is the compiler.
+build() {
+    local sources=$1 folder=$2 log=$3
+    shift 3
+    # Another compiler or other arguments start afresh.
+    [ "$(cat "$folder/configured" 2>/dev/null)" = "${CC:-} $*" ] || rm -rf "$folder"
+    mkdir -p "$folder"
+    if ! (
+        set -e
+        [ -x "$sources/configure" ] || (cd "$sources" && autoreconf -fi)
+        cd "$folder"
+        if [ ! -e configured ]; then
+            "$sources/configure" "$@"
+            printf '%s\n' "${CC:-} $*" >configured
+        fi
+        make -j"$(nproc)" ${TARGETS:-all}
+    ) >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        die "the build failed; its whole log: $log"
+    fi
+}
