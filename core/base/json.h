@@ -40,14 +40,23 @@ struct json {
     enum json_type type;
     struct str raw; /* the value's own text, quotes and brackets included */
 };
+#define JSON_ABSENT ((struct json){JSON_NONE, STR_NONE})
 
 enum status json_check(struct str text, int depth, struct json *root,
                        struct err *err) MUST_CHECK;
 /*
-    ST_OK and the root value, or ST_BAD_REQUEST with code "bad_json" and the
-    byte offset in the text. Time is linear in the text (many members of one
-    object are compared by hash). The cursor functions below may only be used
-    on values that come from here.
+    ST_OK and the root value, or ST_BAD_REQUEST with code "bad_json", what is
+    wrong and its byte offset (from 0). depth: how many containers may lie in
+    each other. Time is linear in the text (many members of one object are
+    compared by a hash whose key the sender cannot know). The functions below
+    may only be used on values that come from here.
+ */
+
+struct json json_of(struct str raw);
+/*
+    A value again from its own text, which was checked before and kept (a
+    trip's quality, a batch's deltas), without checking it again. Nothing for
+    an empty text.
  */
 
 struct json_iter {
@@ -104,8 +113,12 @@ bool json_decimal_fits(struct json number);
 
 size_t json_count(struct json container);
 
-/* ---- writing: into a buf, commas by hand through struct json_out ---- */
-
+/*
+ * ---- writing: into a buf; whether all went in, buf_ok() says ----
+ *
+ * What is written passes json_check (member names and nesting are the
+ * caller's): in texts, bytes that are not UTF-8 and NUL become U+FFFD.
+ */
 struct json_out {
     struct buf *b;
     bool comma; /* the next item needs one before it */

@@ -1,0 +1,155 @@
+#include "base/json.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json_text.h"
+
+static bool is_plain(char c)
+{
+    return (signed char)c >= 0x20 && c != '"' && c != '\\';
+}
+
+static size_t put_special(struct buf *b, const char *p, const char *end)
+{
+    static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
+    const char *named = *p ? strchr(from, *p) : NULL;
+    size_t n;
+
+    if (named) {
+        buf_putc(b, '\\');
+        buf_putc(b, to[named - from]);
+        return 1;
+    }
+    if (*p > 0 && *p < 0x20) {
+        buf_printf(b, "\\u%04x", (unsigned)*p);
+        return 1;
+    }
+    n = *p ? utf8_length(p, end) : 0;
+    buf_put(b, n ? (struct str){p, n} : STR_LIT("\xef\xbf\xbd"));
+    return n ? n : 1;
+}
+
+static void put_string(struct buf *b, struct str s)
+{
+    const char *p = s.p, *end = s.p + s.n;
+
+    buf_putc(b, '"');
+    while (p < end) {
+        const char *from = p;
+
+        while (p < end && is_plain(*p))
+            p++;
+        buf_put(b, (struct str){from, (size_t)(p - from)});
+        if (p < end)
+            p += put_special(b, p, end);
+    }
+    buf_putc(b, '"');
+}
+
+static void put_key(struct json_out *o, const char *key)
+{
+    if (o->comma)
+        buf_putc(o->b, ',');
+    o->comma = true;
+    if (key) {
+        put_string(o->b, str_of(key));
+        buf_putc(o->b, ':');
+    }
+}
+
+static void begin(struct json_out *o, const char *key, char bracket)
+{
+    put_key(o, key);
+    buf_putc(o->b, bracket);
+    o->comma = false;
+}
+
+static void end(struct json_out *o, char bracket)
+{
+    buf_putc(o->b, bracket);
+    o->comma = true;
+}
+
+void json_begin_object(struct json_out *o, const char *key)
+{
+    begin(o, key, '{');
+}
+
+void json_end_object(struct json_out *o)
+{
+    end(o, '}');
+}
+
+void json_begin_array(struct json_out *o, const char *key)
+{
+    begin(o, key, '[');
+}
+
+void json_end_array(struct json_out *o)
+{
+    end(o, ']');
+}
+
+void json_put_str(struct json_out *o, const char *key, struct str v)
+{
+    put_key(o, key);
+    put_string(o->b, v);
+}
+
+void json_put_z(struct json_out *o, const char *key, const char *v)
+{
+    json_put_str(o, key, str_of(v));
+}
+
+void json_put_int(struct json_out *o, const char *key, int64_t v)
+{
+    put_key(o, key);
+    buf_printf(o->b, "%" PRId64, v);
+}
+
+void json_put_bool(struct json_out *o, const char *key, bool v)
+{
+    put_key(o, key);
+    buf_putz(o->b, v ? "true" : "false");
+}
+
+void json_put_null(struct json_out *o, const char *key)
+{
+    put_key(o, key);
+    buf_putz(o->b, "null");
+}
+
+void json_put_raw(struct json_out *o, const char *key, struct str checked)
+{
+    put_key(o, key);
+    buf_put(o->b, checked);
+}
+
+void json_put_double(struct json_out *o, const char *key, double v)
+{
+    char z[32];
+    int digits = 15;
+
+    assert(isfinite(v));
+    do
+        snprintf(z, sizeof z, "%.*g", digits, v);
+    while (strtod(z, NULL) != v && ++digits <= 17);
+    put_key(o, key);
+    buf_putz(o->b, z);
+    if (!strpbrk(z, ".e"))
+        buf_putz(o->b, ".0");
+}
+
+void json_put_fixed(struct json_out *o, const char *key, double v, int places)
+{
+    char z[352]; /* the largest double has 309 digits before the point */
+
+    assert(isfinite(v) && places >= 0 && places <= 20);
+    snprintf(z, sizeof z, "%.*f", places, v);
+    v = strtod(z, NULL);
+    json_put_double(o, key, v == 0 ? 0 : v);
+}
