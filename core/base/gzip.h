@@ -17,7 +17,8 @@ enum status gzip_unpack(struct str in, struct buf *out,
 /*
     Appends the content. out's maximum bounds a bomb: ST_TOO_LARGE. ST_CORRUPT
     when it is not gzip, is cut short, has a wrong CRC or bytes after the end.
-    Several members are read one after the other, as gzip.decompress does.
+    On any error out's content is as before. Several members are read one
+    after the other, as gzip.decompress does.
  */
 
 #endif
