@@ -47,7 +47,8 @@ bool time_zone_known(const char *zone);
  */
 void time_local(int64_t us, const char *zone, struct time_display *out);
 /*
-    The time in an IANA zone ("America/Chicago"). Not thread safe (sets TZ).
+    The time in an IANA zone ("America/Chicago"), time_zone_known. Not thread
+    safe: TZ is set for the moment of the call, and then as it was before.
  */
 
 const char *time_zone_of_zip(struct str zipcode);
