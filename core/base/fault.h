@@ -4,12 +4,14 @@
  * Only in builds configured with --enable-faults; otherwise a fault point is
  * nothing at all. The folder named by DRIVEGUARD_FAULTS holds one file a
  * point, named like it. The first process that comes by takes the file (by
- * rename, so that only one does) and obeys its first word:
+ * renaming it to NAME.taken, so that only one does, and the test can see it)
+ * and obeys its first word:
  *
- *   crash        _exit without any cleanup
+ *   crash        _exit(FAULT_EXIT) without any cleanup
  *   sleep MS     sleeps
  *   fail         fault_point returns true, and the caller takes its error path
- *   hold         waits until the file NAME.go is there (at most 20 s)
+ *   hold         waits until the file NAME.go is there (at most 20 s; not to
+ *                be let go is an abort, for the test is wrong then)
  *
  * A file NAME.always is obeyed by everybody and not taken.
  */
@@ -17,6 +19,9 @@
 #define DG_BASE_FAULT_H
 
 #include <stdbool.h>
+#include "config.h"
+
+#define FAULT_EXIT 99
 
 #ifdef DG_FAULTS
 bool fault_point(const char *name);
