@@ -35,9 +35,7 @@ static void shape(void)
     char tail[100];
     const char *t;
 
-    errno = EXDEV;
     log_line(LOG_WARN, "started", "workers=%d", 8);
-    CHECK(errno == EXDEV);
     t = taken(path);
     CHECK(strlen(t) > 28 && t[4] == '-' && t[10] == 'T' && t[26] == 'Z');
     snprintf(tail, sizeof tail,
@@ -45,6 +43,7 @@ static void shape(void)
              (int)getpid());
     CHECK(has(t, tail));
 
+    log_request(STR_LIT("a longer one before"));
     log_request(STR_LIT("r1 x\n=y"));
     log_role("master");
     log_line(LOG_INFO, "plain", NULL);
@@ -128,6 +127,10 @@ static void unwritable(void)
     CHECK(has(t, "event=log_unwritable path=\"/nowhere/at/all.log\" "
                  "error=\"No such file or directory\""));
     CHECK(has(t, "event=still_said\n"));
+    log_open("/dev/full", LOG_INFO, "tool");
+    errno = EXDEV;
+    log_line(LOG_INFO, "lost", NULL); /* no reason to stop */
+    CHECK(errno == EXDEV);
     log_open("stderr", LOG_ERROR, "tool");
     log_line(LOG_WARN, "below", NULL);
     log_line(LOG_ERROR, "above", NULL);
