@@ -1,9 +1,9 @@
 /*
  * conf.h - the settings, read once at start and at each reload.
  *
- * One line in conf.def a key: section, name, kind, default, bounds, sentence.
- * It feeds the struct, the reader, --dump-config, the sample file and the
- * manual page; there are no settings anywhere else and no globals.
+ * One line in conf.def a key: section, name, kind, default, bounds, words,
+ * sentence. It feeds the struct, the reader, --dump-config, the sample file and
+ * the manual page; there are no settings anywhere else and no globals.
  */
 #ifndef DG_BASE_CONF_H
 #define DG_BASE_CONF_H
@@ -14,16 +14,23 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Kinds: how a value is written, and what the member holds. */
-typedef const char *conf_text;  /* as written, never NULL            */
-typedef int64_t conf_count;     /* whole number within bounds        */
-typedef int64_t conf_ms;        /* 250ms, 25s, 5m, 2h: milliseconds  */
-typedef int64_t conf_bytes;     /* 100, 64K, 1M, 2G: bytes           */
-typedef bool conf_flag;         /* on, off                           */
-typedef const char *conf_choice; /* one of the words in `bounds`     */
+/* Kinds: how a value is written; what the member holds (texts: never NULL). */
+typedef const char *conf_text;   /* as written                           */
+typedef const char *conf_path;   /* /absolute; empty if the default is   */
+typedef const char *conf_socket; /* /absolute, at most 107 bytes         */
+typedef const char *conf_place;  /* a form of `words`: a prefix that ends
+                                    with / and goes on, or a whole word  */
+typedef const char *conf_choice; /* one of `words`                       */
+typedef int64_t conf_count;      /* whole number within bounds           */
+typedef int64_t conf_ms;         /* 250ms, 25s, 5m, 2h: milliseconds     */
+typedef int64_t conf_bytes;      /* 100, 64K, 1M, 2G: bytes              */
+typedef int64_t conf_mode;       /* 0660: access mode                    */
+typedef bool conf_flag;          /* on, off                              */
+
+#define CONF_LINE_MAX 199 /* bytes; libinih's buffer */
 
 struct conf {
-#define KEY(section, name, kind, dflt, lo, hi, words, help) \
+#define KEY(section, name, kind, dflt, lo, hi, words, help)                    \
     conf_##kind section##_##name;
 #include "base/conf.def"
 #undef KEY
@@ -33,15 +40,22 @@ enum status conf_load(const char *path, struct arena *a, struct conf *out,
                       struct err *err) MUST_CHECK;
 /*
     Reads the file over the defaults; strings live in the arena. ST_BAD_REQUEST
-    with the line, the key and what is allowed, for: an unknown section or
-    key, a key twice, a value out of bounds, a line over 199 bytes (libinih
-    cuts it there without a word), a file that cannot be read, a socket path
-    over 107 bytes, combinations that cannot work. path NULL: only defaults.
+    with file, line, key and what is allowed, and *out untouched, for: a file
+    that cannot be read; an unknown section or key; a key twice; a value that
+    is not of its kind or out of bounds; a line over 199 bytes or with a
+    control byte; keys that cannot work together (finalize_timeout not below
+    request_timeout, both sockets the same, keep_conn with fewer workers than
+    twice the connections that nginx may keep idle). path NULL: only defaults.
+
+    A comment is a line that begins with ; or #, or what follows a blank and ;
+    in a line. Indented lines are lines like others, never continuations.
+    Nothing secret belongs into the file, and the environment changes nothing.
  */
 
 void conf_dump(const struct conf *c, bool with_help, struct buf *out);
 /*
-    As a file that conf_load reads back to the same settings.
+    Appends a file that conf_load reads back to the same settings; with help,
+    each key's sentence, what is allowed and its default, in comments.
  */
 
 #endif
