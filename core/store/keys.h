@@ -33,13 +33,17 @@ struct str key_summary(struct arena *a, struct str user_id);
 bool key_parse_trip(struct str key, struct str *user_id, struct str *trip_id,
                     int64_t *end_ms);
 /*
-    False for any other key, also for one whose ids are not valid. The time is
-    what follows the last `_`. The strs are views of key.
+    False for any other key, also for one whose ids are not valid or whose
+    number key_trip would print otherwise. The time is what follows the last
+    `_`. The strs are views of key.
  */
+
+bool key_is_summary(struct str key);
 
 struct str key_driver(struct str key);
 /*
-    The user_id in any key under users/, STR_NONE else.
+    The user_id in any key under users/U/, STR_NONE else or when it is not
+    valid.
  */
 
 #endif

@@ -1,0 +1,122 @@
+#include "store/keys.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#define HEAD "users/"
+#define TRIPS "/trips/"
+#define SUMMARY "/summary.json.gz"
+#define TAIL ".json.gz"
+
+static bool id_char(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           (c >= '0' && c <= '9') || (c && strchr("._@+:=-", c));
+}
+
+bool id_valid(struct str id)
+{
+    if (id.n == 0 || id.n > ID_MAX || id.p[0] == '.')
+        return false;
+    for (size_t i = 0; i < id.n; i++)
+        if (!id_char(id.p[i]))
+            return false;
+    return true;
+}
+
+struct str key_trips_prefix(struct arena *a, struct str user_id)
+{
+    assert(id_valid(user_id));
+    return arena_printf(a, HEAD "%.*s" TRIPS, STR_ARG(user_id));
+}
+
+struct str key_trip_prefix(struct arena *a, struct str user_id,
+                           struct str trip_id)
+{
+    assert(id_valid(user_id) && id_valid(trip_id));
+    return arena_printf(a, HEAD "%.*s" TRIPS "%.*s_", STR_ARG(user_id),
+                        STR_ARG(trip_id));
+}
+
+struct str key_trip(struct arena *a, struct str user_id, struct str trip_id,
+                    int64_t end_ms)
+{
+    assert(id_valid(user_id) && id_valid(trip_id));
+    return arena_printf(a, HEAD "%.*s" TRIPS "%.*s_%" PRId64 TAIL,
+                        STR_ARG(user_id), STR_ARG(trip_id), end_ms);
+}
+
+struct str key_summary(struct arena *a, struct str user_id)
+{
+    assert(id_valid(user_id));
+    return arena_printf(a, HEAD "%.*s" SUMMARY, STR_ARG(user_id));
+}
+
+static struct str without_front(struct str s, size_t n)
+{
+    return (struct str){s.p + n, s.n - n};
+}
+
+struct str key_driver(struct str key)
+{
+    const struct str head = STR_LIT(HEAD);
+    struct str id = STR_NONE;
+    const char *slash;
+
+    if (!str_starts(key, head))
+        return STR_NONE;
+    id = without_front(key, head.n);
+    slash = id.n ? memchr(id.p, '/', id.n) : NULL;
+    if (!slash)
+        return STR_NONE;
+    id.n = (size_t)(slash - id.p);
+    return id_valid(id) ? id : STR_NONE;
+}
+
+bool key_is_summary(struct str key)
+{
+    struct str user_id = key_driver(key);
+
+    return user_id.n &&
+           str_is(without_front(key, sizeof HEAD - 1 + user_id.n), SUMMARY);
+}
+
+/*
+    Only the text that key_trip prints: else one object had two keys.
+ */
+static bool parse_ms(struct str s, int64_t *out)
+{
+    size_t minus = s.n && s.p[0] == '-';
+
+    if (minus && s.n > 1 && s.p[1] == '0')
+        return false;
+    return (s.n == 1 || s.p[minus] != '0') && str_to_i64(s, out);
+}
+
+bool key_parse_trip(struct str key, struct str *user_id, struct str *trip_id,
+                    int64_t *end_ms)
+{
+    const struct str trips = STR_LIT(TRIPS), tail = STR_LIT(TAIL);
+    struct str user = key_driver(key), name;
+    const char *mark;
+    int64_t ms;
+
+    if (user.n == 0)
+        return false;
+    name = without_front(key, sizeof HEAD - 1 + user.n);
+    if (!str_starts(name, trips) || !str_ends(name, tail) ||
+        name.n < trips.n + tail.n)
+        return false;
+    name = without_front(name, trips.n);
+    name.n -= tail.n;
+    mark = name.n ? memrchr(name.p, '_', name.n) : NULL;
+    if (!mark)
+        return false;
+    *user_id = user;
+    *trip_id = (struct str){name.p, (size_t)(mark - name.p)};
+    if (!id_valid(*trip_id) ||
+        !parse_ms(without_front(name, trip_id->n + 1), &ms))
+        return false;
+    *end_ms = ms;
+    return true;
+}

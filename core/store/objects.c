@@ -1,0 +1,126 @@
+#include "store/objects_impl.h"
+
+#include <assert.h>
+#include "store/keys.h"
+
+enum status objects_open(const struct conf *c, struct objects **out,
+                         struct err *err)
+{
+    const struct str file = STR_LIT("file://");
+    struct str url = str_of(c->objects_url);
+
+    *out = NULL;
+    if (str_starts(url, file))
+        return objects_dir_open((struct str){url.p + file.n, url.n - file.n},
+                                out, err);
+    return err_set(err, ST_BAD_REQUEST, NULL,
+                   "objects.url = %.200s: not of the form file:///folder",
+                   c->objects_url);
+}
+
+void objects_close(struct objects **s)
+{
+    if (*s)
+        (*s)->ops->close(*s);
+    *s = NULL;
+}
+
+enum status objects_check(struct objects *s, struct deadline d, struct err *err)
+{
+    return s->ops->check(s, d, err);
+}
+
+/*
+    A key that is not one of ours never becomes a path or a URL. Callers make
+    keys from checked ids, so this is a defect, but one that a request's data
+    may have triggered: it is refused rather than asserted.
+ */
+static enum status check_key(struct str key, struct err *err)
+{
+    struct str user_id, trip_id;
+    int64_t end_ms;
+
+    if (key_parse_trip(key, &user_id, &trip_id, &end_ms) || key_is_summary(key))
+        return ST_OK;
+    return err_set(err, ST_INTERNAL, NULL, "not an object key: \"%.*s\"",
+                   key.n > 200 ? 200 : (int)key.n, key.p ? key.p : "");
+}
+
+enum status objects_put(struct objects *s, struct str key, struct str body,
+                        const struct object_meta *meta,
+                        enum object_condition cond, const struct etag *match,
+                        struct deadline d, struct etag *out, struct err *err)
+{
+    enum status st = check_key(key, err);
+
+    assert(cond != COND_MATCH || (match && match->z[0]));
+    if (st == ST_OK)
+        st = s->ops->put(s, key, body, meta, cond, match, d, out, err);
+    return st;
+}
+
+enum status objects_get(struct objects *s, struct str key,
+                        const struct etag *match, size_t max, struct deadline d,
+                        struct arena *a, struct object *out, struct err *err)
+{
+    enum status st = check_key(key, err);
+
+    if (st == ST_OK)
+        st = s->ops->get(s, key, match && match->z[0] ? match : NULL, max, d, a,
+                         out, err);
+    return st;
+}
+
+enum status objects_get_many(struct objects *s, const struct object_want *want,
+                             size_t n, size_t max, struct deadline d,
+                             objects_got got, void *ctx, struct err *err)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < n; i++)
+        st = check_key(want[i].key, err);
+    if (st == ST_OK)
+        st = s->ops->get_many(s, want, n, max, d, got, ctx, err);
+    return st;
+}
+
+enum status objects_delete(struct objects *s, struct str key,
+                           const struct etag *match, struct deadline d,
+                           struct err *err)
+{
+    enum status st = check_key(key, err);
+
+    assert(match && match->z[0]);
+    return st == ST_OK ? s->ops->remove(s, key, match, d, err) : st;
+}
+
+enum status objects_delete_unwatched(struct objects *s, struct str key,
+                                     struct deadline d, struct err *err)
+{
+    enum status st = check_key(key, err);
+
+    return st == ST_OK ? s->ops->remove(s, key, NULL, d, err) : st;
+}
+
+enum status objects_list(struct objects *s, struct str prefix,
+                         struct deadline d, objects_listed listed, void *ctx,
+                         int *pages, struct err *err)
+{
+    if (key_driver(prefix).n == 0)
+        return err_set(
+            err, ST_INTERNAL, NULL, "not a driver's prefix: \"%.*s\"",
+            prefix.n > 200 ? 200 : (int)prefix.n, prefix.p ? prefix.p : "");
+    return s->ops->list(s, prefix, d, listed, ctx, pages, err);
+}
+
+enum status objects_drivers(struct objects *s, struct deadline d,
+                            enum status (*each)(void *ctx, struct str user_id),
+                            void *ctx, struct err *err)
+{
+    return s->ops->drivers(s, d, each, ctx, err);
+}
+
+enum status objects_sweep(struct objects *s, struct deadline d, struct err *err)
+{
+    return s->ops->sweep(s, d, err);
+}

@@ -1,0 +1,480 @@
+/*
+ * objects_dir.c - the object store in a directory.
+ *
+ * A key is a path under the root, the file's bytes are the body; dir_file.h
+ * says where the rest is.
+ *
+ * The life of a put: the body goes to a temporary name in the object's own
+ * folder, is given its attributes and synced; then, under the driver's lock,
+ * the condition is checked, the file renamed, and the folder synced. A reader
+ * takes no lock. A writer that dies leaves a temporary, which no listing
+ * shows and the sweep removes, and a lock that the kernel frees.
+ *
+ * users/U/.lock is made last, after the folders around it were synced: where
+ * it is, nothing above an object can be lost any more.
+ */
+#include "store/objects_impl.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "store/dir_file.h"
+#include "store/dir_place.h"
+#include "store/folder.h"
+#include "store/keys.h"
+
+struct dir {
+    struct objects base;
+    char root[PATH_MAX];
+};
+
+static struct dir *dir_of(struct objects *s)
+{
+    return (struct dir *)s;
+}
+
+/*
+    The root is opened for each call: a folder that was moved or mounted over
+    meanwhile would else go on being used, unseen.
+ */
+static enum status begin(struct objects *s, const char *fail, struct deadline d,
+                         int *root, struct err *err)
+{
+    *root = -1;
+    if (fault_point(fail))
+        return err_set(err, ST_UNAVAILABLE, NULL, "fault point %s", fail);
+    if (deadline_over(d))
+        return err_set(err, ST_TIMEOUT, NULL, "no time left for %s",
+                       dir_of(s)->root);
+    return folder_open(dir_of(s)->root, root, err);
+}
+
+/* ---- writing ---- */
+
+static enum status put_at(struct place *p, struct str body,
+                          const struct object_meta *meta,
+                          enum object_condition cond, const struct etag *match,
+                          struct deadline d, struct etag *out, struct err *err)
+{
+    char temp[TEMP_NAME_MAX + 1];
+    enum status st;
+
+    /* Under the lock it counts; here it spares a loser the writing. */
+    st = place_check(p, cond, match, err);
+    if (st != ST_OK)
+        return st;
+    temp_name(temp);
+    st = dir_file_write(p->folder, temp, body, meta, out, err);
+    fault_point("dir.put.before_rename");
+    if (st == ST_OK)
+        st = place_lock(p, d, err);
+    if (st == ST_OK)
+        st = place_check(p, cond, match, err);
+    if (st == ST_OK && renameat(p->folder, temp, p->folder, p->name))
+        st = file_errno(err, "rename a new version to", p->path);
+    if (st != ST_OK) {
+        unlinkat(p->folder, temp, 0); /* what stays, the sweep removes */
+        return st;
+    }
+    fault_point("dir.put.after_rename");
+    return folder_sync(p->folder, p->path, err);
+}
+
+static enum status dir_put(struct objects *s, struct str key, struct str body,
+                           const struct object_meta *meta,
+                           enum object_condition cond, const struct etag *match,
+                           struct deadline d, struct etag *out, struct err *err)
+{
+    struct place p = {.folder = -1, .lock = -1};
+    enum status st = begin(s, "dir.put.fail", d, &p.root, err);
+
+    if (st == ST_OK)
+        st = place_open(&p, key, err);
+    if (st == ST_OK)
+        st = put_at(&p, body, meta, cond, match, d, out, err);
+    place_close(&p);
+    return st;
+}
+
+static enum status remove_at(struct place *p, const struct etag *match,
+                             struct deadline d, struct err *err)
+{
+    struct etag now;
+    enum status st = place_lock(p, d, err);
+
+    if (st == ST_OK)
+        st = place_version(p, &now, err);
+    if (st != ST_OK || now.z[0] == '\0')
+        return st;
+    if (match && strcmp(now.z, match->z))
+        return err_set(err, ST_PRECONDITION, NULL,
+                       "%s: another version is there", p->path);
+    if (unlinkat(p->folder, p->name, 0) && errno != ENOENT)
+        return file_errno(err, "remove", p->path);
+    return folder_sync(p->folder, p->path, err);
+}
+
+static enum status is_there(int root, struct str key, bool *out,
+                            struct err *err)
+{
+    char path[KEY_MAX];
+    struct dir_file f;
+    enum status st;
+
+    snprintf(path, sizeof path, "%.*s", STR_ARG(key));
+    st = dir_file_open(root, path, &f, err);
+    dir_file_close(&f);
+    *out = st == ST_OK;
+    return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+static enum status dir_remove(struct objects *s, struct str key,
+                              const struct etag *match, struct deadline d,
+                              struct err *err)
+{
+    struct place p = {.folder = -1, .lock = -1};
+    bool there = false;
+    enum status st = begin(s, "dir.put.fail", d, &p.root, err);
+
+    if (st == ST_OK)
+        st = is_there(p.root, key, &there, err);
+    if (st == ST_OK && there)
+        st = place_open(&p, key, err);
+    if (st == ST_OK && there)
+        st = remove_at(&p, match, d, err);
+    place_close(&p);
+    return st;
+}
+
+/* ---- reading ---- */
+
+static enum status get_at(int root, struct str key, const struct etag *match,
+                          size_t max, struct arena *a, struct object *out,
+                          struct err *err)
+{
+    char path[KEY_MAX];
+    struct dir_file f;
+    enum status st;
+
+    *out = (struct object){0};
+    snprintf(path, sizeof path, "%.*s", STR_ARG(key));
+    st = dir_file_open(root, path, &f, err);
+    if (st == ST_OK)
+        st = dir_file_etag(&f, &out->etag, err);
+    if (st == ST_OK && match && strcmp(match->z, out->etag.z))
+        st = err_set(err, ST_PRECONDITION, NULL, "%s: another version is there",
+                     path);
+    if (st == ST_OK && (uintmax_t)f.sb.st_size > max)
+        st = err_set(err, ST_TOO_LARGE, NULL, "%s: %lld bytes, over %zu", path,
+                     (long long)f.sb.st_size, max);
+    if (st == ST_OK)
+        st = dir_file_read(&f, a, out, err);
+    dir_file_close(&f);
+    return st;
+}
+
+static enum status dir_get(struct objects *s, struct str key,
+                           const struct etag *match, size_t max,
+                           struct deadline d, struct arena *a,
+                           struct object *out, struct err *err)
+{
+    int root;
+    enum status st = begin(s, "dir.get.fail", d, &root, err);
+
+    if (st == ST_OK)
+        st = get_at(root, key, match, max, a, out, err);
+    fd_close(&root);
+    return st;
+}
+
+static enum status dir_get_many(struct objects *s,
+                                const struct object_want *want, size_t n,
+                                size_t max, struct deadline d, objects_got got,
+                                void *ctx, struct err *err)
+{
+    struct arena *a = arena_new(256 * 1024);
+    enum status st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < n; i++) {
+        const struct etag *match = want[i].match.z[0] ? &want[i].match : NULL;
+        struct object obj;
+        struct err why = ERR_NONE;
+
+        st = dir_get(s, want[i].key, match, max, d, a, &obj, &why);
+        st = got(ctx, &want[i], st, st == ST_OK ? &obj : NULL, &why);
+        if (st != ST_OK)
+            err_set(err, st, NULL, "stopped at %.*s: %s", STR_ARG(want[i].key),
+                    why.text);
+        arena_reset(a);
+    }
+    arena_free(&a);
+    return st;
+}
+
+/* ---- listing ---- */
+
+struct listing {
+    struct str prefix;
+    struct deadline deadline;
+    objects_listed listed;
+    void *ctx;
+};
+
+/*
+    One object, if it is still there: what a writer removed since the folder
+    was read is left out.
+ */
+static enum status list_one(const struct listing *l, int at, const char *name,
+                            struct str key, struct err *err)
+{
+    struct object_entry e = {.key = key};
+    struct dir_file f;
+    enum status st;
+
+    if (!str_starts(key, l->prefix))
+        return ST_OK;
+    if (deadline_over(l->deadline))
+        return err_set(err, ST_TIMEOUT, NULL, "no time left to list %.*s",
+                       STR_ARG(l->prefix));
+    st = dir_file_open(at, name, &f, err);
+    if (st == ST_NOT_FOUND)
+        return ST_OK;
+    if (st == ST_OK)
+        st = dir_file_etag(&f, &e.etag, err);
+    dir_file_close(&f);
+    if (st != ST_OK)
+        return st;
+    e.size = f.sb.st_size;
+    e.modified_us = dir_file_modified_us(&f);
+    return l->listed(l->ctx, &e);
+}
+
+static enum status list_trips(const struct listing *l, int root,
+                              struct str trips, struct arena *a,
+                              struct err *err)
+{
+    int folder = folder_reach(root, trips.p);
+    char key[KEY_MAX];
+    struct folder_names names;
+    enum status st;
+
+    if (folder < 0 && errno == ENOENT)
+        return ST_OK;
+    if (folder < 0)
+        return file_errno(err, "open folder", trips.p);
+    st = folder_names(folder, NAMES_PLAIN, a, &names, err);
+    for (size_t i = 0; st == ST_OK && i < names.n; i++) {
+        int n = snprintf(key, sizeof key, "%s%s", trips.p, names.v[i]);
+
+        st = list_one(l, folder, names.v[i], (struct str){key, (size_t)n}, err);
+    }
+    close(folder);
+    return st;
+}
+
+static enum status list_driver(const struct listing *l, int root,
+                               struct str user_id, struct arena *a,
+                               struct err *err)
+{
+    struct str summary = key_summary(a, user_id);
+    struct str trips = key_trips_prefix(a, user_id);
+    enum status st = list_one(l, root, summary.p, summary, err);
+
+    if (st == ST_OK &&
+        (str_starts(l->prefix, trips) || str_starts(trips, l->prefix)))
+        st = list_trips(l, root, trips, a, err);
+    return st;
+}
+
+static enum status dir_list(struct objects *s, struct str prefix,
+                            struct deadline d, objects_listed listed, void *ctx,
+                            int *pages, struct err *err)
+{
+    const struct listing l = {prefix, d, listed, ctx};
+    int root;
+    enum status st = begin(s, "dir.list.fail", d, &root, err);
+    struct arena *a = arena_new(0);
+
+    if (pages)
+        *pages = 1;
+    if (st == ST_OK)
+        st = list_driver(&l, root, key_driver(prefix), a, err);
+    fd_close(&root);
+    arena_free(&a);
+    return st;
+}
+
+/* ---- all drivers ---- */
+
+typedef enum status (*driver_each)(void *ctx, int root, struct str user_id,
+                                   struct err *err);
+
+static enum status each_driver(struct objects *s, struct deadline d,
+                               driver_each each, void *ctx, struct err *err)
+{
+    int root, users = -1;
+    struct folder_names names = {0};
+    struct arena *a = arena_new(0);
+    enum status st = begin(s, "dir.list.fail", d, &root, err);
+
+    if (st == ST_OK && (users = folder_reach(root, "users")) < 0 &&
+        errno != ENOENT)
+        st = file_errno(err, "open folder", "users");
+    if (users >= 0)
+        st = folder_names(users, NAMES_PLAIN, a, &names, err);
+    for (size_t i = 0; st == ST_OK && i < names.n; i++) {
+        if (deadline_over(d))
+            st = err_set(err, ST_TIMEOUT, NULL, "no time left for all drivers");
+        else if (id_valid(str_of(names.v[i])))
+            st = each(ctx, root, str_of(names.v[i]), err);
+    }
+    fd_close(&users);
+    fd_close(&root);
+    arena_free(&a);
+    return st;
+}
+
+struct drivers {
+    struct deadline deadline;
+    enum status (*each)(void *ctx, struct str user_id);
+    void *ctx;
+    bool found;
+};
+
+static enum status found_one(void *ctx, const struct object_entry *entry)
+{
+    struct drivers *all = ctx;
+
+    (void)entry;
+    all->found = true;
+    return ST_PRECONDITION; /* one is enough: ends the listing */
+}
+
+static enum status driver_if_any(void *ctx, int root, struct str user_id,
+                                 struct err *err)
+{
+    struct drivers *all = ctx;
+    struct arena *a = arena_new(0);
+    struct listing l = {STR_NONE, all->deadline, found_one, all};
+    enum status st;
+
+    all->found = false;
+    st = list_driver(&l, root, user_id, a, err);
+    arena_free(&a);
+    if (all->found)
+        st = all->each(all->ctx, user_id);
+    return st;
+}
+
+static enum status dir_drivers(struct objects *s, struct deadline d,
+                               enum status (*each)(void *ctx,
+                                                   struct str user_id),
+                               void *ctx, struct err *err)
+{
+    struct drivers all = {d, each, ctx, false};
+
+    return each_driver(s, d, driver_if_any, &all, err);
+}
+
+/* ---- housekeeping ---- */
+
+static enum status sweep_driver(void *ctx, int root, struct str user_id,
+                                struct err *err)
+{
+    static const char *const below[] = {"", "/trips"};
+    enum status st = ST_OK;
+
+    (void)ctx;
+    for (size_t i = 0; st == ST_OK && i < 2; i++) {
+        char path[KEY_MAX];
+        int fd;
+
+        snprintf(path, sizeof path, "users/%.*s%s", STR_ARG(user_id), below[i]);
+        fd = folder_reach(root, path);
+        if (fd >= 0)
+            st = folder_sweep(fd, err);
+        else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+            st = file_errno(err, "open folder", path);
+        fd_close(&fd);
+    }
+    return st;
+}
+
+static enum status dir_sweep(struct objects *s, struct deadline d,
+                             struct err *err)
+{
+    int root;
+    enum status st = begin(s, "dir.list.fail", d, &root, err);
+
+    if (st == ST_OK)
+        st = folder_sweep(root, err); /* those of dir_check */
+    fd_close(&root);
+    if (st == ST_OK)
+        st = each_driver(s, d, sweep_driver, NULL, err);
+    return st;
+}
+
+/*
+    Writes what a put writes, and removes it again.
+ */
+static enum status dir_check(struct objects *s, struct deadline d,
+                             struct err *err)
+{
+    char temp[TEMP_NAME_MAX + 1];
+    struct etag etag;
+    int root;
+    enum status st = begin(s, "dir.check.fail", d, &root, err);
+
+    if (st != ST_OK)
+        return st;
+    temp_name(temp);
+    st = dir_file_write(root, temp, STR_LIT("check"), NULL, &etag, err);
+    if (unlinkat(root, temp, 0) && st == ST_OK)
+        st = file_errno(err, "remove", temp);
+    fd_close(&root);
+    if (st != ST_OK)
+        err_add(err, "%s", dir_of(s)->root);
+    return st;
+}
+
+static void dir_close(struct objects *s)
+{
+    free(dir_of(s));
+}
+
+static const struct objects_ops ops = {
+    .close = dir_close,
+    .check = dir_check,
+    .put = dir_put,
+    .get = dir_get,
+    .get_many = dir_get_many,
+    .remove = dir_remove,
+    .list = dir_list,
+    .drivers = dir_drivers,
+    .sweep = dir_sweep,
+};
+
+enum status objects_dir_open(struct str folder, struct objects **out,
+                             struct err *err)
+{
+    struct dir *dir;
+
+    while (folder.n > 1 && folder.p[folder.n - 1] == '/')
+        folder.n--;
+    if (folder.n == 0 || folder.p[0] != '/' || folder.n >= sizeof dir->root)
+        return err_set(err, ST_BAD_REQUEST, NULL,
+                       "objects.url: file:// wants an absolute folder, as in "
+                       "file:///var/lib/driveguard/objects");
+    dir = calloc(1, sizeof *dir);
+    assert(dir && "out of memory");
+    dir->base.ops = &ops;
+    memcpy(dir->root, folder.p, folder.n);
+    *out = &dir->base;
+    return ST_OK;
+}

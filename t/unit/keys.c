@@ -1,0 +1,84 @@
+#include "store/keys.h"
+#include "t/unit/tap.h"
+
+static void ids(void)
+{
+    char longest[ID_MAX + 2];
+
+    memset(longest, 'a', sizeof longest);
+    CHECK(id_valid((struct str){longest, ID_MAX}));
+    CHECK(!id_valid((struct str){longest, ID_MAX + 1}));
+    CHECK(id_valid(STR_LIT("a.b_c@d+e:f=g-H9")) && id_valid(STR_LIT("_")));
+    CHECK(!id_valid(STR_NONE) && !id_valid(STR_LIT(".a")));
+    CHECK(!id_valid(STR_LIT("a/b")) && !id_valid(STR_LIT("..")));
+    CHECK(!id_valid(STR_LIT("a\nb")) && !id_valid(STR_LIT("a b")));
+    CHECK(!id_valid((struct str){"a\0b", 3}) && !id_valid(STR_LIT("\303\244")));
+}
+
+static void made(struct arena *a)
+{
+    struct str u = STR_LIT("u"), t = STR_LIT("trip_u_1"), user, trip;
+    int64_t ms = 7;
+
+    CHECK(str_is(key_trip(a, u, t, 1766241265000),
+                 "users/u/trips/trip_u_1_1766241265000.json.gz"));
+    CHECK(str_is(key_trips_prefix(a, u), "users/u/trips/"));
+    CHECK(str_is(key_trip_prefix(a, u, t), "users/u/trips/trip_u_1_"));
+    CHECK(str_is(key_summary(a, u), "users/u/summary.json.gz"));
+    CHECK(key_is_summary(key_summary(a, u)) &&
+          !key_is_summary(key_trip(a, u, t, 1)));
+    CHECK(
+        key_parse_trip(key_trip(a, u, t, -62135596800000), &user, &trip, &ms) &&
+        str_eq(user, u) && str_eq(trip, t) && ms == -62135596800000);
+    CHECK(key_parse_trip(key_trip(a, u, t, 0), &user, &trip, &ms) && ms == 0);
+    CHECK(str_is(key_driver(STR_LIT("users/u/")), "u"));
+    CHECK(key_driver(STR_LIT("users/u")).n == 0 &&
+          key_driver(STR_LIT("users/.u/x")).n == 0 &&
+          key_driver(STR_LIT("user/u/x")).n == 0);
+}
+
+static void refused(void)
+{
+    static const char *const bad[] = {
+        "",
+        "users/",
+        "users/u/trips/",
+        "users/u/trips/.json.gz",
+        "users/u/trips/t.json.gz",
+        "users/u/trips/_1.json.gz",
+        "users/u/trips/t_.json.gz",
+        "users/u/trips/t_-.json.gz",
+        "users/u/trips/t_01.json.gz",
+        "users/u/trips/t_-0.json.gz",
+        "users/u/trips/t_+1.json.gz",
+        "users/u/trips/t_1.json",
+        "users/u/trips/t_9223372036854775808.json.gz",
+        "users/u/trips/.t_1.json.gz",
+        "users/u/trips/../t_1.json.gz",
+        "users//trips/t_1.json.gz",
+        "users/u/x/t_1.json.gz",
+        "users/u/summary.json.gz",
+        "xusers/u/trips/t_1.json.gz",
+    };
+    struct str user, trip;
+    int64_t ms = 7;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        tap_ok(!key_parse_trip(str_of(bad[i]), &user, &trip, &ms), "\"%s\"",
+               bad[i]);
+    CHECK(ms == 7);
+    CHECK(!key_is_summary(STR_LIT("users/u/summary.json.gz.")) &&
+          !key_is_summary(STR_LIT("users/a/b/summary.json.gz")) &&
+          !key_is_summary(STR_LIT("users/../summary.json.gz")));
+}
+
+int main(void)
+{
+    struct arena *a = arena_new(0);
+
+    ids();
+    made(a);
+    refused();
+    arena_free(&a);
+    return tap_end();
+}
