@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # lib.sh - what the quickstart and the test command share; sourced by bash.
 
 SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -8,11 +9,14 @@ die() {
     exit 1
 }
 
-# Debian's packages, by what they are for.
+# Debian's packages, by what they are for (packages_need looks them up by name).
+# shellcheck disable=SC2034
 PACKAGES_build="gcc libc6-dev make autoconf automake pkg-config libfcgi-dev
     libcurl4-openssl-dev zlib1g-dev libcjson-dev libhiredis-dev libsqlite3-dev
     libinih-dev libssl-dev"
+# shellcheck disable=SC2034
 PACKAGES_run="nginx redis-server python3 tzdata"
+# shellcheck disable=SC2034
 PACKAGES_test="clang perl spin git"
 
 # packages_need GROUP...: installs what is missing of these groups; without root it
