@@ -109,7 +109,7 @@ enum status records_users(struct records *r, struct deadline d,
 
 enum status records_batch_store(struct records *r, const struct batch *b,
                                 int64_t now_us, struct deadline d,
-                                struct err *err) MUST_CHECK;
+                                bool *completed, struct err *err) MUST_CHECK;
 /*
     First the trip's record, on the condition that the trip is this user's or
     not there: created as TRIP_ACTIVE, or widened (start_us to the earliest
@@ -120,6 +120,8 @@ enum status records_batch_store(struct records *r, const struct batch *b,
     there under batch_id or it is this user's. ST_NOT_OWNER, nothing changed:
     the trip or the batch is another user's. After a failure in between, the
     same call again completes it; total_batches never counts a number twice.
+    *completed: the trip was finalized before, so that it has to be scored
+    again.
  */
 
 struct trip_batches {
@@ -148,7 +150,10 @@ struct trip_claim {
     struct str trip_id, user_id;
     bool create;          /* make the record when there is none */
     bool rescore;         /* only a trip that is completed and pending or none;
-                             its times, quality and finalized_at stay */
+                             its times, quality, finalized_at and last_updated
+                             stay (the last tells how old the last upload is) */
+    bool lost;            /* with rescore: also one that is stored, because its
+                             object is gone */
     int64_t start_us;     /* TIME_NONE: the record's stays */
     int64_t end_us;
     int64_t now_us;       /* finalized_at, last_updated */
