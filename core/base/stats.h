@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-enum stat {
+enum counter {
 #define STAT(name, help) STAT_##name,
 #include "base/stats.def"
 #undef STAT
@@ -26,10 +26,10 @@ void stats_use(struct stats *slot);
     From now on this process counts there. Before the first call (tests, the
     operator's command) counts go to a private slot.
  */
-void stat_add(enum stat s, uint64_t n);
-uint64_t stat_get(const struct stats *slot, enum stat s);
+void stat_add(enum counter s, uint64_t n);
+uint64_t stat_get(const struct stats *slot, enum counter s);
 
-const char *stat_name(enum stat s);
-const char *stat_help(enum stat s);
+const char *stat_name(enum counter s);
+const char *stat_help(enum counter s);
 
 #endif
