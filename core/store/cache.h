@@ -3,25 +3,32 @@
  *
  * The cache is never the truth. Per driver: a token, and under the token one
  * entry: a head (small) and pieces (each at most CACHE_PIECE_MAX bytes). An
- * entry counts only while its token is the driver's token, so replacing the
- * token forgets everything at once.
+ * entry counts only while its token is the driver's token, so taking the token
+ * away forgets everything at once.
  *
  * Tokens are fresh random texts, never counters (an evicted counter starts
  * again and would match an old entry), and carry the Redis server's run_id:
  * those of another run do not count, so that a restart from an old snapshot or
  * a failed-over replica brings nothing back.
  *
+ * Pieces are named by the fill that made them: two fills under one token (a
+ * lock that expired, two readers after each other) never mix their pieces.
+ *
  * Any error or timeout drops the connection (a late reply would answer the next
  * command). ST_UNAVAILABLE and ST_TIMEOUT mean "no cache now"; the caller goes
- * on without. After a failed connection the next attempts are spared for a
- * moment (a short, growing pause, at most one second).
+ * on without. After a failure the next attempts are spared for a moment (a
+ * short, growing pause, at most one second). No wait is longer than
+ * cache.timeout, or than what is left of the caller's deadline.
  *
- * Redis keys (U the user_id, T a token):
+ * Redis keys (U the user_id, T a token, F a fill):
  *   dg:{U}:token      the token
- *   dg:{U}:head       T, newline, read-began (ms since 1970), newline, head
- *   dg:{U}:piece:T:N  piece N
- *   dg:{U}:fill:T     who is filling
- * The braces keep a driver on one cluster slot.
+ *   dg:{U}:head       T, F, read-began (ms since 1970), head; newlines between
+ *   dg:{U}:piece:F:N  piece N
+ *   dg:{U}:fill:T     the fill under way
+ * The braces keep a driver on one cluster slot. All of them expire.
+ *
+ * Counted here: cache_errors, cache_fills, cache_fills_refused,
+ * tokens_replaced. A change between usable and not is logged, once.
  */
 #ifndef DG_STORE_CACHE_H
 #define DG_STORE_CACHE_H
@@ -39,17 +46,29 @@
 #define CACHE_PIECE_MAX (1024 * 1024)
 #define CACHE_TOKEN_MAX 96
 
+#define CACHE_FILL_ID 32
+
 struct cache_token {
-    char z[CACHE_TOKEN_MAX + 1]; /* empty: none */
+    char z[CACHE_TOKEN_MAX + 1];  /* empty: none */
+    char fill[CACHE_FILL_ID + 1]; /* of a hit: whose pieces it has */
 };
 
 struct cache;
 
 enum status cache_open(const struct conf *c, struct cache **out,
                        struct err *err) MUST_CHECK;
+/*
+    By cache.url, after the fork: one owner, one request at a time. Nothing is
+    connected yet; a URL or password file that cannot be used is
+    ST_BAD_REQUEST.
+ */
 void cache_close(struct cache **c);
 enum status cache_check(struct cache *c, struct deadline d,
                         struct err *err) MUST_CHECK;
+/*
+    Whether it can be written now, pause or not; the text says what is wrong.
+    For -t and /readyz.
+ */
 bool cache_is_none(const struct cache *c);
 
 struct cache_entry {
@@ -60,12 +79,14 @@ struct cache_entry {
     int64_t read_began_ms;    /* wall clock of the filler's store read */
 };
 
-enum status cache_lookup(struct cache *c, struct str user_id,
-                         struct deadline d, struct arena *a,
-                         struct cache_entry *out, struct err *err) MUST_CHECK;
+enum status cache_lookup(struct cache *c, struct str user_id, struct deadline d,
+                         struct arena *a, struct cache_entry *out,
+                         struct err *err) MUST_CHECK;
 /*
-    One round trip when a token is there, two when it has to be set (NX).
-    `none` returns ST_OK with no hit and an empty token.
+    One round trip when a token is there, two when it has to be set. It is set
+    only where none is, or in place of the very one of another run that was
+    seen, so readers at the same moment get the same. `none` returns ST_OK with
+    no hit and an empty token.
  */
 
 enum status cache_piece(struct cache *c, struct str user_id,
@@ -73,17 +94,20 @@ enum status cache_piece(struct cache *c, struct str user_id,
                         struct deadline d, char *out,
                         struct err *err) MUST_CHECK;
 /*
-    Exactly `size` bytes of piece `index`, copied once into out. ST_NOT_FOUND
-    when it is gone or has another size.
+    Exactly `size` bytes of piece `index`, copied once into out; t is the token
+    of the hit. ST_NOT_FOUND when it is gone or has another size; what is in
+    out is then undefined.
  */
 
 enum status cache_fill_begin(struct cache *c, struct str user_id,
                              const struct cache_token *t, struct deadline d,
                              struct err *err) MUST_CHECK;
 /*
-    ST_OK: the caller fills (for at most a few seconds, then the lock expires);
-    ST_BUSY: another does.
+    ST_OK: the caller fills (for at most CACHE_FILL_MS, then the lock expires);
+    ST_BUSY: another does. Also names the fill: the pieces and the head put
+    from now on belong together, until the next cache_fill_begin.
  */
+#define CACHE_FILL_MS 5000
 void cache_fill_end(struct cache *c, struct str user_id,
                     const struct cache_token *t, struct deadline d);
 /*
@@ -105,11 +129,12 @@ enum status cache_commit(struct cache *c, struct str user_id,
  */
 
 enum status cache_replace_token(struct cache *c, struct str user_id,
-                                struct deadline d,
-                                struct err *err) MUST_CHECK;
+                                struct deadline d, struct err *err) MUST_CHECK;
 /*
-    After this every entry of the driver is forgotten. Tries to connect even
-    within the pause after a failure, once a second at most.
+    After this every entry of the driver is forgotten: the token is removed,
+    and the next reader sets a new one. (Removing needs no memory: a Redis that
+    is full refuses to set one, and an evicted token means the same.) Tries to
+    connect even within the pause after a failure, once a second at most.
  */
 
 #endif

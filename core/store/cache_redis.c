@@ -1,0 +1,382 @@
+#include "store/cache_redis.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "store/cache_redis_address.h"
+#include "store/cache_redis_link.h"
+#include "store/keys.h"
+
+/*
+ * The life of an entry, in Redis commands:
+ *
+ *   lookup         MGET token head; no token of this run: SET_TOKEN
+ *   fill_begin     SET fill NX PX, the value names the fill
+ *   piece_put      SET piece PX, under the fill's name
+ *   commit         COMMIT: the head, if the token is the one looked up
+ *   fill_end       RELEASE: only one's own lock
+ *   piece          GET piece, named by the fill that the head names
+ *   replace_token  DEL token head
+ *
+ * Scripts are sent whole: they are short, Redis finds the compiled one by its
+ * hash, and there is no case of a script that the server has forgotten.
+ */
+
+/* KEYS token; ARGV seen (empty: none), new, ms. Returns the driver's token. */
+static const char SET_TOKEN[] =
+    "local t = redis.call('GET', KEYS[1])\n"
+    "if (t or '') == ARGV[1] then\n"
+    "  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])\n"
+    "  t = ARGV[2]\n"
+    "end\n"
+    "return t";
+
+/* KEYS token, head; ARGV token, head's text, its ms, the token's ms. */
+static const char COMMIT[] =
+    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"
+    "redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])\n"
+    "redis.call('PEXPIRE', KEYS[1], ARGV[4])\n"
+    "return 1";
+
+/* KEYS fill; ARGV the fill's name. */
+static const char RELEASE[] = "if redis.call('GET', KEYS[1]) == ARGV[1] then\n"
+                              "  return redis.call('DEL', KEYS[1])\n"
+                              "end\n"
+                              "return 0";
+
+/* A token outlives the entries under it; one that expires earlier than they
+ * do would only forget them, as an eviction does. */
+#define TOKEN_TTLS 4
+
+static_assert(RANDOM_HEX == CACHE_FILL_ID, "a fill is named by random_hex");
+
+struct cache_redis {
+    struct redis_link link;
+    int64_t ttl_ms;
+    char fill[CACHE_FILL_ID + 1]; /* the fill under way */
+};
+
+/* ---- words of a command ---- */
+
+struct word {
+    char z[ID_MAX + CACHE_TOKEN_MAX + 32];
+};
+
+__attribute__((format(printf, 2, 3))) static struct str
+word(struct word *w, const char *fmt, ...)
+{
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(w->z, sizeof w->z, fmt, ap);
+    va_end(ap);
+    assert(n > 0 && (size_t)n < sizeof w->z);
+    return (struct str){w->z, (size_t)n};
+}
+
+static struct str token_key(struct word *w, struct str user_id)
+{
+    return word(w, "dg:{%.*s}:token", STR_ARG(user_id));
+}
+
+static struct str head_key(struct word *w, struct str user_id)
+{
+    return word(w, "dg:{%.*s}:head", STR_ARG(user_id));
+}
+
+static struct str fill_key(struct word *w, struct str user_id,
+                           const struct cache_token *t)
+{
+    return word(w, "dg:{%.*s}:fill:%s", STR_ARG(user_id), t->z);
+}
+
+static struct str piece_key(struct word *w, struct str user_id,
+                            const char *fill, int index)
+{
+    return word(w, "dg:{%.*s}:piece:%s:%d", STR_ARG(user_id), fill, index);
+}
+
+static struct str number(struct word *w, int64_t v)
+{
+    return word(w, "%lld", (long long)v);
+}
+
+/* ---- lookup ---- */
+
+/* A token is the run_id, '-', and random_hex. */
+static bool token_counts(const struct cache_redis *c, struct str token)
+{
+    struct str run = str_of(redis_link_run_id(&c->link));
+
+    return token.n == run.n + 1 + RANDOM_HEX && token.n <= CACHE_TOKEN_MAX &&
+           str_starts(token, run) && token.p[run.n] == '-';
+}
+
+static void token_take(struct cache_token *t, struct str token)
+{
+    memcpy(t->z, token.p, token.n);
+    t->z[token.n] = '\0';
+}
+
+static bool take_line(struct str *rest, struct str *line)
+{
+    const char *end = rest->n ? memchr(rest->p, '\n', rest->n) : NULL;
+
+    if (!end)
+        return false;
+    *line = (struct str){rest->p, (size_t)(end - rest->p)};
+    rest->n -= line->n + 1;
+    rest->p = end + 1;
+    return true;
+}
+
+/* Redis lets entries expire; the age is checked again, because neither its
+ * clock nor the filler's is ours. */
+static void head_read(const struct cache_redis *c, struct str text,
+                      struct cache_entry *out)
+{
+    struct str token, fill, began;
+
+    if (!take_line(&text, &token) || !str_is(token, out->token.z) ||
+        !take_line(&text, &fill) || fill.n != CACHE_FILL_ID ||
+        !take_line(&text, &began) || !str_to_i64(began, &out->read_began_ms))
+        return;
+    if (clock_wall_us() / 1000 - out->read_began_ms >= c->ttl_ms)
+        return;
+    memcpy(out->token.fill, fill.p, fill.n);
+    out->token.fill[fill.n] = '\0';
+    out->head = text;
+    out->hit = true;
+}
+
+/* Sets a token where `seen` is: nothing, or one of another run. */
+static enum status token_set(struct cache_redis *c, struct str key,
+                             struct str seen, struct deadline d,
+                             struct arena *a, struct cache_token *out,
+                             struct err *err)
+{
+    struct word fresh, ms;
+    char hex[RANDOM_HEX + 1];
+    struct str now;
+    enum status st;
+
+    random_hex(hex);
+    st = redis_link_texts(
+        &c->link,
+        LINK_COMMAND(LINK_PATIENT, STR_LIT("EVAL"), STR_LIT(SET_TOKEN),
+                     STR_LIT("1"), key, seen,
+                     word(&fresh, "%s-%s", redis_link_run_id(&c->link), hex),
+                     number(&ms, c->ttl_ms * TOKEN_TTLS)),
+        d, a, &now, 1, err);
+    if (st)
+        return st;
+    /* Only when the server was restarted between the two commands. */
+    if (!token_counts(c, now))
+        return err_set(err, ST_UNAVAILABLE, NULL,
+                       "redis: the server is another than a moment ago");
+    token_take(out, now);
+    return ST_OK;
+}
+
+enum status cache_redis_lookup(struct cache_redis *c, struct str user_id,
+                               struct deadline d, struct arena *a,
+                               struct cache_entry *out, struct err *err)
+{
+    struct word tk, hk;
+    struct str key = token_key(&tk, user_id), text[2];
+    enum status st =
+        redis_link_texts(&c->link,
+                         LINK_COMMAND(LINK_PATIENT, STR_LIT("MGET"), key,
+                                      head_key(&hk, user_id)),
+                         d, a, text, 2, err);
+
+    if (st)
+        return st;
+    if (!token_counts(c, text[0]))
+        return token_set(c, key, text[0], d, a, &out->token, err);
+    token_take(&out->token, text[0]);
+    head_read(c, text[1], out);
+    return ST_OK;
+}
+
+enum status cache_redis_piece(struct cache_redis *c, struct str user_id,
+                              const struct cache_token *t, int index,
+                              size_t size, struct deadline d, char *out,
+                              struct err *err)
+{
+    struct word key;
+
+    return redis_link_value(
+        &c->link,
+        LINK_COMMAND(LINK_PATIENT, STR_LIT("GET"),
+                     piece_key(&key, user_id, t->fill, index)),
+        d, out, size, err);
+}
+
+/* ---- filling ---- */
+
+enum status cache_redis_fill_begin(struct cache_redis *c, struct str user_id,
+                                   const struct cache_token *t,
+                                   struct deadline d, struct err *err)
+{
+    struct word key, ms;
+    bool set;
+    enum status st;
+
+    assert(t->z[0]);
+    random_hex(c->fill);
+    st = redis_link_set(&c->link,
+                        LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"),
+                                     fill_key(&key, user_id, t),
+                                     str_of(c->fill), STR_LIT("NX"),
+                                     STR_LIT("PX"), number(&ms, CACHE_FILL_MS)),
+                        d, &set, err);
+    if (!st && !set)
+        st = err_set(err, ST_BUSY, NULL, "another reader fills the cache");
+    return st;
+}
+
+enum status cache_redis_fill_end(struct cache_redis *c, struct str user_id,
+                                 const struct cache_token *t, struct deadline d,
+                                 struct err *err)
+{
+    struct word key;
+    long long removed;
+
+    return redis_link_number(
+        &c->link,
+        LINK_COMMAND(LINK_PATIENT, STR_LIT("EVAL"), STR_LIT(RELEASE),
+                     STR_LIT("1"), fill_key(&key, user_id, t), str_of(c->fill)),
+        d, &removed, err);
+}
+
+enum status cache_redis_piece_put(struct cache_redis *c, struct str user_id,
+                                  int index, struct str bytes,
+                                  struct deadline d, struct err *err)
+{
+    struct word key, ms;
+    bool set;
+
+    return redis_link_set(&c->link,
+                          LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"),
+                                       piece_key(&key, user_id, c->fill, index),
+                                       bytes, STR_LIT("PX"),
+                                       number(&ms, c->ttl_ms)),
+                          d, &set, err);
+}
+
+static enum status store_head(struct cache_redis *c, struct str user_id,
+                              const struct cache_token *t, struct str text,
+                              int64_t left_ms, struct deadline d,
+                              struct err *err)
+{
+    struct word tk, hk, left, keep;
+    long long stored;
+    enum status st = redis_link_number(
+        &c->link,
+        LINK_COMMAND(
+            LINK_PATIENT, STR_LIT("EVAL"), STR_LIT(COMMIT), STR_LIT("2"),
+            token_key(&tk, user_id), head_key(&hk, user_id), str_of(t->z), text,
+            number(&left, left_ms), number(&keep, c->ttl_ms * TOKEN_TTLS)),
+        d, &stored, err);
+
+    if (!st && !stored)
+        st = err_set(err, ST_PRECONDITION, NULL,
+                     "the driver's token was replaced meanwhile");
+    return st;
+}
+
+enum status cache_redis_commit(struct cache_redis *c, struct str user_id,
+                               const struct cache_token *t, struct str head,
+                               int64_t read_began_ms, struct deadline d,
+                               struct err *err)
+{
+    int64_t left = read_began_ms + c->ttl_ms - clock_wall_us() / 1000;
+    struct buf text;
+    enum status st;
+
+    assert(t->z[0]);
+    if (left <= 0)
+        return err_set(err, ST_PRECONDITION, NULL,
+                       "the read took longer than cache.ttl");
+    if (fault_point("cache_commit"))
+        return err_set(err, ST_UNAVAILABLE, NULL, "fault point cache_commit");
+    buf_init(&text, head.n + sizeof(struct word));
+    buf_printf(&text, "%s\n%s\n%lld\n", t->z, c->fill,
+               (long long)read_began_ms);
+    buf_put(&text, head);
+    assert(buf_ok(&text));
+    st = store_head(c, user_id, t, buf_str(&text), left, d, err);
+    buf_free(&text);
+    return st;
+}
+
+enum status cache_redis_replace_token(struct cache_redis *c, struct str user_id,
+                                      struct deadline d, struct err *err)
+{
+    struct word tk, hk;
+    long long removed;
+
+    if (fault_point("cache_replace_token"))
+        return err_set(err, ST_UNAVAILABLE, NULL,
+                       "fault point cache_replace_token");
+    return redis_link_number(&c->link,
+                             LINK_COMMAND(LINK_URGENT, STR_LIT("DEL"),
+                                          token_key(&tk, user_id),
+                                          head_key(&hk, user_id)),
+                             d, &removed, err);
+}
+
+/* ---- open and check ---- */
+
+enum status cache_redis_open(const struct conf *conf, struct cache_redis **out,
+                             struct err *err)
+{
+    struct redis_address at = {.password_file = conf->cache_password_file};
+    char password[REDIS_PASSWORD_MAX];
+    enum status st = redis_address_parse(conf->cache_url, &at, err);
+
+    *out = NULL;
+    if (!st && at.password_file[0]) {
+        st = redis_password(at.password_file, password, sizeof password, err);
+        explicit_bzero(password, sizeof password);
+    }
+    if (st)
+        return st;
+    *out = calloc(1, sizeof **out);
+    assert(*out);
+    (*out)->link.at = at;
+    (*out)->link.timeout_ms = conf->cache_timeout;
+    (*out)->ttl_ms = conf->cache_ttl;
+    random_hex((*out)->fill);
+    return ST_OK;
+}
+
+void cache_redis_close(struct cache_redis **c)
+{
+    if (!*c)
+        return;
+    redis_link_close(&(*c)->link);
+    free(*c);
+    *c = NULL;
+}
+
+/* A write: a replica, a full memory or a server that lost its disk answers a
+ * PING all the same. */
+enum status cache_redis_check(struct cache_redis *c, struct deadline d,
+                              struct err *err)
+{
+    bool set;
+
+    return redis_link_set(&c->link,
+                          LINK_COMMAND(LINK_INSISTENT, STR_LIT("SET"),
+                                       STR_LIT("dg:check"), STR_LIT("1"),
+                                       STR_LIT("PX"), STR_LIT("1000")),
+                          d, &set, err);
+}

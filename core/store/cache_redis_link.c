@@ -1,0 +1,221 @@
+#include "store/cache_redis_link.h"
+
+#include <string.h>
+#include <hiredis/hiredis.h>
+#include "base/log.h"
+#include "store/cache_redis_conn.h"
+
+#define PAUSE_FIRST_MS 50
+#define PAUSE_MAX_MS 1000
+
+/* ---- the connection: kept, dropped, spared ---- */
+
+static enum status failed(struct redis_link *l, enum status st,
+                          const struct err *err)
+{
+    redis_conn_close(&l->conn);
+    l->pause_ms = l->pause_ms ? l->pause_ms * 2 : PAUSE_FIRST_MS;
+    if (l->pause_ms > PAUSE_MAX_MS)
+        l->pause_ms = PAUSE_MAX_MS;
+    l->pause_until_ms = clock_mono_ms() + l->pause_ms;
+    l->why = *err;
+    if (!l->down)
+        log_err(LOG_WARN, "cache_down", err);
+    l->down = true;
+    return st;
+}
+
+static void worked(struct redis_link *l)
+{
+    l->pause_ms = 0;
+    if (l->down)
+        log_line(LOG_WARN, "cache_up", "run_id=%s", redis_conn_run_id(l->conn));
+    l->down = false;
+}
+
+static bool may_connect(struct redis_link *l, enum link_urgency u)
+{
+    int64_t now = clock_mono_ms();
+
+    if (!l->pause_ms || now >= l->pause_until_ms || u == LINK_INSISTENT)
+        return true;
+    if (u == LINK_PATIENT ||
+        (l->urgent_ms && now - l->urgent_ms < PAUSE_MAX_MS))
+        return false;
+    l->urgent_ms = now;
+    return true;
+}
+
+static enum status connected(struct redis_link *l, enum link_urgency u,
+                             struct deadline d, struct err *err)
+{
+    enum status st;
+
+    /* The server was restarted, say, while nobody asked: no failure. */
+    if (l->conn && !redis_conn_idle(l->conn))
+        redis_conn_close(&l->conn);
+    if (deadline_over(d))
+        return err_set(err, ST_TIMEOUT, NULL, "no time left for the cache");
+    if (l->conn)
+        return ST_OK;
+    if (!may_connect(l, u))
+        return err_set(err, ST_UNAVAILABLE, NULL,
+                       "the cache is left alone for a moment after: %s",
+                       l->why.text);
+    st = redis_conn_open(&l->at, deadline_sooner(d, l->timeout_ms), &l->conn,
+                         err);
+    return st ? failed(l, st, err) : ST_OK;
+}
+
+const char *redis_link_run_id(const struct redis_link *l)
+{
+    return redis_conn_run_id(l->conn);
+}
+
+void redis_link_close(struct redis_link *l)
+{
+    redis_conn_close(&l->conn);
+}
+
+/* ---- asking ---- */
+
+/*
+ * The server answered with an error. Full memory refuses what needs some and
+ * serves the rest, so the connection stays; whatever else it is (loading, a
+ * replica, no rights) may be over, or another server, after the pause.
+ */
+static enum status refused(struct redis_link *l, const redisReply *reply,
+                           struct err *err)
+{
+    if (strncmp(reply->str, "OOM ", 4) != 0) {
+        (void)err_set(err, ST_UNAVAILABLE, "cache_refused", "redis refuses: %s",
+                      reply->str);
+        return failed(l, ST_UNAVAILABLE, err);
+    }
+    (void)err_set(err, ST_UNAVAILABLE, "cache_full", "redis is full: %s",
+                  reply->str);
+    if (!l->full)
+        log_err(LOG_WARN, "cache_full", err);
+    l->full = true;
+    return ST_UNAVAILABLE;
+}
+
+static enum status surprised(struct redis_link *l, struct err *err)
+{
+    (void)err_set(err, ST_UNAVAILABLE, "cache_protocol",
+                  "redis: a reply of another type than the command's");
+    return failed(l, ST_UNAVAILABLE, err);
+}
+
+/* What came of a command; *reply is then NULL or one that is no error. */
+static enum status judged(struct redis_link *l, enum status st,
+                          redisReply **reply, struct err *err)
+{
+    if (st)
+        return failed(l, st, err);
+    if (*reply && (*reply)->type == REDIS_REPLY_ERROR) {
+        st = refused(l, *reply, err);
+        freeReplyObject(*reply);
+        *reply = NULL;
+        return st;
+    }
+    worked(l);
+    return ST_OK;
+}
+
+static enum status ask(struct redis_link *l, const struct link_command *cmd,
+                       struct deadline d, redisReply **reply, struct err *err)
+{
+    enum status st = connected(l, cmd->urgency, d, err);
+
+    if (st)
+        return st;
+    *reply = NULL;
+    st = redis_conn_call(l->conn, cmd->arg, cmd->n,
+                         deadline_sooner(d, l->timeout_ms), reply, err);
+    return judged(l, st, reply, err);
+}
+
+enum status redis_link_number(struct redis_link *l,
+                              const struct link_command *cmd, struct deadline d,
+                              long long *out, struct err *err)
+{
+    redisReply *reply;
+    enum status st = ask(l, cmd, d, &reply, err);
+
+    if (st)
+        return st;
+    if (reply->type == REDIS_REPLY_INTEGER)
+        *out = reply->integer;
+    else
+        st = surprised(l, err);
+    freeReplyObject(reply);
+    return st;
+}
+
+enum status redis_link_set(struct redis_link *l, const struct link_command *cmd,
+                           struct deadline d, bool *set, struct err *err)
+{
+    redisReply *reply;
+    enum status st = ask(l, cmd, d, &reply, err);
+
+    if (st)
+        return st;
+    *set = reply->type == REDIS_REPLY_STATUS;
+    if (!*set && reply->type != REDIS_REPLY_NIL)
+        st = surprised(l, err);
+    freeReplyObject(reply);
+    if (*set && l->full) {
+        log_line(LOG_WARN, "cache_not_full", "run_id=%s", redis_link_run_id(l));
+        l->full = false;
+    }
+    return st;
+}
+
+static bool take_text(const redisReply *r, struct str *out)
+{
+    *out = STR_NONE;
+    if (r->type == REDIS_REPLY_STRING)
+        *out = (struct str){r->str, r->len};
+    return r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_NIL;
+}
+
+enum status redis_link_texts(struct redis_link *l,
+                             const struct link_command *cmd, struct deadline d,
+                             struct arena *a, struct str *out, size_t n,
+                             struct err *err)
+{
+    redisReply *reply;
+    enum status st = ask(l, cmd, d, &reply, err);
+
+    if (st)
+        return st;
+    arena_defer(a, freeReplyObject, reply);
+    if (n == 1)
+        return take_text(reply, out) ? ST_OK : surprised(l, err);
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != n)
+        return surprised(l, err);
+    for (size_t i = 0; i < n; i++)
+        if (!take_text(reply->element[i], out + i))
+            return surprised(l, err);
+    return ST_OK;
+}
+
+enum status redis_link_value(struct redis_link *l,
+                             const struct link_command *cmd, struct deadline d,
+                             char *out, size_t size, struct err *err)
+{
+    redisReply *reply = NULL;
+    enum status st = connected(l, cmd->urgency, d, err);
+
+    if (st)
+        return st;
+    st = redis_conn_call_value(l->conn, cmd->arg, cmd->n, out, size,
+                               deadline_sooner(d, l->timeout_ms), &reply, err);
+    st = judged(l, st, &reply, err);
+    if (!st && reply)
+        st = err_set(err, ST_NOT_FOUND, NULL,
+                     "the value is gone from the cache");
+    freeReplyObject(reply);
+    return st;
+}

@@ -1,0 +1,89 @@
+/*
+ * cache_redis_link.h - the way to the Redis server: connected when it is
+ * needed, dropped when anything is wrong, spared for a moment after that.
+ *
+ * Commands go through here, so that every error, timeout and surprise ends in
+ * the same place: the connection is closed, the change is logged once, and the
+ * next attempt waits 50 ms, then twice as long each time up to a second. One
+ * error is no reason to close: a server whose memory is full still serves.
+ */
+#ifndef DG_STORE_CACHE_REDIS_LINK_H
+#define DG_STORE_CACHE_REDIS_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "store/cache_redis_address.h"
+
+struct redis_conn;
+
+struct redis_link {
+    struct redis_address at;
+    int64_t timeout_ms;      /* longest wait for a connection or a reply */
+    struct redis_conn *conn; /* NULL: none */
+    bool down, full;         /* as last logged */
+    struct err why;          /* of the last failure */
+    int64_t pause_ms;        /* how long the pause is; 0 after a success */
+    int64_t pause_until_ms;
+    int64_t urgent_ms; /* when LINK_URGENT last broke the pause */
+};
+
+enum link_urgency {
+    LINK_PATIENT, /* not within the pause after a failure */
+    LINK_URGENT,  /* also within it, once a second        */
+    LINK_INSISTENT
+};
+
+struct link_command {
+    enum link_urgency urgency;
+    int n;
+    const struct str *arg;
+};
+/* LINK_COMMAND(LINK_PATIENT, STR_LIT("GET"), key) */
+#define LINK_COMMAND(urgency, ...)                                             \
+    (&(struct link_command){                                                   \
+        urgency, sizeof((struct str[]){__VA_ARGS__}) / sizeof(struct str),     \
+        (struct str[]){__VA_ARGS__}})
+
+const char *redis_link_run_id(const struct redis_link *l);
+/*
+    Of the server that answered last; only after a command that was ST_OK.
+ */
+
+void redis_link_close(struct redis_link *l);
+
+/*
+ * Each sends one command and takes one kind of reply. ST_UNAVAILABLE and
+ * ST_TIMEOUT everywhere, an error reply and a reply of another kind included.
+ */
+enum status redis_link_number(struct redis_link *l,
+                              const struct link_command *cmd, struct deadline d,
+                              long long *out, struct err *err) MUST_CHECK;
+enum status redis_link_set(struct redis_link *l, const struct link_command *cmd,
+                           struct deadline d, bool *set,
+                           struct err *err) MUST_CHECK;
+/*
+    A SET; *set is false where its NX found a value.
+ */
+enum status redis_link_texts(struct redis_link *l,
+                             const struct link_command *cmd, struct deadline d,
+                             struct arena *a, struct str *out, size_t n,
+                             struct err *err) MUST_CHECK;
+/*
+    A single string for n = 1, or an array of n: STR_NONE for each that is not
+    there. The strings belong to the arena.
+ */
+enum status redis_link_value(struct redis_link *l,
+                             const struct link_command *cmd, struct deadline d,
+                             char *out, size_t size,
+                             struct err *err) MUST_CHECK;
+/*
+    A string of exactly `size` bytes, read into out. ST_NOT_FOUND: there is
+    none, or one of another size.
+ */
+
+#endif

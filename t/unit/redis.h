@@ -1,0 +1,176 @@
+/*
+ * redis.h - a Redis server of a unit test's own, on a unix socket in a
+ * temporary folder, and a cache opened on it. Ends with the test, whatever
+ * happens to it.
+ */
+#ifndef DG_T_REDIS_H
+#define DG_T_REDIS_H
+
+#include <assert.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <hiredis/hiredis.h>
+#include "base/clock.h"
+#include "store/cache.h"
+#include "t/unit/tap.h"
+
+static char redis_dir[64];
+static pid_t redis_pid;
+
+__attribute__((unused)) static const char *redis_socket(void)
+{
+    static char z[80];
+
+    snprintf(z, sizeof z, "%s/redis.sock", redis_dir);
+    return z;
+}
+
+/* The test's own connection, for a look behind the cache's back. */
+__attribute__((format(printf, 1, 2), unused)) static redisReply *
+redis_do(const char *fmt, ...)
+{
+    redisContext *c = redisConnectUnix(redis_socket());
+    redisReply *r = NULL;
+    va_list ap;
+
+    assert(c);
+    va_start(ap, fmt);
+    if (!c->err)
+        r = redisvCommand(c, fmt, ap);
+    va_end(ap);
+    redisFree(c);
+    return r;
+}
+
+/* Whether the command was answered with that word or number. */
+#define REDIS_SAYS(want, ...) redis_says(redis_do(__VA_ARGS__), want)
+__attribute__((unused)) static bool redis_says(redisReply *r, const char *want)
+{
+    char z[256] = "(no reply)";
+    bool same;
+
+    if (r && r->type == REDIS_REPLY_INTEGER)
+        snprintf(z, sizeof z, "%lld", r->integer);
+    else if (r)
+        snprintf(z, sizeof z, "%.250s", r->str ? r->str : "(nil)");
+    same = strcmp(z, want) == 0;
+    if (!same)
+        tap_note("redis says %s, not %s", z, want);
+    freeReplyObject(r);
+    return same;
+}
+
+__attribute__((unused)) static long long redis_number(redisReply *r)
+{
+    long long v = r && r->type == REDIS_REPLY_INTEGER ? r->integer : -99;
+
+    freeReplyObject(r);
+    return v;
+}
+
+static bool redis_answers(void)
+{
+    redisReply *r = redis_do("PING");
+    bool up = r && r->type == REDIS_REPLY_STATUS;
+
+    freeReplyObject(r);
+    return up;
+}
+
+/* In redis_dir, so that a second start finds the first one's dump. */
+__attribute__((unused)) static void redis_start(void)
+{
+    redis_pid = fork();
+    assert(redis_pid >= 0);
+    if (redis_pid == 0) {
+        int log;
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (chdir(redis_dir) != 0)
+            _exit(126);
+        log = open("log", O_WRONLY | O_CREAT | O_APPEND, 0600);
+        dup2(log, 1);
+        dup2(log, 2);
+        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket",
+               "redis.sock", "--save", "", "--enable-debug-command", "yes",
+               (char *)NULL);
+        _exit(127);
+    }
+    for (int i = 0; i < 500 && !redis_answers(); i++)
+        clock_sleep_ms(10);
+    assert(redis_answers());
+}
+
+__attribute__((unused)) static void redis_kill(void)
+{
+    kill(redis_pid, SIGCONT);
+    kill(redis_pid, SIGKILL);
+    waitpid(redis_pid, NULL, 0);
+    unlink(redis_socket());
+    redis_pid = 0;
+}
+
+static bool redis_installed(void)
+{
+    return system("redis-server --version >/dev/null 2>&1") == 0;
+}
+
+/* False, with the plan said, when there is no redis-server to test with. */
+__attribute__((unused)) static bool redis_begin(void)
+{
+    if (!redis_installed() && !getenv("CI") &&
+        !getenv("DRIVEGUARD_REQUIRE_ALL")) {
+        printf("1..0 # SKIP redis-server is not installed\n");
+        return false;
+    }
+    signal(SIGPIPE, SIG_IGN); /* for the test's own connection */
+    snprintf(redis_dir, sizeof redis_dir, "/tmp/dg-redis-XXXXXX");
+    assert(mkdtemp(redis_dir));
+    redis_start();
+    return true;
+}
+
+__attribute__((unused)) static void redis_end(void)
+{
+    static const char *const files[] = {"redis.sock", "dump.rdb", "log",
+                                        "password"};
+    char path[128];
+
+    if (redis_pid)
+        redis_kill();
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", redis_dir, files[i]);
+        unlink(path);
+    }
+    rmdir(redis_dir);
+}
+
+/* A cache at url (NULL: the test's server). */
+__attribute__((unused)) static struct cache *
+cache_at(const char *url, int64_t ttl_ms, int64_t timeout_ms)
+{
+    char space[128];
+    struct conf conf = {.cache_url = url,
+                        .cache_password_file = "",
+                        .cache_ttl = ttl_ms,
+                        .cache_timeout = timeout_ms};
+    struct err err = ERR_NONE;
+    struct cache *c;
+
+    snprintf(space, sizeof space, "unix://%s", redis_socket());
+    if (!url)
+        conf.cache_url = space;
+    if (cache_open(&conf, &c, &err) != ST_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        abort();
+    }
+    return c;
+}
+
+#endif
