@@ -323,11 +323,14 @@ static void doubles(void)
         "0.10000e1",
         "179769313486231570000e288",
     };
-    double d;
+    double d = 7;
 
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        tap_ok(json_double(parse(texts[i]), &d) && d == strtod(texts[i], NULL),
-               "%s is %.17g", texts[i], d);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        bool same =
+            json_double(parse(texts[i]), &d) && d == strtod(texts[i], NULL);
+
+        tap_ok(same, "%s is %.17g", texts[i], d);
+    }
     CHECK(json_double(parse("-0.0"), &d) && d == 0 && signbit(d));
     d = 7;
     CHECK(!json_double(parse("\"1\""), &d) && !json_double(parse("true"), &d));
