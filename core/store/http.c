@@ -337,10 +337,10 @@ enum status http_do(struct http *h, struct http_call *c)
 
 /* ---- headers ---- */
 
-struct str http_header(const struct http_call *c, const char *name)
+struct str http_header(struct str head, const char *name)
 {
     size_t len = strlen(name);
-    struct str rest = buf_str(&c->head);
+    struct str rest = head;
 
     while (rest.n) {
         const char *eol = memchr(rest.p, '\n', rest.n);

@@ -90,10 +90,10 @@ enum status http_do(struct http *h, struct http_call *c);
     One call, waited for; no other may be under way. Returns c->st.
  */
 
-struct str http_header(const struct http_call *c, const char *name);
+struct str http_header(struct str head, const char *name);
 /*
-    The value of the first header of that name, in whatever case, without
-    blanks around it; STR_NONE without one.
+    head: a call's header lines. The value of the first header of that name, in
+    whatever case, without blanks around it; STR_NONE without one.
  */
 
 bool http_date(struct str value, int64_t *us);

@@ -73,10 +73,11 @@ static void plain(struct http *h, struct http_call *c)
                      STR_LIT("GET /a/../b//c%2Bd?x=%7e&y=a+b HTTP/1.1\r\n")));
     CHECK(!strcasestr(srv.seen->last, "accept"));
     CHECK(str_is(buf_str(&c->body_in), "not gzip"));
-    CHECK(str_is(http_header(c, "ETag"), "\"abc\""));
-    CHECK(str_is(http_header(c, "X-Amz-Meta-Trip-Id"), "t 1"));
-    CHECK(http_header(c, "etagge").n == 0 && http_header(c, "none").n == 0);
-    CHECK(http_date(http_header(c, "date"), &us) &&
+    CHECK(str_is(http_header(buf_str(&c->head), "ETag"), "\"abc\""));
+    CHECK(str_is(http_header(buf_str(&c->head), "X-Amz-Meta-Trip-Id"), "t 1"));
+    CHECK(http_header(buf_str(&c->head), "etagge").n == 0 &&
+          http_header(buf_str(&c->head), "none").n == 0);
+    CHECK(http_date(http_header(buf_str(&c->head), "date"), &us) &&
           us == 784111777LL * 1000000);
     CHECK(!http_date(STR_LIT("yesterday"), &us) && !http_date(STR_NONE, &us));
 
@@ -112,7 +113,7 @@ static void sending(struct http *h, struct http_call *c)
           !strstr(srv.seen->last, "Content-Type"));
     ask(c, "HEAD", "/head");
     CHECK(http_do(h, c) == ST_OK && c->body_in.n == 0 &&
-          str_is(http_header(c, "content-length"), "77"));
+          str_is(http_header(buf_str(&c->head), "content-length"), "77"));
     ask(c, "DELETE", "/gone");
     CHECK(http_do(h, c) == ST_OK &&
           str_starts(str_of(srv.seen->last), STR_LIT("DELETE /gone ")));

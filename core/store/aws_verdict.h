@@ -1,0 +1,33 @@
+/* aws_verdict.h - what a reply of an AWS service means. For aws.c alone. */
+#ifndef DG_STORE_AWS_VERDICT_H
+#define DG_STORE_AWS_VERDICT_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "store/aws.h"
+#include "store/http.h"
+
+enum aws_next_step {
+    AWS_FINISH, /* st is the answer */
+    AWS_AGAIN,  /* wait, then try again; st if that is not possible */
+    AWS_RENEW,  /* the session has expired */
+    AWS_CLOCK   /* our time is not the service's */
+};
+
+struct aws_verdict {
+    enum aws_next_step step;
+    enum status st;
+    char fault[AWS_FAULT_MAX];
+    struct str message;   /* the service's own words */
+    int64_t clock_off_us; /* the service's time less ours; AWS_CLOCK */
+};
+
+struct aws_verdict aws_judge(const struct http_call *c, int64_t our_time_us,
+                             struct arena *a);
+
+#define AWS_SKEW_US (15 * 60 * 1000000LL)
+/*
+    The services refuse a request that is signed further from their time.
+ */
+
+#endif
