@@ -17,7 +17,7 @@ PACKAGES_build="gcc libc6-dev make autoconf automake pkg-config libfcgi-dev
 # shellcheck disable=SC2034
 PACKAGES_run="nginx redis-server python3 tzdata"
 # shellcheck disable=SC2034
-PACKAGES_test="clang perl spin git"
+PACKAGES_test="clang perl spin"
 
 # packages_need GROUP...: installs what is missing of these groups; without root it
 # says what to install and ends.
@@ -55,7 +55,7 @@ packages_install() (
     fi
     export DEBIAN_FRONTEND=noninteractive
     if ! { apt-get update -q &&
-        apt-get install -q -y --no-install-recommends "$@"; } >"$log" 2>&1 </dev/null; then
+        apt-get install -q -y --no-remove --no-install-recommends "$@"; } >"$log" 2>&1 </dev/null; then
         tail -n 30 "$log" >&2
         die "apt-get could not install $*"
     fi

@@ -257,12 +257,22 @@ def _read(path):
     return ""
 
 
+def valgrind(reports):
+    """The words before a program that has to run under valgrind
+    (DG_VALGRIND=1); what it finds goes to the reports."""
+    if not os.environ.get("DG_VALGRIND"):
+        return []
+    return ["valgrind", "-q", "--leak-check=full", "--error-exitcode=99",
+            f"--log-file={reports}/valgrind.%p", "--"]
+
+
 class Service(Process):
     """driveguard-fcgi: the master; its workers are its children."""
 
     def __init__(self, host):
         self.host = host
         super().__init__(
+            valgrind(host.stack.reports) +
             [program("driveguard-fcgi"), "-c", host.conf],
             os.path.join(host.dir, "service.log"), host.env)
 
@@ -494,8 +504,9 @@ class Stack:
         return "\n".join(parts)
 
     def sanitizer_reports(self):
+        """What the sanitizers or valgrind wrote, by file."""
         return {os.path.basename(p): _read(p)
-                for p in glob.glob(self.reports + "/*")}
+                for p in glob.glob(self.reports + "/*") if os.path.getsize(p)}
 
     def close(self, failed=False):
         """Stops and removes all; failed: the test is failing anyway, and only
