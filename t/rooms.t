@@ -28,7 +28,7 @@ FOREIGN = {
     "fcgiapp.h": ("fcgi/request", 2),
     "curl/curl.h": ("core/store/http", 2),
     "hiredis/hiredis.h": ("core/store/cache_redis", 2),
-    "sqlite3.h": ("core/store/records_sqlite", 2),
+    "sqlite3.h": ("core/store/sqlite", 1),
     "zlib.h": ("core/base/gzip", 2),
     "ini.h": ("core/base/conf", 2),
     "openssl/evp.h": ("core/store/", 2),

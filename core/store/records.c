@@ -1,0 +1,224 @@
+#include "store/records_impl.h"
+
+#include <assert.h>
+
+#include "base/fault.h"
+
+enum status records_open(const struct conf *c, struct records **out,
+                         struct err *err)
+{
+    const struct str sqlite = STR_LIT("sqlite://");
+    struct str url = str_of(c->records_url);
+
+    *out = NULL;
+    if (str_starts(url, sqlite))
+        return records_sqlite_open(
+            (struct str){url.p + sqlite.n, url.n - sqlite.n}, out, err);
+    return err_set(err, ST_BAD_REQUEST, NULL,
+                   "records.url = %.200s: not of the form sqlite:///file",
+                   c->records_url);
+}
+
+void records_close(struct records **r)
+{
+    if (*r)
+        (*r)->ops->close(*r);
+    *r = NULL;
+}
+
+/*
+    Before every call: tests make the store fail here ("records.fail").
+ */
+static enum status enter(struct err *err)
+{
+    if (fault_point("records.fail"))
+        return err_set(err, ST_UNAVAILABLE, NULL, "fault point records.fail");
+    return ST_OK;
+}
+
+enum status records_check(struct records *r, struct deadline d, struct err *err)
+{
+    enum status st = enter(err);
+
+    return st == ST_OK ? r->ops->check(r, d, err) : st;
+}
+
+enum status records_user(struct records *r, struct str user_id,
+                         struct deadline d, struct arena *a, struct user *out,
+                         struct err *err)
+{
+    enum status st = enter(err);
+
+    return st == ST_OK ? r->ops->user(r, user_id, d, a, out, err) : st;
+}
+
+enum status records_user_by_email(struct records *r, struct str email,
+                                  struct deadline d, struct arena *a,
+                                  struct user *out, struct err *err)
+{
+    enum status st = enter(err);
+
+    return st == ST_OK ? r->ops->user_by_email(r, email, d, a, out, err) : st;
+}
+
+enum status records_user_put(struct records *r, const struct user *u,
+                             struct deadline d, struct err *err)
+{
+    enum status st = enter(err);
+
+    assert(u->user_id.n);
+    return st == ST_OK ? r->ops->user_put(r, u, d, err) : st;
+}
+
+enum status records_user_remove(struct records *r, struct str user_id,
+                                struct deadline d, struct err *err)
+{
+    enum status st = enter(err);
+
+    return st == ST_OK ? r->ops->user_remove(r, user_id, d, err) : st;
+}
+
+enum status records_users(struct records *r, struct deadline d,
+                          records_user_each each, void *ctx, struct err *err)
+{
+    enum status st = enter(err);
+
+    return st == ST_OK ? r->ops->users(r, d, each, ctx, err) : st;
+}
+
+enum status records_batch_store(struct records *r, const struct batch *b,
+                                int64_t now_us, struct deadline d,
+                                bool *completed, struct err *err)
+{
+    enum status st = enter(err);
+
+    assert(b->batch_id.n && b->trip_id.n && b->user_id.n && b->number > 0);
+    return st == ST_OK ? r->ops->batch_store(r, b, now_us, d, completed, err)
+                       : st;
+}
+
+enum status records_batches(struct records *r, const struct trip *t,
+                            struct deadline d, struct arena *a,
+                            struct trip_batches *out, struct err *err)
+{
+    enum status st = enter(err);
+
+    return st == ST_OK ? r->ops->batches(r, t, d, a, out, err) : st;
+}
+
+enum status records_trip(struct records *r, struct str trip_id,
+                         struct deadline d, struct arena *a, struct trip *out,
+                         struct err *err)
+{
+    enum status st = enter(err);
+
+    return st == ST_OK ? r->ops->trip(r, trip_id, d, a, out, err) : st;
+}
+
+enum status records_trip_claim(struct records *r, const struct trip_claim *c,
+                               struct deadline d, struct arena *a,
+                               struct trip *out, struct err *err)
+{
+    enum status st = enter(err);
+
+    assert(c->trip_id.n && c->user_id.n);
+    assert(!(c->create && c->rescore) && (c->rescore || !c->lost));
+    return st == ST_OK ? r->ops->trip_claim(r, c, d, a, out, err) : st;
+}
+
+enum status records_trip_stored(struct records *r, struct str trip_id,
+                                int64_t revision, enum analysis_status as,
+                                struct str analysis_key, struct deadline d,
+                                struct err *err)
+{
+    enum status st = enter(err);
+
+    assert(as == ANALYSIS_STORED || as == ANALYSIS_INSUFFICIENT);
+    return st == ST_OK ? r->ops->trip_stored(r, trip_id, revision, as,
+                                             analysis_key, d, err)
+                       : st;
+}
+
+enum status records_trips_unsettled(struct records *r, struct str user_id,
+                                    struct deadline d, records_trip_each each,
+                                    void *ctx, struct err *err)
+{
+    enum status st = enter(err);
+
+    return st == ST_OK ? r->ops->trips_unsettled(r, user_id, d, each, ctx, err)
+                       : st;
+}
+
+enum status records_trips_of(struct records *r, struct str user_id,
+                             struct deadline d, records_trip_each each,
+                             void *ctx, struct err *err)
+{
+    enum status st = enter(err);
+
+    return st == ST_OK ? r->ops->trips_of(r, user_id, d, each, ctx, err) : st;
+}
+
+enum status records_pending_count(struct records *r, struct deadline d,
+                                  int64_t *out, struct err *err)
+{
+    enum status st = enter(err);
+
+    return st == ST_OK ? r->ops->pending_count(r, d, out, err) : st;
+}
+
+enum status records_trip_forward(struct records *r, struct str trip_id,
+                                 int64_t revision, int64_t to_revision,
+                                 struct str analysis_key, struct deadline d,
+                                 struct err *err)
+{
+    enum status st = enter(err);
+
+    assert(to_revision > revision);
+    return st == ST_OK ? r->ops->trip_forward(r, trip_id, revision, to_revision,
+                                              analysis_key, d, err)
+                       : st;
+}
+
+/* ---- words ---- */
+
+static const char *const trip_words[] = {
+    [TRIP_ACTIVE] = "active",
+    [TRIP_COMPLETED] = "completed",
+};
+
+static const char *const analysis_words[] = {
+    [ANALYSIS_NONE] = NULL,
+    [ANALYSIS_PENDING] = "pending",
+    [ANALYSIS_STORED] = "stored",
+    [ANALYSIS_INSUFFICIENT] = "insufficient_data",
+};
+
+const char *trip_status_word(enum trip_status s)
+{
+    return trip_words[s];
+}
+
+const char *analysis_status_word(enum analysis_status s)
+{
+    return analysis_words[s];
+}
+
+bool trip_status_parse(struct str word, enum trip_status *out)
+{
+    bool completed = str_is(word, trip_words[TRIP_COMPLETED]);
+
+    if (!completed && !str_is(word, trip_words[TRIP_ACTIVE]))
+        return false;
+    *out = completed ? TRIP_COMPLETED : TRIP_ACTIVE;
+    return true;
+}
+
+bool analysis_status_parse(struct str word, enum analysis_status *out)
+{
+    for (int i = ANALYSIS_NONE; i <= ANALYSIS_INSUFFICIENT; i++)
+        if (str_is(word, analysis_words[i])) {
+            *out = (enum analysis_status)i;
+            return true;
+        }
+    return false;
+}

@@ -1,0 +1,80 @@
+/*
+ * records_impl.h - what an implementation of records.h is made of.
+ *
+ * records.c passes each call on; an implementation puts struct records first
+ * in its own struct.
+ */
+#ifndef DG_STORE_RECORDS_IMPL_H
+#define DG_STORE_RECORDS_IMPL_H
+
+#include "store/records.h"
+
+/* Each as the function of records.h of that name. */
+struct records_ops {
+    void (*close)(struct records *r);
+    enum status (*check)(struct records *r, struct deadline d, struct err *err);
+    enum status (*user)(struct records *r, struct str user_id,
+                        struct deadline d, struct arena *a, struct user *out,
+                        struct err *err);
+    enum status (*user_by_email)(struct records *r, struct str email,
+                                 struct deadline d, struct arena *a,
+                                 struct user *out, struct err *err);
+    enum status (*user_put)(struct records *r, const struct user *u,
+                            struct deadline d, struct err *err);
+    enum status (*user_remove)(struct records *r, struct str user_id,
+                               struct deadline d, struct err *err);
+    enum status (*users)(struct records *r, struct deadline d,
+                         records_user_each each, void *ctx, struct err *err);
+    enum status (*batch_store)(struct records *r, const struct batch *b,
+                               int64_t now_us, struct deadline d,
+                               bool *completed, struct err *err);
+    enum status (*batches)(struct records *r, const struct trip *t,
+                           struct deadline d, struct arena *a,
+                           struct trip_batches *out, struct err *err);
+    enum status (*trip)(struct records *r, struct str trip_id,
+                        struct deadline d, struct arena *a, struct trip *out,
+                        struct err *err);
+    enum status (*trip_claim)(struct records *r, const struct trip_claim *c,
+                              struct deadline d, struct arena *a,
+                              struct trip *out, struct err *err);
+    enum status (*trip_stored)(struct records *r, struct str trip_id,
+                               int64_t revision, enum analysis_status as,
+                               struct str analysis_key, struct deadline d,
+                               struct err *err);
+    enum status (*trips_unsettled)(struct records *r, struct str user_id,
+                                   struct deadline d, records_trip_each each,
+                                   void *ctx, struct err *err);
+    enum status (*trips_of)(struct records *r, struct str user_id,
+                            struct deadline d, records_trip_each each,
+                            void *ctx, struct err *err);
+    enum status (*pending_count)(struct records *r, struct deadline d,
+                                 int64_t *out, struct err *err);
+    enum status (*trip_forward)(struct records *r, struct str trip_id,
+                                int64_t revision, int64_t to_revision,
+                                struct str analysis_key, struct deadline d,
+                                struct err *err);
+};
+
+struct records {
+    const struct records_ops *ops;
+};
+
+enum status records_sqlite_open(struct str file, struct records **out,
+                                struct err *err) MUST_CHECK;
+/*
+    file: an absolute path. It is made when first used.
+ */
+
+/* What is stored for the enums, in either store. */
+const char *trip_status_word(enum trip_status s);
+const char *analysis_status_word(enum analysis_status s);
+/*
+    NULL for ANALYSIS_NONE: the attribute is not there.
+ */
+bool trip_status_parse(struct str word, enum trip_status *out);
+bool analysis_status_parse(struct str word, enum analysis_status *out);
+/*
+    An empty word is ANALYSIS_NONE; false, *out untouched, for an unknown one.
+ */
+
+#endif

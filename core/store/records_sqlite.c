@@ -1,0 +1,118 @@
+/*
+ * records_sqlite.c - users, trips and batches in one SQLite file.
+ *
+ * A conditional update is a transaction here: it reads the row, decides in C,
+ * and writes the row back, while no other process writes (sql_begin). Lists
+ * are read a page at a time, by key, and the statement is done before any
+ * callback runs: callbacks call the store, and a read left open would keep
+ * the write-ahead log from being folded back.
+ */
+#include "store/records_sqlite.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdlib.h>
+
+/*
+ * No foreign keys: a trip's batches outlive a removed user until erasure, an
+ * unknown user may upload, and batches without a trip are read too. The deltas
+ * come last, so that SQLite does not walk them to reach another column.
+ */
+static const char *const schema_steps[] = {
+    "CREATE TABLE users ("
+    " user_id TEXT PRIMARY KEY, email TEXT UNIQUE, name TEXT, role TEXT,"
+    " zipcode TEXT, latitude REAL, longitude REAL, city TEXT, state TEXT,"
+    " source TEXT, base_zipcode TEXT, anonymization_radius INTEGER,"
+    " retention_months INTEGER, consent TEXT) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE trips ("
+    " trip_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, status TEXT NOT NULL,"
+    " start_us INTEGER, end_us INTEGER, created_us INTEGER,"
+    " updated_us INTEGER, finalized_us INTEGER,"
+    " total_batches INTEGER NOT NULL, highest_batch INTEGER NOT NULL,"
+    " revision INTEGER NOT NULL, analysis_status TEXT, analysis_key TEXT,"
+    " trip_quality TEXT) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX trips_of_user ON trips (user_id, trip_id);"
+    "CREATE INDEX trips_pending ON trips (user_id, trip_id)"
+    " WHERE analysis_status = 'pending';"
+
+    "CREATE TABLE batches ("
+    " batch_id TEXT NOT NULL UNIQUE, trip_id TEXT NOT NULL,"
+    " user_id TEXT NOT NULL, number INTEGER NOT NULL, batch_size INTEGER,"
+    " first_us INTEGER, last_us INTEGER, uploaded_us INTEGER,"
+    " original_count INTEGER NOT NULL, deltas_count INTEGER NOT NULL,"
+    " metrics TEXT, statistics TEXT, issues TEXT, deltas TEXT) STRICT;"
+    "CREATE INDEX batches_of_trip ON batches (trip_id, number, batch_id);",
+};
+
+static const char *const queries[QUERY_COUNT] = {
+#define QUERY(name, text) [Q_##name] = text,
+#include "store/records_sqlite.def"
+#undef QUERY
+};
+
+static const struct sql_plan plan = {queries, QUERY_COUNT, schema_steps,
+                                     sizeof schema_steps /
+                                         sizeof *schema_steps};
+
+struct sql *sql_of(struct records *r)
+{
+    return ((struct sqlite *)r)->sql;
+}
+
+static enum status sqlite_check(struct records *r, struct deadline d,
+                                struct err *err)
+{
+    struct sql *sql = sql_of(r);
+    enum status st = sql_begin(sql, d, err);
+
+    return st == ST_OK ? sql_end(sql, ST_OK, err) : st;
+}
+
+static void sqlite_close(struct records *r)
+{
+    struct sqlite *s = (struct sqlite *)r;
+
+    sql_free(&s->sql);
+    free(s);
+}
+
+static const struct records_ops ops = {
+    .close = sqlite_close,
+    .check = sqlite_check,
+    .user = sqlite_user,
+    .user_by_email = sqlite_user_by_email,
+    .user_put = sqlite_user_put,
+    .user_remove = sqlite_user_remove,
+    .users = sqlite_users,
+    .batch_store = sqlite_batch_store,
+    .batches = sqlite_batches,
+    .trip = sqlite_trip,
+    .trip_claim = sqlite_trip_claim,
+    .trip_stored = sqlite_trip_stored,
+    .trips_unsettled = sqlite_trips_unsettled,
+    .trips_of = sqlite_trips_of,
+    .pending_count = sqlite_pending_count,
+    .trip_forward = sqlite_trip_forward,
+};
+
+enum status records_sqlite_open(struct str file, struct records **out,
+                                struct err *err)
+{
+    char path[PATH_MAX];
+    struct sqlite *s;
+
+    if (file.n < 2 || file.n >= sizeof path || file.p[0] != '/' ||
+        file.p[file.n - 1] == '/')
+        return err_set(err, ST_BAD_REQUEST, NULL,
+                       "records.url: sqlite:// wants an absolute file name, "
+                       "as in sqlite:///var/lib/driveguard/records.db");
+    memcpy(path, file.p, file.n);
+    path[file.n] = '\0';
+    s = calloc(1, sizeof *s);
+    assert(s && "out of memory");
+    s->base.ops = &ops;
+    s->sql = sql_new(path, &plan);
+    *out = &s->base;
+    return ST_OK;
+}

@@ -1,0 +1,192 @@
+/* records_sqlite_users.c - the users of the SQLite record store. */
+#include "store/records_sqlite.h"
+
+#define PAGE 100
+
+static void read_user(const struct sql_query *q, struct arena *a,
+                      struct user *out)
+{
+    *out = (struct user){
+        .user_id = sql_str(q, 0, a),
+        .email = sql_str(q, 1, a),
+        .name = sql_str(q, 2, a),
+        .role = sql_str(q, 3, a),
+        .zipcode = sql_str(q, 4, a),
+        .has_base_point = !sql_is_null(q, 5) && !sql_is_null(q, 6),
+        .latitude = sql_double(q, 5),
+        .longitude = sql_double(q, 6),
+        .city = sql_str(q, 7, a),
+        .state = sql_str(q, 8, a),
+        .source = sql_str(q, 9, a),
+        .base_zipcode = sql_str(q, 10, a),
+        .has_privacy = !sql_is_null(q, 11),
+        .anonymization_radius = sql_int(q, 11),
+        .retention_months = sql_int(q, 12),
+        .consent = sql_str(q, 13, a),
+    };
+}
+
+static void bind_user(struct sql_query *q, const struct user *u)
+{
+    sql_bind_str(q, u->user_id);
+    sql_bind_str(q, u->email);
+    sql_bind_str(q, u->name);
+    sql_bind_str(q, u->role);
+    sql_bind_str(q, u->zipcode);
+    if (u->has_base_point) {
+        sql_bind_double(q, u->latitude);
+        sql_bind_double(q, u->longitude);
+    } else {
+        sql_bind_null(q);
+        sql_bind_null(q);
+    }
+    sql_bind_str(q, u->city);
+    sql_bind_str(q, u->state);
+    sql_bind_str(q, u->source);
+    sql_bind_str(q, u->base_zipcode);
+    if (u->has_privacy) {
+        sql_bind_int(q, u->anonymization_radius);
+        sql_bind_int(q, u->retention_months);
+    } else {
+        sql_bind_null(q);
+        sql_bind_null(q);
+    }
+    sql_bind_str(q, u->consent);
+}
+
+static enum status find_user(struct sql *sql, enum query by, struct str value,
+                             struct deadline d, struct arena *a,
+                             struct user *out, struct err *err)
+{
+    struct sql_query q;
+    bool row = false;
+    enum status st = sql_query(sql, by, d, &q, err);
+
+    if (st == ST_OK) {
+        sql_bind_key(&q, value);
+        st = sql_step(&q, &row, err);
+    }
+    if (row)
+        read_user(&q, a, out);
+    else if (st == ST_OK)
+        st = err_set(err, ST_NOT_FOUND, NULL, "no such user");
+    sql_done(&q);
+    return st;
+}
+
+enum status sqlite_user(struct records *r, struct str user_id,
+                        struct deadline d, struct arena *a, struct user *out,
+                        struct err *err)
+{
+    return find_user(sql_of(r), Q_USER, user_id, d, a, out, err);
+}
+
+enum status sqlite_user_by_email(struct records *r, struct str email,
+                                 struct deadline d, struct arena *a,
+                                 struct user *out, struct err *err)
+{
+    return find_user(sql_of(r), Q_USER_BY_EMAIL, email, d, a, out, err);
+}
+
+static enum status put_user(struct sql *sql, const struct user *u,
+                            struct deadline d, struct arena *a, struct err *err)
+{
+    struct user other;
+    struct sql_query q;
+    enum status st =
+        find_user(sql, Q_USER_BY_EMAIL, u->email, d, a, &other, err);
+
+    if (st == ST_OK && !str_eq(other.user_id, u->user_id))
+        return err_set(err, ST_PRECONDITION, "email_taken",
+                       "user %.*s has the e-mail %.*s already",
+                       STR_ARG(other.user_id), STR_ARG(u->email));
+    if (st != ST_OK && st != ST_NOT_FOUND)
+        return st;
+    st = sql_query(sql, Q_USER_PUT, d, &q, err);
+    if (st != ST_OK)
+        return st;
+    bind_user(&q, u);
+    return sql_run(&q, err);
+}
+
+enum status sqlite_user_put(struct records *r, const struct user *u,
+                            struct deadline d, struct err *err)
+{
+    struct sql *sql = sql_of(r);
+    struct arena *a = arena_new(0);
+    enum status st = sql_begin(sql, d, err);
+
+    if (st == ST_OK)
+        st = sql_end(sql, put_user(sql, u, d, a, err), err);
+    arena_free(&a);
+    return st;
+}
+
+enum status sqlite_user_remove(struct records *r, struct str user_id,
+                               struct deadline d, struct err *err)
+{
+    struct sql *sql = sql_of(r);
+    struct sql_query q;
+    enum status st = sql_query(sql, Q_USER_REMOVE, d, &q, err);
+
+    if (st == ST_OK) {
+        sql_bind_key(&q, user_id);
+        st = sql_run(&q, err);
+    }
+    if (st == ST_OK && sql_changed(sql) == 0)
+        st = err_set(err, ST_NOT_FOUND, NULL, "no such user");
+    return st;
+}
+
+/* ---- all of them ---- */
+
+struct page {
+    struct user user[PAGE];
+    size_t n;
+};
+
+static enum status read_page(struct sql *sql, struct str after,
+                             struct deadline d, struct arena *a,
+                             struct page *out, struct err *err)
+{
+    struct sql_query q;
+    bool row = true;
+    enum status st = sql_query(sql, Q_USERS_AFTER, d, &q, err);
+
+    out->n = 0;
+    if (st != ST_OK)
+        return st;
+    sql_bind_key(&q, after);
+    sql_bind_int(&q, PAGE);
+    while (st == ST_OK && row) {
+        st = sql_step(&q, &row, err);
+        if (st == ST_OK && row)
+            read_user(&q, a, &out->user[out->n++]);
+    }
+    sql_done(&q);
+    return st;
+}
+
+enum status sqlite_users(struct records *r, struct deadline d,
+                         records_user_each each, void *ctx, struct err *err)
+{
+    struct arena *a = arena_new(64 * 1024), *keys = arena_new(1024);
+    struct page *page = arena_alloc(a, sizeof *page);
+    const struct arena_mark mark = arena_mark(a);
+    struct str last = STR_NONE;
+    enum status st;
+
+    do {
+        arena_release(a, mark);
+        st = read_page(sql_of(r), last, d, a, page, err);
+        for (size_t i = 0; st == ST_OK && i < page->n; i++)
+            st = each(ctx, &page->user[i]);
+        if (st != ST_OK || page->n == 0)
+            break;
+        arena_reset(keys);
+        last = arena_copy(keys, page->user[page->n - 1].user_id);
+    } while (page->n == PAGE);
+    arena_free(&keys);
+    arena_free(&a);
+    return st;
+}
