@@ -1,0 +1,238 @@
+/* The scoreboard: slots, sums that never go back, stale files, readers beside
+ * a writer. */
+#include "service/scoreboard.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "t/unit/tap.h"
+
+static char dir[] = "/tmp/dg-board-XXXXXX";
+static char path[64];
+
+static struct scoreboard *board_made(void)
+{
+    struct err err = ERR_NONE;
+    struct scoreboard *b;
+
+    if (scoreboard_create(path, &b, &err) != ST_OK) {
+        tap_note("%s", err.text);
+        abort();
+    }
+    return b;
+}
+
+static void test_slots(void)
+{
+    struct scoreboard *b = board_made();
+    struct slot_view v;
+    int slot = scoreboard_take(b, ROLE_WORKER, 3, 7, deadline_in(1000));
+
+    CHECK(slot == 0);
+    CHECK(scoreboard_take(b, ROLE_MONITOR, 0, 7, deadline_in(1000)) == 1);
+    scoreboard_pid(b, slot, getpid());
+    scoreboard_slot(b, slot, &v);
+    CHECK(v.role == ROLE_WORKER && v.number == 3 && v.generation == 7);
+    CHECK(v.state == SLOT_STARTING && v.pid == getpid());
+    CHECK(deadline_left_ms(v.deadline) > 0);
+    scoreboard_busy(b, slot, deadline_in(5000));
+    scoreboard_request(b, slot, STR_LIT("/finalize-trip"),
+                       STR_LIT("request-1"));
+    scoreboard_served(b, slot);
+    scoreboard_slot(b, slot, &v);
+    CHECK(v.state == SLOT_BUSY && v.requests == 1);
+    CHECK(strcmp(v.route, "/finalize-trip") == 0);
+    CHECK(strcmp(v.request_id, "request-1") == 0);
+    CHECK(strcmp(slot_state_name(&v), "busy") == 0);
+    scoreboard_draining(b, slot);
+    scoreboard_slot(b, slot, &v);
+    CHECK(strcmp(slot_state_name(&v), "draining") == 0);
+    scoreboard_idle(b, slot);
+    scoreboard_slot(b, slot, &v);
+    CHECK(v.state == SLOT_IDLE);
+    scoreboard_release(b, slot);
+    CHECK(scoreboard_take(b, ROLE_WORKER, 0, 8, deadline_in(1)) == slot);
+    scoreboard_slot(b, slot, &v);
+    CHECK(v.requests == 0 && !v.draining && v.route[0] == '\0');
+    scoreboard_close(&b);
+    CHECK(b == NULL);
+}
+
+static void test_long_texts(void)
+{
+    struct scoreboard *b = board_made();
+    struct slot_view v;
+    char text[200];
+    int slot = scoreboard_take(b, ROLE_WORKER, 0, 1, deadline_in(1));
+
+    memset(text, 'x', sizeof text);
+    scoreboard_request(b, slot, (struct str){text, sizeof text},
+                       (struct str){text, sizeof text});
+    scoreboard_slot(b, slot, &v);
+    CHECK(strlen(v.route) == SCOREBOARD_ROUTE_MAX - 1);
+    CHECK(strlen(v.request_id) == SCOREBOARD_ID_MAX - 1);
+    scoreboard_close(&b);
+}
+
+static void test_full(void)
+{
+    struct scoreboard *b = board_made();
+    int n = 0;
+
+    while (scoreboard_take(b, ROLE_WORKER, n, 1, deadline_in(1)) >= 0)
+        n++;
+    CHECK(n == SCOREBOARD_SLOTS);
+    scoreboard_release(b, 17);
+    CHECK(scoreboard_take(b, ROLE_WORKER, 0, 1, deadline_in(1)) == 17);
+    scoreboard_close(&b);
+}
+
+/* A process that counts and goes; the next in its slot counts on. */
+static void count_in_child(struct scoreboard *b, uint64_t n)
+{
+    int slot = scoreboard_take(b, ROLE_WORKER, 0, 1, deadline_in(1));
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        stats_use(scoreboard_stats(b, slot));
+        stat_add(STAT_requests, n);
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+    scoreboard_release(b, slot);
+}
+
+static void test_sums(void)
+{
+    struct scoreboard *b = board_made(), *reader;
+    struct err err = ERR_NONE;
+    struct arena *a = arena_new(0);
+    struct board_view v;
+    int slot;
+
+    count_in_child(b, 5);
+    count_in_child(b, 7);
+    slot = scoreboard_take(b, ROLE_MAINTENANCE, 0, 1, deadline_in(1));
+    scoreboard_pid(b, slot, getpid());
+    scoreboard_generation(b, 4);
+    CHECK(scoreboard_open(path, &reader, &err) == ST_OK);
+    scoreboard_view(reader, a, &v);
+    CHECK(v.counters[STAT_requests] == 12);
+    CHECK(v.n == 1 && v.slots[0].role == ROLE_MAINTENANCE);
+    CHECK(v.slots[0].rss_bytes > 0);
+    CHECK(v.master == getpid() && v.generation == 4);
+    CHECK(v.started_us <= clock_wall_us() && v.version[0] != '\0');
+    scoreboard_close(&reader);
+    scoreboard_close(&b);
+    arena_free(&a);
+}
+
+static void test_missing(void)
+{
+    struct err err = ERR_NONE;
+    struct scoreboard *b;
+
+    CHECK(scoreboard_open("/nowhere/board", &b, &err) == ST_UNAVAILABLE);
+    CHECK(strcmp(err.code, "not_running") == 0 && b == NULL);
+    err_clear(&err);
+    CHECK(scoreboard_create("/nowhere/board", &b, &err) == ST_UNAVAILABLE);
+    CHECK(strstr(err.text, "/nowhere/board") != NULL && b == NULL);
+}
+
+static void test_dead_master(void)
+{
+    struct err err = ERR_NONE;
+    struct scoreboard *b;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        b = board_made();
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+    CHECK(scoreboard_open(path, &b, &err) == ST_UNAVAILABLE);
+    CHECK(strcmp(err.code, "not_running") == 0);
+}
+
+static void test_other_version(void)
+{
+    struct scoreboard *b = board_made();
+    struct err err = ERR_NONE;
+    int fd = open(path, O_WRONLY);
+
+    CHECK(pwrite(fd, "OTHER", 5, 0) == 5);
+    close(fd);
+    scoreboard_close(&b);
+    CHECK(scoreboard_open(path, &b, &err) == ST_CORRUPT);
+    CHECK(truncate(path, 10) == 0);
+    err_clear(&err);
+    CHECK(scoreboard_open(path, &b, &err) == ST_CORRUPT);
+    CHECK(strcmp(err.code, "scoreboard_version") == 0);
+}
+
+static void test_remove(void)
+{
+    struct scoreboard *first = board_made(), *second = board_made();
+
+    scoreboard_remove(first);
+    CHECK(access(path, F_OK) == 0); /* it is the second's by now */
+    scoreboard_remove(second);
+    CHECK(access(path, F_OK) != 0);
+    scoreboard_close(&first);
+    scoreboard_close(&second);
+}
+
+/* Route and id are always of the same request. */
+static void test_reader_beside_writer(void)
+{
+    struct scoreboard *b = board_made();
+    int slot = scoreboard_take(b, ROLE_WORKER, 0, 1, deadline_in(1));
+    int torn = 0, seen = 0;
+    struct slot_view v;
+    pid_t pid = fork();
+
+    while (pid == 0) {
+        scoreboard_request(b, slot, STR_LIT("/aaaaaaaaaaaaaaaaaaaaaaaaa"),
+                           STR_LIT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+        scoreboard_request(b, slot, STR_LIT("/bbbbbbbbbbbbbbbbbbbbbbbbb"),
+                           STR_LIT("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"));
+    }
+    for (struct deadline d = deadline_in(200); !deadline_over(d);) {
+        scoreboard_slot(b, slot, &v);
+        if (v.route[0] == '\0')
+            continue;
+        seen++;
+        torn += v.route[1] != v.request_id[0] || v.route[20] != v.route[1] ||
+                v.request_id[30] != v.route[1];
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    CHECK(seen > 0 && torn == 0);
+    /* Killed in the middle of a write, perhaps: the next writer goes on. */
+    scoreboard_request(b, slot, STR_LIT("/next"), STR_NONE);
+    scoreboard_slot(b, slot, &v);
+    CHECK(strcmp(v.route, "/next") == 0 && v.request_id[0] == '\0');
+    scoreboard_close(&b);
+}
+
+int main(void)
+{
+    if (!mkdtemp(dir))
+        abort();
+    snprintf(path, sizeof path, "%s/board", dir);
+    test_slots();
+    test_long_texts();
+    test_full();
+    test_sums();
+    test_missing();
+    test_dead_master();
+    test_other_version();
+    test_remove();
+    test_reader_beside_writer();
+    unlink(path);
+    CHECK(rmdir(dir) == 0);
+    return tap_end();
+}
