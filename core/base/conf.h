@@ -19,13 +19,14 @@ typedef const char *conf_text;   /* as written                           */
 typedef const char *conf_path;   /* /absolute; empty if the default is   */
 typedef const char *conf_socket; /* /absolute, at most 107 bytes         */
 typedef const char *conf_place;  /* a form of `words`: a prefix that ends
-                                    with / and goes on, or a whole word  */
+                                    with / and goes on, or a whole word;
+                                    empty if the default is              */
 typedef const char *conf_choice; /* one of `words`                       */
 typedef int64_t conf_count;      /* whole number within bounds           */
 typedef int64_t conf_ms;         /* 250ms, 25s, 5m, 2h: milliseconds     */
 typedef int64_t conf_bytes;      /* 100, 64K, 1M, 2G: bytes              */
 typedef int64_t conf_mode;       /* 0660: access mode                    */
-typedef bool conf_flag;          /* on, off                              */
+typedef bool conf_flag;          /* on, off; also true, false            */
 
 #define CONF_LINE_MAX 199 /* bytes; libinih's buffer */
 

@@ -100,6 +100,8 @@ static bool read_place(const struct conf_key *k, struct str value,
     const char *words = k->words;
     struct str word;
 
+    if (value.n == 0)
+        return k->dflt[0] == '\0' && keep(k, value, a, member);
     while (next_word(&words, &word)) {
         bool open = word.p[word.n - 1] == '/';
 
@@ -123,7 +125,8 @@ static void allow_place(const struct conf_key *k, struct buf *out)
         local |= str_starts(word, STR_LIT("unix://"));
         between = *words && !strchr(words, '|') ? " or " : ", ";
     }
-    buf_printf(out, ", at most %zu bytes", conf_value_max(k));
+    buf_printf(out, ", at most %zu bytes%s", conf_value_max(k),
+               k->dflt[0] ? "" : ", or nothing");
     if (local)
         buf_printf(out, " (a socket's path %zu)", SOCKET_PATH_MAX);
 }
@@ -154,11 +157,11 @@ static void allow_choice(const struct conf_key *k, struct buf *out)
 static bool read_flag(const struct conf_key *k, struct str value,
                       struct arena *a, void *member)
 {
-    bool on = str_is(value, "on");
+    bool on = str_is(value, "on") || str_is(value, "true");
 
     (void)k;
     (void)a;
-    if (!on && !str_is(value, "off"))
+    if (!on && !str_is(value, "off") && !str_is(value, "false"))
         return false;
     *(bool *)member = on;
     return true;
@@ -174,7 +177,7 @@ static void print_flag(const struct conf_key *k, const void *member,
 static void allow_flag(const struct conf_key *k, struct buf *out)
 {
     (void)k;
-    buf_putz(out, "on or off");
+    buf_putz(out, "on or off (or true or false)");
 }
 
 /* ---- numbers, with the units of their kind ---- */
