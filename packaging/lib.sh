@@ -17,7 +17,8 @@ PACKAGES_build="gcc libc6-dev make autoconf automake pkg-config libfcgi-dev
 # shellcheck disable=SC2034
 PACKAGES_run="nginx redis-server python3 tzdata"
 # shellcheck disable=SC2034
-PACKAGES_test="clang perl spin"
+PACKAGES_test="clang perl spin ceph-common ceph-mon ceph-osd radosgw openssl
+    python3-boto3"
 
 # packages_need GROUP...: installs what is missing of these groups; without root it
 # says what to install and ends.

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/stats.h"
 #include "store/aws_credentials.h"
+#include "store/aws_sign.h"
 #include "store/aws_verdict.h"
 #include "store/http.h"
 
@@ -38,7 +39,8 @@ struct slot {
 struct aws {
     struct http *http; /* opened on first use: after the fork */
     struct aws_credentials *credentials;
-    char *service, *region, *base, *host, *ca_file;
+    char *service, *region, *base, *ca_file;
+    const char *host; /* in base */
     int window;
     struct slot **slot; /* `window` of them, made when first needed */
     int budget;
@@ -103,7 +105,7 @@ enum status aws_open(const struct aws_options *o, struct aws **out,
     w->service = text("%s", o->service);
     w->region = text("%s", o->region);
     w->base = text("%s://%s%s", tls ? "https" : "http", o->host_prefix, host);
-    w->host = text("%s%s", o->host_prefix, host);
+    w->host = strstr(w->base, "://") + 3;
     w->ca_file = text("%s", o->ca_file);
     w->window = o->connections;
     w->budget = BUDGET_MAX;
@@ -132,7 +134,6 @@ void aws_close(struct aws **wp)
     free(w->service);
     free(w->region);
     free(w->base);
-    free(w->host);
     free(w->ca_file);
     free(w);
     *wp = NULL;
@@ -141,69 +142,6 @@ void aws_close(struct aws **wp)
 const char *aws_endpoint(const struct aws *w)
 {
     return w->base;
-}
-
-/* ---- signing ---- */
-
-#define OWN_HEADERS 4 /* host, date, content hash, token */
-
-struct signing {
-    struct sigv4_pair *header;
-    size_t n;
-};
-
-static void sign_also(struct signing *s, const char *name, struct str value)
-{
-    s->header[s->n++] = (struct sigv4_pair){str_of(name), value};
-}
-
-static void set_lines(struct slot *s, const struct signing *g,
-                      struct str authorization)
-{
-    const char **line = arena_alloc_n(s->arena, g->n + 1, sizeof(const char *));
-
-    for (size_t i = 0; i < g->n; i++)
-        line[i] =
-            arena_printf(s->arena, "%.*s: %.*s", STR_ARG(g->header[i].name),
-                         STR_ARG(g->header[i].value))
-                .p;
-    line[g->n] =
-        arena_printf(s->arena, "authorization: %.*s", STR_ARG(authorization)).p;
-    s->call.header = line;
-    s->call.headers = g->n + 1;
-}
-
-/* Everything of this try that depends on the time and the key. */
-static void sign(struct aws *w, struct slot *s, const struct sigv4_key *key)
-{
-    const struct aws_request *r = &s->req;
-    struct signing g = {
-        arena_alloc_n(s->arena, r->headers + OWN_HEADERS, sizeof *g.header),
-        r->headers};
-    struct str query = sigv4_query(r->query, r->queries, s->arena);
-    char *sha = arena_alloc(s->arena, SHA256_HEX + 1);
-    char *date = arena_alloc(s->arena, SIGV4_DATE_MAX + 1);
-
-    if (r->headers)
-        memcpy(g.header, r->header, r->headers * sizeof *g.header);
-    sigv4_sha256(r->body, sha);
-    sigv4_date(clock_wall_us() + w->clock_off_us, date);
-    sign_also(&g, "host", str_of(w->host));
-    sign_also(&g, "x-amz-date", str_of(date));
-    if (strcmp(w->service, "s3") == 0)
-        sign_also(&g, "x-amz-content-sha256", str_of(sha));
-    if (key->token.n)
-        sign_also(&g, "x-amz-security-token", key->token);
-    set_lines(s, &g,
-              sigv4_authorization(&(struct sigv4_request){r->method, r->path,
-                                                          query, g.header, g.n,
-                                                          sha, w->region,
-                                                          w->service, date},
-                                  key, s->arena));
-    s->call.url =
-        arena_printf(s->arena, "%s%.*s%s%.*s", w->base, STR_ARG(r->path),
-                     query.n ? "?" : "", STR_ARG(query))
-            .p;
 }
 
 /* ---- a request's life ---- */
@@ -269,10 +207,10 @@ static void launch(struct run *run, struct slot *s)
         return;
     }
     left = deadline_left_ms(run->d);
-    sign(run->w, s, &key);
-    s->call.method = s->req.method;
-    s->call.body = s->req.body;
-    s->call.max_body = s->req.max_body;
+    aws_sign(&(struct aws_signer){run->w->service, run->w->region, run->w->base,
+                                  run->w->host,
+                                  clock_wall_us() + run->w->clock_off_us},
+             &s->req, &key, s->arena, &s->call);
     /* One that hangs leaves time for another try. */
     s->call.timeout_ms = left / 2 > TRY_LEAST_MS ? left / 2 : left;
     s->call.user = s;

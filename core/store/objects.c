@@ -6,15 +6,19 @@
 enum status objects_open(const struct conf *c, struct objects **out,
                          struct err *err)
 {
-    const struct str file = STR_LIT("file://");
+    const struct str file = STR_LIT("file://"), s3 = STR_LIT("s3://");
     struct str url = str_of(c->objects_url);
 
     *out = NULL;
     if (str_starts(url, file))
         return objects_dir_open((struct str){url.p + file.n, url.n - file.n},
                                 out, err);
+    if (str_starts(url, s3))
+        return objects_s3_open(c, (struct str){url.p + s3.n, url.n - s3.n}, out,
+                               err);
     return err_set(err, ST_BAD_REQUEST, NULL,
-                   "objects.url = %.200s: not of the form file:///folder",
+                   "objects.url = %.200s: not of the form file:///folder or "
+                   "s3://bucket",
                    c->objects_url);
 }
 

@@ -47,4 +47,7 @@ enum status objects_dir_open(struct str folder, struct objects **out,
     folder: an absolute path. It is made when first used.
  */
 
+enum status objects_s3_open(const struct conf *c, struct str bucket,
+                            struct objects **out, struct err *err) MUST_CHECK;
+
 #endif

@@ -1,46 +1,11 @@
 #include "store/sigv4.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include "store/digest.h"
 
-#define SHA256_SIZE 32
 #define CANONICAL_MAX (1 << 20)
-
-/* ---- hashes ---- */
-
-static void hex_of(const unsigned char *p, size_t n, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < n; i++) {
-        out[2 * i] = digits[p[i] >> 4];
-        out[2 * i + 1] = digits[p[i] & 15];
-    }
-    out[2 * n] = '\0';
-}
-
-void sigv4_sha256(struct str s, char hex[SHA256_HEX + 1])
-{
-    unsigned char md[SHA256_SIZE];
-    int ok = EVP_Digest(s.p ? s.p : "", s.n, md, NULL, EVP_sha256(), NULL);
-
-    assert(ok == 1);
-    hex_of(md, sizeof md, hex);
-}
-
-static void hmac(const void *key, size_t n, struct str s,
-                 unsigned char out[SHA256_SIZE])
-{
-    unsigned int len = SHA256_SIZE;
-    const void *ok = HMAC(EVP_sha256(), key, (int)n, (const unsigned char *)s.p,
-                          s.n, out, &len);
-
-    assert(ok && len == SHA256_SIZE);
-}
 
 /* ---- canonical forms ---- */
 
@@ -160,7 +125,7 @@ static void canonical_hash(const struct sigv4_request *r,
     }
     buf_printf(&b, "\n%.*s\n%s", STR_ARG(names), r->payload_sha256);
     assert(buf_ok(&b));
-    sigv4_sha256(buf_str(&b), hex);
+    digest_sha256(buf_str(&b), hex);
     buf_free(&b);
 }
 
@@ -182,10 +147,10 @@ static void signing_key(const struct sigv4_request *r, struct str secret,
 {
     struct str first = arena_printf(a, "AWS4%.*s", STR_ARG(secret));
 
-    hmac(first.p, first.n, (struct str){r->date, 8}, key);
-    hmac(key, SHA256_SIZE, str_of(r->region), key);
-    hmac(key, SHA256_SIZE, str_of(r->service), key);
-    hmac(key, SHA256_SIZE, STR_LIT("aws4_request"), key);
+    digest_hmac_sha256(first.p, first.n, (struct str){r->date, 8}, key);
+    digest_hmac_sha256(key, SHA256_SIZE, str_of(r->region), key);
+    digest_hmac_sha256(key, SHA256_SIZE, str_of(r->service), key);
+    digest_hmac_sha256(key, SHA256_SIZE, STR_LIT("aws4_request"), key);
 }
 
 struct str sigv4_authorization(const struct sigv4_request *r,
@@ -206,8 +171,8 @@ struct str sigv4_authorization(const struct sigv4_request *r,
     text = arena_printf(a, "AWS4-HMAC-SHA256\n%s\n%.*s\n%s", r->date,
                         STR_ARG(scope), hash);
     signing_key(r, key->secret, a, derived);
-    hmac(derived, sizeof derived, text, mac);
-    hex_of(mac, sizeof mac, signature);
+    digest_hmac_sha256(derived, sizeof derived, text, mac);
+    digest_hex(mac, sizeof mac, signature);
     return arena_printf(a,
                         "AWS4-HMAC-SHA256 Credential=%.*s/%.*s, "
                         "SignedHeaders=%.*s, Signature=%s",

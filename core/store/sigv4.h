@@ -29,9 +29,6 @@ struct sigv4_pair {
     struct str name, value; /* a header (name in lower case) or a parameter */
 };
 
-#define SHA256_HEX 64
-void sigv4_sha256(struct str s, char hex[SHA256_HEX + 1]);
-
 void sigv4_encode(struct buf *out, struct str s);
 /*
     Appends s with every byte but `A-Z a-z 0-9 - _ . ~` as %XX, upper case.
@@ -59,7 +56,7 @@ struct sigv4_request {
     struct str path, query;          /* as they are sent */
     const struct sigv4_pair *header; /* all of them signed; any order */
     size_t headers;
-    const char *payload_sha256; /* hexadecimal */
+    const char *payload_sha256; /* of digest_sha256() */
     const char *region, *service;
     const char *date; /* of sigv4_date() */
 };

@@ -2,8 +2,11 @@
  * The contract of objects.h, against a store of either kind:
  *
  *   t/unit/objects            a directory of its own
- *   t/unit/objects URL        that store (settings of [s3] by environment);
+ *   t/unit/objects URL        that store, with S3_ENDPOINT, AWS_REGION and
+ *                             S3_CA_FILE of the environment as settings;
  *                             a driver of its own, removed at the end
+ *   t/unit/objects URL weak   the same without the races: a server that does
+ *                             not keep conditions cannot win them
  */
 #include <string.h>
 #include "base/log.h"
@@ -46,6 +49,24 @@ static bool holds(struct str key, const char *body)
     return objects_get(store, key, NULL, BODY_MAX, soon(), arena, &o, &err) ==
                ST_OK &&
            str_is(o.body, body);
+}
+
+/* Other settings than the defaults, for a store that is not AWS's. */
+static void settings(const char *url)
+{
+    const char *endpoint = getenv("S3_ENDPOINT"),
+               *region = getenv("AWS_REGION");
+    const char *ca = getenv("S3_CA_FILE");
+
+    if (conf_load(NULL, arena, &conf, &err) != ST_OK)
+        abort();
+    conf.objects_url = url;
+    if (endpoint)
+        conf.s3_endpoint = endpoint;
+    if (region)
+        conf.s3_region = region;
+    if (ca)
+        conf.s3_ca_file = ca;
 }
 
 static void put_and_get(void)
@@ -94,7 +115,11 @@ static void conditions(void)
 
     CHECK(objects_delete(store, key, &one, soon(), &err) == ST_PRECONDITION);
     CHECK(holds(key, "2"));
-    CHECK(objects_delete(store, key, &two, soon(), &err) == ST_OK);
+    if (objects_delete(store, key, &two, soon(), &err) == ST_BUSY) {
+        /* Some S3 servers cannot; they must say so and change nothing. */
+        CHECK(strncmp(conf.objects_url, "s3:", 3) == 0 && holds(key, "2"));
+        CHECK(objects_delete_unwatched(store, key, soon(), &err) == ST_OK);
+    }
     CHECK(!holds(key, "2"));
     CHECK(objects_delete(store, key, &two, soon(), &err) == ST_OK);
     CHECK(put(key, "4", COND_ABSENT, NULL, &one) == ST_OK);
@@ -424,8 +449,8 @@ int main(int argc, char **argv)
 
     arena = arena_new(0);
     random_hex(user);
-    conf.objects_url =
-        argc > 1 ? argv[1] : arena_printf(arena, "file://%s/a/b/", folder).p;
+    settings(argc > 1 ? argv[1]
+                      : arena_printf(arena, "file://%s/a/b/", folder).p);
     if (objects_open(&conf, &store, &err) != ST_OK ||
         objects_check(store, soon(), &err) != ST_OK) {
         printf("Bail out! %s\n", err.text);
@@ -437,9 +462,11 @@ int main(int argc, char **argv)
     listing();
     drivers();
     many();
-    one_winner();
-    removal_or_version();
-    nothing_is_lost();
+    if (argc < 3) {
+        one_winner();
+        removal_or_version();
+        nothing_is_lost();
+    }
     too_late();
     urls();
     CHECK(objects_sweep(store, soon(), &err) == ST_OK);

@@ -1,0 +1,92 @@
+/*
+ * s3.h - one bucket: its address, and requests to it.
+ *
+ * What objects_s3.c and the operator's s3_admin.c share. Virtual-hosted style
+ * (https://BUCKET.s3.REGION.amazonaws.com/KEY) or path style
+ * (https://HOST/BUCKET/KEY), at AWS or any other endpoint.
+ */
+#ifndef DG_STORE_S3_H
+#define DG_STORE_S3_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/err.h"
+#include "store/aws.h"
+#include "store/objects.h"
+#include "store/xml.h"
+
+#define S3_BUCKET_MAX 63
+#define S3_XML_MAX (4 * 1024 * 1024) /* a page of a listing is under 1 MB */
+
+struct s3 {
+    struct aws *aws;
+    char bucket[S3_BUCKET_MAX + 1];
+    char region[32];
+    bool path_style;
+};
+
+enum status s3_open(struct s3 *s, const struct conf *c, struct str bucket,
+                    struct err *err) MUST_CHECK;
+/*
+    By the settings of [s3]. ST_BAD_REQUEST for a name that is no bucket's or
+    an endpoint that is none. Connects to nothing yet.
+ */
+void s3_close(struct s3 *s);
+
+struct str s3_path(const struct s3 *s, struct str key, struct arena *a);
+/*
+    The request's path, encoded; an empty key means the bucket itself.
+ */
+
+struct s3_ask {
+    const char *method;
+    struct str key; /* empty: the bucket */
+    const struct sigv4_pair *query, *header;
+    size_t queries, headers;
+    struct str body;
+    size_t max;
+};
+
+enum status s3_call(const struct s3 *s, const struct s3_ask *ask,
+                    struct deadline d, struct arena *a, struct aws_reply *out,
+                    struct err *err) MUST_CHECK;
+/*
+    As aws_call.
+ */
+
+bool s3_etag(struct str quoted, struct etag *out);
+/*
+    An ETag header or element without its quotes; false when there is none or
+    it is no ETag of ours to keep (over ETAG_MAX).
+ */
+
+enum status s3_head(const struct s3 *s, struct str key, struct deadline d,
+                    struct arena *a, struct etag *out,
+                    struct err *err) MUST_CHECK;
+/*
+    The ETag of what is there now; ST_NOT_FOUND.
+ */
+
+/* ---- listing ---- */
+
+struct s3_listing {
+    struct str prefix;
+    bool by_folder; /* what is below the next slash counts as one */
+};
+
+typedef enum status (*s3_listed)(void *ctx, const struct object_entry *entry);
+/*
+    With by_folder: only the folders, as entries with nothing but a key (which
+    ends with a slash).
+ */
+
+enum status s3_list(const struct s3 *s, const struct s3_listing *what,
+                    struct deadline d, s3_listed each, void *ctx, int *pages,
+                    struct err *err) MUST_CHECK;
+/*
+    Page by page (1000 keys each); the texts live during the call. What `each`
+    returns other than ST_OK ends it.
+ */
+
+#endif

@@ -1,0 +1,152 @@
+/* s3_list.c - ListObjectsV2, page by page. */
+#include "store/s3.h"
+
+#include "base/isotime.h"
+
+struct page {
+    struct xml root;
+    struct str next; /* the token of the next page; empty: the last one */
+    bool encoded;    /* keys are percent-encoded */
+};
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* encoding-type=url: %XX, and + for a blank. */
+static struct str decoded(struct str s, struct arena *a)
+{
+    char *out = arena_alloc(a, s.n + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        int hi = i + 2 < s.n ? hex_digit(s.p[i + 1]) : -1;
+        int lo = i + 2 < s.n ? hex_digit(s.p[i + 2]) : -1;
+
+        if (s.p[i] == '%' && hi >= 0 && lo >= 0) {
+            out[n++] = (char)(hi << 4 | lo);
+            i += 2;
+        } else {
+            out[n++] = s.p[i] == '+' ? ' ' : s.p[i];
+        }
+    }
+    return (struct str){out, n};
+}
+
+static enum status malformed(const struct s3 *s, struct err *err)
+{
+    return err_set(err, ST_CORRUPT, NULL,
+                   "bucket %s: a page of the listing cannot be read",
+                   s->bucket);
+}
+
+static enum status get_page(const struct s3 *s, const struct s3_listing *what,
+                            struct str token, struct deadline d,
+                            struct arena *a, struct page *out, struct err *err)
+{
+    struct sigv4_pair query[5] = {
+        {STR_LIT("list-type"), STR_LIT("2")},
+        {STR_LIT("prefix"), what->prefix},
+        /* XML has no way to write some bytes that a key may have. */
+        {STR_LIT("encoding-type"), STR_LIT("url")},
+    };
+    struct s3_ask ask = {
+        .method = "GET", .query = query, .queries = 3, .max = S3_XML_MAX};
+    struct aws_reply reply;
+    enum status st;
+
+    if (what->by_folder)
+        query[ask.queries++] =
+            (struct sigv4_pair){STR_LIT("delimiter"), STR_LIT("/")};
+    if (token.n)
+        query[ask.queries++] =
+            (struct sigv4_pair){STR_LIT("continuation-token"), token};
+    st = s3_call(s, &ask, d, a, &reply, err);
+    if (st != ST_OK)
+        return st;
+    if (!xml_root(reply.body, "ListBucketResult", &out->root))
+        return malformed(s, err);
+    out->encoded = str_is(xml_child_text(out->root, "EncodingType", a), "url");
+    out->next = STR_NONE;
+    if (!str_is(xml_child_text(out->root, "IsTruncated", a), "true"))
+        return ST_OK;
+    out->next = xml_child_text(out->root, "NextContinuationToken", a);
+    return out->next.n && !str_eq(out->next, token) ? ST_OK : malformed(s, err);
+}
+
+static bool read_entry(const struct page *p, struct xml e, struct arena *a,
+                       struct object_entry *out)
+{
+    out->key = xml_child_text(e, "Key", a);
+    if (p->encoded)
+        out->key = decoded(out->key, a);
+    return out->key.n && str_to_i64(xml_child_text(e, "Size", a), &out->size) &&
+           s3_etag(xml_child_text(e, "ETag", a), &out->etag) &&
+           time_parse(xml_child_text(e, "LastModified", a), &out->modified_us);
+}
+
+static bool read_folder(const struct page *p, struct xml e, struct arena *a,
+                        struct object_entry *out)
+{
+    out->key = xml_child_text(e, "Prefix", a);
+    if (p->encoded)
+        out->key = decoded(out->key, a);
+    return out->key.n > 0;
+}
+
+static enum status walk_page(const struct s3 *s, const struct page *p,
+                             bool by_folder, struct arena *a, s3_listed each,
+                             void *ctx, struct err *err)
+{
+    struct xml_iter it = xml_iter(p->root);
+    enum status st = ST_OK;
+    struct xml e;
+
+    while (st == ST_OK && xml_next(&it, &e)) {
+        struct arena_mark m = arena_mark(a);
+        struct object_entry entry = {0};
+
+        if (!str_is(e.name, by_folder ? "CommonPrefixes" : "Contents"))
+            continue;
+        if (by_folder ? read_folder(p, e, a, &entry)
+                      : read_entry(p, e, a, &entry))
+            st = each(ctx, &entry);
+        else
+            st = malformed(s, err);
+        arena_release(a, m);
+    }
+    return it.bad ? malformed(s, err) : st;
+}
+
+enum status s3_list(const struct s3 *s, const struct s3_listing *what,
+                    struct deadline d, s3_listed each, void *ctx, int *pages,
+                    struct err *err)
+{
+    struct arena *a = arena_new(0), *last = arena_new(0), *swap;
+    struct str token = STR_NONE;
+    enum status st;
+
+    *pages = 0;
+    do {
+        struct page page;
+
+        st = get_page(s, what, token, d, a, &page, err);
+        if (st != ST_OK)
+            break;
+        ++*pages;
+        st = walk_page(s, &page, what->by_folder, a, each, ctx, err);
+        token = page.next;
+        /* The token lies in this page's arena until the next page is asked. */
+        swap = last;
+        last = a;
+        a = swap;
+        arena_reset(a);
+    } while (st == ST_OK && token.n);
+    arena_free(&a);
+    arena_free(&last);
+    return st;
+}

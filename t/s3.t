@@ -1,0 +1,128 @@
+#!/usr/bin/python3
+"""Objects in a bucket of Ceph's object gateway, a server that checks signatures:
+the contract of objects.h, with and without versions, over TLS, and what it says
+when something is missing."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "lib"))
+import tap
+from tap import in_, is_, ok, subtest
+
+try:
+    import boto3
+    import botocore.config
+except ImportError:
+    tap.skip_all("needs python3-boto3")
+for program in ("radosgw", "ceph-mon", "ceph-osd", "openssl"):
+    if not shutil.which(program):
+        tap.skip_all(f"needs {program}")
+
+BUILD = os.environ.get("DG_BUILD", os.path.dirname(HERE))
+RGW = os.path.join(HERE, "lib", "rgw.sh")
+
+
+def free_port():
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def certificate(folder):
+    """A key and a certificate for 127.0.0.1 that signs itself, in one file."""
+    pem = os.path.join(folder, "tls.pem")
+    key, cert = pem + ".key", pem + ".crt"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                    "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-keyout", key, "-out", cert], check=True, capture_output=True)
+    with open(pem, "w") as out:
+        for part in (key, cert):
+            with open(part) as f:
+                out.write(f.read())
+    return pem, cert
+
+
+def start(folder):
+    pem, cert = certificate(folder)
+    tls = free_port()
+    r = subprocess.run([RGW, "up", os.path.join(folder, "rgw")], text=True,
+                       capture_output=True,
+                       env=dict(os.environ, RGW_TLS_PORT=str(tls), RGW_CERT=pem))
+    if r.returncode:
+        tap.diag(r.stderr)
+        raise SystemExit("the gateway did not start")
+    env = dict(line.split("=", 1) for line in r.stdout.split())
+    return env, f"https://127.0.0.1:{tls}", cert
+
+
+def contract(env, *arguments, **more):
+    """t/unit/objects on a bucket: how it ended, and what it printed."""
+    return subprocess.run([os.path.join(BUILD, "t/unit/objects"), *arguments], text=True,
+                          capture_output=True, env={**os.environ, **env, **more})
+
+
+def passes(env, name, *arguments, **more):
+    r = contract(env, *arguments, **more)
+    if not is_(r.returncode, 0, name):
+        tap.diag("\n".join(x for x in (r.stdout + r.stderr).splitlines()
+                           if not x.startswith("ok")))
+    return r
+
+
+def says(env, name, wanted, *arguments, **more):
+    r = contract(env, *arguments, **more)
+    ok(r.returncode, f"{name}: fails")
+    in_(wanted, r.stdout, f"{name}: says why")
+
+
+def main(folder):
+    env, https, cert = start(folder)
+    s3 = boto3.client("s3", endpoint_url=env["S3_ENDPOINT"],
+                      aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+                      aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+                      region_name=env["AWS_REGION"],
+                      config=botocore.config.Config(s3={"addressing_style": "path"}))
+    for bucket in ("plain", "versions"):
+        s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket="versions",
+                             VersioningConfiguration={"Status": "Enabled"})
+
+    with subtest("the contract"):
+        r = passes(env, "in a bucket without versions", "s3://plain")
+        in_("If-Match on DELETE", r.stderr, "one warning: no conditional DELETE")
+        left = s3.list_objects_v2(Bucket="plain").get("Contents", [])
+        is_([o["Key"] for o in left], [], "nothing is left, no probe either")
+        r = passes(env, "with versions, where the gateway keeps no conditions",
+                   "s3://versions", "weak")
+        in_("keep If-None-Match", r.stderr, "it says so")
+        in_("keep If-Match;", r.stderr, "of both")
+
+    with subtest("TLS"):
+        passes(env, "over TLS with the right authority", "s3://plain", "weak",
+               S3_ENDPOINT=https, S3_CA_FILE=cert)
+        says(env, "a certificate of nobody's", "certificate", "s3://plain",
+             S3_ENDPOINT=https)
+
+    with subtest("what is missing"):
+        says(env, "no such bucket", "NoSuchBucket", "s3://nowhere")
+        says(env, "a wrong secret", "SignatureDoesNotMatch", "s3://plain",
+             AWS_SECRET_ACCESS_KEY="wrong")
+        says(env, "an unknown key", "InvalidAccessKeyId", "s3://plain",
+             AWS_ACCESS_KEY_ID="NOBODY")
+        says(env, "nobody there", "Couldn't connect", "s3://plain",
+             S3_ENDPOINT=f"http://127.0.0.1:{free_port()}")
+
+
+with tempfile.TemporaryDirectory(prefix="dg-s3-") as folder:
+    try:
+        main(folder)
+    finally:
+        subprocess.run([RGW, "down", os.path.join(folder, "rgw")], check=False)
+tap.done()

@@ -1,0 +1,466 @@
+/*
+ * Objects in a bucket, on a small server that keeps S3's promises or breaks
+ * them on demand. What a real one does is tried by t/s3.t.
+ */
+#include "base/log.h"
+#include "store/digest.h"
+#include "store/keys.h"
+#include "store/objects.h"
+#include "t/unit/server.h"
+#include "t/unit/tap.h"
+
+/* The server's modes. */
+enum {
+    IGNORES_ABSENT = 1,
+    REFUSES_MATCH = 2,
+    IGNORES_DELETE_MATCH = 4,
+    LOSES_ANSWER = 8, /* once: does as asked, says nothing */
+    DAMAGES = 16,
+    NO_ETAG = 32,
+    DASHES = 64,
+    BY_KMS = 128,
+    BAD_PAGE = 256,
+    REFUSES_PROBE = 512
+};
+
+static struct server srv;
+static struct conf conf;
+static struct arena *arena;
+static struct err err;
+static struct objects *store;
+
+/* ---- the server ---- */
+
+#define KEPT_MAX 32
+static struct kept {
+    char path[200], body[200], etag[33], meta[100];
+} kept[KEPT_MAX];
+
+static struct kept *find(const char *path, bool make)
+{
+    for (int i = 0; i < KEPT_MAX; i++)
+        if (strcmp(kept[i].path, path) == 0)
+            return &kept[i];
+    for (int i = 0; make && i < KEPT_MAX; i++)
+        if (kept[i].path[0] == '\0') {
+            snprintf(kept[i].path, sizeof kept[i].path, "%s", path);
+            return &kept[i];
+        }
+    return NULL;
+}
+
+/* The value of a request's header, "" without it. */
+static const char *header(const char *request, const char *name)
+{
+    static _Thread_local char value[200];
+    char mark[64];
+    const char *at;
+
+    snprintf(mark, sizeof mark, "\r\n%s: ", name);
+    at = strcasestr(request, mark);
+    snprintf(value, sizeof value, "%.*s",
+             at ? (int)strcspn(at + strlen(mark), "\r") : 0,
+             at ? at + strlen(mark) : "");
+    return value;
+}
+
+static void fault(int fd, int code, const char *name)
+{
+    char text[100];
+
+    snprintf(text, sizeof text, "<Error><Code>%s</Code></Error>", name);
+    server_reply(fd, code, "", text);
+}
+
+static void do_put(int fd, struct server_seen *seen, const char *path,
+                   const char *request)
+{
+    struct kept *k = find(path, false);
+    bool absent = header(request, "if-none-match")[0] == '*';
+    char head[100];
+    unsigned char md[MD5_SIZE];
+    const char *match = header(request, "if-match");
+
+    if (strstr(path, "probe/") && seen->mode & REFUSES_PROBE) {
+        fault(fd, 403, "AccessDenied");
+        return;
+    }
+    if (absent && k && !(seen->mode & IGNORES_ABSENT)) {
+        fault(fd, 412, "PreconditionFailed");
+        return;
+    }
+    if (match[0] && !k) {
+        fault(fd, 404, "NoSuchKey");
+        return;
+    }
+    if (match[0] && (strcmp(match, k->etag) || seen->mode & REFUSES_MATCH)) {
+        fault(fd, 412, "PreconditionFailed");
+        return;
+    }
+    k = find(path, true);
+    snprintf(k->body, sizeof k->body, "%s", strstr(request, "\r\n\r\n") + 4);
+    snprintf(k->meta, sizeof k->meta, "%s",
+             header(request, "x-amz-meta-trip_id"));
+    digest_md5(str_of(k->body), md);
+    digest_hex(md, MD5_SIZE, k->etag);
+    snprintf(head, sizeof head, "ETag: \"%s\"\r\n", k->etag);
+    if (seen->mode & LOSES_ANSWER)
+        seen->mode &= ~LOSES_ANSWER;
+    else
+        server_reply(fd, 200, head, "");
+}
+
+static void do_get(int fd, struct server_seen *seen, const char *path,
+                   const char *request)
+{
+    struct kept *k = find(path, false);
+    const char *match = header(request, "if-match");
+    char head[400], body[200];
+    int n;
+
+    if (!k) {
+        fault(fd, 404, "NoSuchKey");
+        return;
+    }
+    if (match[0] && strcmp(match, k->etag)) {
+        fault(fd, 412, "PreconditionFailed");
+        return;
+    }
+    snprintf(body, sizeof body, "%s", k->body);
+    if (seen->mode & DAMAGES)
+        body[0] ^= 1;
+    n = snprintf(head, sizeof head,
+                 "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+                 "x-amz-meta-%s: %s\r\n%s",
+                 seen->mode & DASHES ? "trip-id" : "trip_id", k->meta,
+                 seen->mode & BY_KMS ? "x-amz-server-side-encryption: aws:kms"
+                                       "\r\n"
+                                     : "");
+    if (!(seen->mode & NO_ETAG))
+        snprintf(head + n, sizeof head - (size_t)n, "ETag: \"%s\"\r\n",
+                 k->etag);
+    if (strncmp(request, "HEAD", 4) == 0) {
+        server_say(fd, "HTTP/1.1 200 OK\r\n");
+        server_say(fd, head);
+        server_say(fd, "Content-Length: 0\r\n\r\n");
+    } else {
+        server_reply(fd, 200, head, body);
+    }
+}
+
+static void do_delete(int fd, struct server_seen *seen, const char *path,
+                      const char *request)
+{
+    struct kept *k = find(path, false);
+    const char *match = header(request, "if-match");
+
+    if (k && match[0] && strcmp(match, k->etag) &&
+        !(seen->mode & IGNORES_DELETE_MATCH)) {
+        fault(fd, 412, "PreconditionFailed");
+        return;
+    }
+    if (k)
+        k->path[0] = '\0';
+    if (seen->mode & LOSES_ANSWER)
+        seen->mode &= ~LOSES_ANSWER;
+    else
+        server_say(fd, "HTTP/1.1 204 No Content\r\n\r\n");
+}
+
+#define ENTRY(key, size)                                                       \
+    "<Contents><Key>" key "</Key><LastModified>2025-12-20T14:31:34.000Z"       \
+    "</LastModified><ETag>&quot;e&quot;</ETag><Size>" size                     \
+    "</Size></Contents>"
+
+static void do_list(int fd, struct server_seen *seen, const char *request)
+{
+    bool second =
+        strstr(request, "?continuation-token=a%2Bb%2F%3D%26&") != NULL;
+
+    if (strstr(request, "delimiter=%2F"))
+        server_reply(fd, 200, "",
+                     "<ListBucketResult><IsTruncated>false</IsTruncated>"
+                     "<CommonPrefixes><Prefix>users/a/</Prefix>"
+                     "</CommonPrefixes><CommonPrefixes><Prefix>users/b+c/"
+                     "</Prefix></CommonPrefixes></ListBucketResult>");
+    else if (!second)
+        server_reply(
+            fd, 200, "",
+            "<ListBucketResult><EncodingType>url</EncodingType>"
+            "<IsTruncated>true</IsTruncated><NextContinuationToken>"
+            "a+b/=&amp;</NextContinuationToken>" ENTRY(
+                "users%2Fu%40x%2Ftrips%2Fa+b%2B%C3%BC", "5")
+                ENTRY("users/u%40x/trips/c", "77") "</ListBucketResult>");
+    else if (seen->mode & BAD_PAGE)
+        server_reply(fd, 200, "",
+                     "<ListBucketResult><IsTruncated>false</IsTruncated>"
+                     "<Contents><Key>k</Key></Contents></ListBucketResult>");
+    else
+        server_reply(fd, 200, "",
+                     "<ListBucketResult><IsTruncated>false</IsTruncated>" ENTRY(
+                         "users/u@x/trips/d", "0") "</ListBucketResult>");
+}
+
+static bool answer(struct server_seen *seen, int fd, const char *request, int n)
+{
+    static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
+    char path[200];
+    const char *at = strchr(request, ' ') + 1;
+    bool loses = seen->mode & LOSES_ANSWER;
+
+    (void)n;
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(at, " "), at);
+    pthread_mutex_lock(&one);
+    if (strchr(path, '?'))
+        do_list(fd, seen, request);
+    else if (strncmp(request, "PUT", 3) == 0)
+        do_put(fd, seen, path, request);
+    else if (strncmp(request, "DELETE", 6) == 0)
+        do_delete(fd, seen, path, request);
+    else
+        do_get(fd, seen, path, request);
+    pthread_mutex_unlock(&one);
+    return !(loses && !(seen->mode & LOSES_ANSWER));
+}
+
+/* ---- helpers ---- */
+
+static struct deadline soon(void)
+{
+    return deadline_in(3000);
+}
+
+/* A store that has not found anything out yet. */
+static void fresh(int mode)
+{
+    objects_close(&store);
+    srv.seen->mode = mode;
+    if (objects_open(&conf, &store, &err) != ST_OK)
+        printf("Bail out! %s\n", err.text);
+    srv.seen->requests = 0;
+}
+
+static struct str key(const char *trip)
+{
+    return key_trip(arena, STR_LIT("u@x"), str_of(trip), 1);
+}
+
+static struct etag of_body(const char *body)
+{
+    unsigned char md[MD5_SIZE];
+    struct etag e;
+
+    digest_md5(str_of(body), md);
+    digest_hex(md, MD5_SIZE, e.z);
+    return e;
+}
+
+static enum status put(const char *trip, const char *body,
+                       enum object_condition cond, const char *over)
+{
+    struct etag out, match = of_body(over ? over : "");
+
+    return objects_put(store, key(trip), str_of(body), NULL, cond, &match,
+                       soon(), &out, &err);
+}
+
+static bool holds(const char *trip, const char *body)
+{
+    struct object o;
+    enum status st =
+        objects_get(store, key(trip), NULL, 1000, soon(), arena, &o, &err);
+
+    return body ? st == ST_OK && str_is(o.body, body) : st == ST_NOT_FOUND;
+}
+
+static enum status del(const char *trip, const char *over)
+{
+    struct etag match = of_body(over);
+
+    return objects_delete(store, key(trip), &match, soon(), &err);
+}
+
+/* ---- what is tried ---- */
+
+static void conditions_kept(void)
+{
+    fresh(0);
+    CHECK(put("a", "1", COND_ABSENT, NULL) == ST_OK);
+    CHECK(srv.seen->requests == 2); /* the second one saw that it is kept */
+    CHECK(put("b", "1", COND_ABSENT, NULL) == ST_OK);
+    CHECK(srv.seen->requests == 3);
+    CHECK(put("b", "2", COND_ABSENT, NULL) == ST_PRECONDITION);
+    CHECK(srv.seen->requests == 4);
+    CHECK(put("a", "2", COND_MATCH, "1") == ST_OK);
+    CHECK(put("a", "3", COND_MATCH, "1") == ST_PRECONDITION);
+    CHECK(srv.seen->requests == 6); /* no look behind it: it is kept */
+    CHECK(put("none", "3", COND_MATCH, "1") == ST_PRECONDITION);
+    CHECK(del("a", "1") == ST_PRECONDITION && holds("a", "2"));
+    CHECK(del("a", "2") == ST_OK && holds("a", NULL));
+    CHECK(del("a", "2") == ST_OK);
+}
+
+static void conditions_missing(void)
+{
+    fresh(IGNORES_ABSENT | REFUSES_MATCH | IGNORES_DELETE_MATCH);
+    CHECK(put("w", "1", COND_ABSENT, NULL) == ST_OK);
+    CHECK(put("w", "2", COND_ABSENT, NULL) == ST_PRECONDITION);
+    CHECK(holds("w", "1"));
+    CHECK(put("w", "3", COND_MATCH, "2") == ST_PRECONDITION);
+    CHECK(put("w", "3", COND_MATCH, "1") == ST_OK && holds("w", "3"));
+    CHECK(put("w", "4", COND_MATCH, "1") == ST_PRECONDITION);
+    CHECK(put("w", "4", COND_MATCH, "3") == ST_OK && holds("w", "4"));
+    CHECK(del("w", "3") == ST_PRECONDITION && holds("w", "4"));
+    CHECK(del("w", "4") == ST_BUSY && holds("w", "4"));
+    CHECK(objects_delete_unwatched(store, key("w"), soon(), &err) == ST_OK);
+    CHECK(del("w", "4") == ST_OK);
+    fresh(REFUSES_PROBE);
+    CHECK(put("p", "1", COND_NONE, NULL) == ST_OK);
+    CHECK(del("p", "1") == ST_DENIED && holds("p", "1"));
+}
+
+/* The server did it, we did not hear: the second try meets our own success. */
+static void echoes(void)
+{
+    fresh(LOSES_ANSWER);
+    CHECK(put("e", "1", COND_ABSENT, NULL) == ST_OK && holds("e", "1"));
+    fresh(LOSES_ANSWER);
+    CHECK(put("e", "2", COND_MATCH, "1") == ST_OK && holds("e", "2"));
+    fresh(LOSES_ANSWER);
+    CHECK(put("e", "3", COND_MATCH, "1") == ST_PRECONDITION);
+    srv.seen->mode = 0;
+    CHECK(del("x", "1") == ST_OK); /* the probe is behind us */
+    srv.seen->mode = LOSES_ANSWER;
+    CHECK(del("e", "2") == ST_OK && holds("e", NULL));
+}
+
+static enum status get(const char *trip, struct object *o)
+{
+    err_clear(&err);
+    return objects_get(store, key(trip), NULL, 1000, soon(), arena, o, &err);
+}
+
+static void reading(void)
+{
+    const struct object_meta meta = {STR_LIT("T=1"), STR_NONE, STR_NONE};
+    struct etag etag;
+    struct object o;
+
+    fresh(0);
+    CHECK(objects_put(store, key("r"), STR_LIT("body"), &meta, COND_NONE, NULL,
+                      soon(), &etag, &err) == ST_OK);
+    CHECK(strstr(srv.seen->last,
+                 "PUT /bucket-1/users/u%40x/trips/r_1.json.gz HTTP/1.1\r\n"));
+    CHECK(strstr(srv.seen->last, "\r\nx-amz-meta-trip_id: T=1\r\n") &&
+          strstr(srv.seen->last, "\r\ncontent-type: application/json\r\n") &&
+          strstr(srv.seen->last, "\r\ncontent-encoding: gzip\r\n") &&
+          !strstr(srv.seen->last, "x-amz-meta-user_id"));
+    CHECK(get("r", &o) == ST_OK && str_is(o.meta.trip_id, "T=1") &&
+          o.modified_us == 784111777000000);
+    srv.seen->mode = DASHES;
+    CHECK(get("r", &o) == ST_OK && str_is(o.meta.trip_id, "T=1"));
+    srv.seen->mode = DAMAGES;
+    CHECK(get("r", &o) == ST_CORRUPT && strstr(err.text, "r_1.json.gz"));
+    srv.seen->mode = DAMAGES | BY_KMS; /* no MD5 to compare with */
+    CHECK(get("r", &o) == ST_OK);
+    srv.seen->mode = NO_ETAG;
+    CHECK(get("r", &o) == ST_CORRUPT);
+}
+
+struct listed {
+    int n, stop_at;
+    char text[500];
+};
+
+static enum status listed(void *ctx, const struct object_entry *e)
+{
+    struct listed *l = ctx;
+    size_t at = strlen(l->text);
+
+    snprintf(l->text + at, sizeof l->text - at, "%.*s %s %lld;",
+             STR_ARG(e->key), e->etag.z, (long long)e->size);
+    return ++l->n == l->stop_at ? ST_GONE_CLIENT : ST_OK;
+}
+
+static enum status driver(void *ctx, struct str user_id)
+{
+    struct listed *l = ctx;
+    size_t at = strlen(l->text);
+
+    snprintf(l->text + at, sizeof l->text - at, "%.*s;", STR_ARG(user_id));
+    return ST_OK;
+}
+
+static void listing(void)
+{
+    struct listed l = {0};
+    int pages = 0;
+
+    fresh(0);
+    CHECK(objects_list(store, STR_LIT("users/u@x/trips/"), soon(), listed, &l,
+                       &pages, &err) == ST_OK);
+    CHECK(pages == 2 && l.n == 3);
+    CHECK(strcmp(l.text, "users/u@x/trips/a b+\xc3\xbc e 5;"
+                         "users/u@x/trips/c e 77;users/u@x/trips/d e 0;") == 0);
+    CHECK(strstr(srv.seen->last, "&encoding-type=url&list-type=2&"
+                                 "prefix=users%2Fu%40x%2Ftrips%2F HTTP"));
+    l = (struct listed){.stop_at = 2};
+    CHECK(objects_list(store, STR_LIT("users/u@x/trips/"), soon(), listed, &l,
+                       &pages, &err) == ST_GONE_CLIENT);
+    CHECK(l.n == 2 && pages == 1);
+    l = (struct listed){0};
+    CHECK(objects_drivers(store, soon(), driver, &l, &err) == ST_OK);
+    CHECK(strcmp(l.text, "a;b+c;") == 0);
+    CHECK(objects_check(store, soon(), &err) == ST_OK);
+    srv.seen->mode = BAD_PAGE;
+    CHECK(objects_list(store, STR_LIT("users/u@x/trips/"), soon(), listed, &l,
+                       &pages, &err) == ST_CORRUPT);
+}
+
+static void urls(void)
+{
+    static const char *const bad[] = {"s3://",    "s3://a",   "s3://Aaa",
+                                      "s3://a/b", "s3://-ab", "s3://a..b",
+                                      "s3://ab.", "s3://a_b"};
+    struct conf c = conf;
+    struct objects *s = NULL;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        c.objects_url = bad[i];
+        CHECK(objects_open(&c, &s, &err) == ST_BAD_REQUEST && !s);
+    }
+    c = conf;
+    c.s3_endpoint = "https://host/path";
+    CHECK(objects_open(&c, &s, &err) == ST_BAD_REQUEST && !s);
+    c.s3_endpoint = "http://localhost.localdomain:1/";
+    CHECK(objects_open(&c, &s, &err) == ST_OK);
+    CHECK(objects_check(s, deadline_in(200), &err) == ST_UNAVAILABLE);
+    CHECK(strstr(err.text, "http://bucket-1.localhost.localdomain:1/:"));
+    objects_close(&s);
+}
+
+int main(void)
+{
+    char endpoint[64];
+
+    log_open("/dev/null", LOG_DEBUG, "test");
+    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+    srv = server_start(answer);
+    arena = arena_new(4096);
+    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d", srv.port);
+    if (conf_load(NULL, arena, &conf, &err) != ST_OK)
+        abort();
+    conf.objects_url = "s3://bucket-1";
+    conf.s3_endpoint = endpoint;
+    conditions_kept();
+    conditions_missing();
+    echoes();
+    reading();
+    listing();
+    urls();
+    objects_close(&store);
+    arena_free(&arena);
+    server_stop(&srv);
+    return tap_end();
+}
