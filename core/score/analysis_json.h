@@ -21,7 +21,8 @@ void analysis_write(const struct analysis_head *h, const struct analysis *an,
 /*
     One whole JSON object: the fields of the scoring description under their
     golden names, then scoring_version, revision, user_timezone,
-    start_time_display and end_time_display (wire).
+    start_time_display and end_time_display (wire). null for a time that is
+    TIME_NONE.
  */
 
 enum status analysis_figures(struct json analysis, struct arena *a,
@@ -30,9 +31,11 @@ enum status analysis_figures(struct json analysis, struct arena *a,
 /*
     Reads any analysis: ours, or one that the plan's own writer stored, with
     whatever number form, member order and unknown fields it has. revision is
-    0 when there is none. A missing figure counts as 0 (false, "mixed" for the
-    context). ST_CORRUPT when it is not an object, trip_id is no string, or a
-    figure is there with a wrong type.
+    0 when there is none. A figure that is missing or null counts as 0 (false,
+    "mixed" for the context); a time that is missing, null or text of another
+    form, as TIME_NONE. ST_CORRUPT when it is not an object, trip_id is no
+    string, or a figure is there with a wrong type or out of bounds (FIGURE_MAX
+    in magnitude; counts 0 to 10^9): the aggregate of many stays finite.
  */
 
 #endif

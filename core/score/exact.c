@@ -1,0 +1,140 @@
+#include "score/exact.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdbool.h>
+
+#include "score/exact_big.h"
+
+/*
+ * One addition or product in twice the precision errs by less than 2^-104 of
+ * its result; 2^-99 covers the handful that make up one term.
+ */
+#define TERM_ERROR 0x1p-99
+/* Below this the low parts lose bits to underflow, and the bound is not one. */
+#define TOO_SMALL 0x1p-900
+
+struct wide {
+    double hi, lo; /* their exact sum; |lo| at most half a unit of hi */
+};
+
+static inline struct wide two_sum(double a, double b)
+{
+    double s = a + b, t = s - a;
+
+    return (struct wide){s, (a - (s - t)) + (b - t)};
+}
+
+static inline struct wide renormal(double hi, double lo)
+{
+    double s = hi + lo;
+
+    return (struct wide){s, lo - (s - hi)};
+}
+
+static inline struct wide wide_add(struct wide a, struct wide b)
+{
+    struct wide s = two_sum(a.hi, b.hi);
+
+    return renormal(s.hi, s.lo + (a.lo + b.lo));
+}
+
+static inline struct wide wide_square(struct wide a)
+{
+    double p = a.hi * a.hi;
+
+    return renormal(p, fma(a.hi, a.hi, -p) + 2 * (a.hi * a.lo));
+}
+
+static inline struct wide wide_divide(struct wide a, double by)
+{
+    double q = a.hi / by;
+
+    return renormal(q, (fma(-q, by, a.hi) + a.lo) / by);
+}
+
+static inline struct wide wide_root(struct wide a)
+{
+    double s = sqrt(a.hi);
+
+    return renormal(s, (fma(-s, s, a.hi) + a.lo) / (2 * s));
+}
+
+/* Whether all of v +- error round to one double, and which. */
+static inline bool settled(struct wide v, double error, double *out)
+{
+    *out = v.hi + (v.lo - error);
+    return *out == v.hi + (v.lo + error);
+}
+
+double exact_mean(const double *x, size_t n)
+{
+    struct wide sum = {0, 0};
+    double size = 0, out;
+    size_t i;
+
+    assert(n > 0);
+    for (i = 0; i < n; i++) {
+        sum = wide_add(sum, (struct wide){x[i], 0});
+        size += fabs(x[i]);
+    }
+    if (size == 0)
+        return 0;
+    /* Each of n additions errs by a part of at most `size`. */
+    if (size > TOO_SMALL &&
+        settled(wide_divide(sum, (double)n), size * TERM_ERROR, &out))
+        return out;
+    return big_mean(x, n);
+}
+
+/*
+ * The sample variance about a near-mean c: (sum d^2 - (sum d)^2 / n) / (n - 1)
+ * with d = x - c. False when it is too small for its error to be known.
+ */
+static bool spread(const double *x, size_t n, struct wide *out, double *error)
+{
+    struct wide squares = {0, 0}, sum = {0, 0};
+    double c = 0, size = 0, count = (double)n;
+    size_t i;
+
+    assert(n > 1);
+    for (i = 0; i < n; i++)
+        c += x[i];
+    c /= count;
+    for (i = 0; i < n; i++) {
+        struct wide d = two_sum(x[i], -c);
+
+        size += fabs(d.hi);
+        sum = wide_add(sum, d);
+        squares = wide_add(squares, wide_square(d));
+    }
+    sum = wide_divide(wide_square(sum), -count);
+    *out = wide_divide(wide_add(squares, sum), count - 1);
+    *error = (squares.hi - sum.hi) * count / (count - 1) * TERM_ERROR;
+    return size == 0 || out->hi > TOO_SMALL;
+}
+
+double exact_variance(const double *x, size_t n)
+{
+    struct wide v;
+    double error, out;
+
+    if (spread(x, n, &v, &error) && settled(v, error, &out))
+        return out;
+    return big_variance(x, n);
+}
+
+double exact_deviation(const double *x, size_t n)
+{
+    struct wide v;
+    double error, out;
+
+    if (spread(x, n, &v, &error)) {
+        if (v.hi == 0)
+            return 0;
+        v = wide_root(v);
+        if (settled(v, error / v.hi + v.hi * TERM_ERROR, &out))
+            return out;
+    }
+    return big_deviation(x, n);
+}

@@ -1,0 +1,192 @@
+#include "score/trip_json.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "score/figure.h"
+
+#define ACCURATE_M 10.0
+#define FIRST_ROOM 64
+
+double delta_average(struct delta_average v)
+{
+    return v.n ? figure_bounded(v.sum / (double)v.n) : 0;
+}
+
+void deltas_reserve(struct delta_list *list, size_t n, struct arena *a)
+{
+    struct delta *grown;
+
+    if (n <= list->cap)
+        return;
+    grown = arena_alloc_n(a, n, sizeof *grown);
+    if (list->n)
+        memcpy(grown, list->deltas, list->n * sizeof *grown);
+    list->deltas = grown;
+    list->cap = n;
+}
+
+/* ---- one delta ---- */
+
+enum field {
+    FIELD_LAT,
+    FIELD_LON,
+    FIELD_TIME,
+    FIELD_SPEED,
+    FIELD_CONFIDENCE,
+    FIELD_ACCURACY,
+    FIELD_STATIONARY,
+    FIELD_QUALITY,
+    FIELD_SEQUENCE,
+    FIELD_TIMESTAMP,
+    FIELDS
+};
+
+static const char *const field_names[FIELDS] = {
+    [FIELD_LAT] = "delta_lat",
+    [FIELD_LON] = "delta_long",
+    [FIELD_TIME] = "delta_time",
+    [FIELD_SPEED] = "speed_mph",
+    [FIELD_CONFIDENCE] = "speed_confidence",
+    [FIELD_ACCURACY] = "gps_accuracy",
+    [FIELD_STATIONARY] = "is_stationary",
+    [FIELD_QUALITY] = "data_quality",
+    [FIELD_SEQUENCE] = "sequence",
+    [FIELD_TIMESTAMP] = "timestamp",
+};
+#define FIRST_OPTIONAL FIELD_SPEED
+#define OPTIONAL (FIELDS - FIRST_OPTIONAL)
+
+static enum field field_of(struct json key)
+{
+    enum field f = 0;
+
+    while (f < FIELDS && !json_key_is(key, field_names[f]))
+        f++;
+    return f;
+}
+
+/* The members of one delta that matter; the rest was passed over. */
+struct members {
+    struct json v[FIELDS];
+};
+
+static struct members members_of(struct json delta)
+{
+    struct members m;
+    struct json_iter it = json_iter(delta);
+    struct json key, value;
+    enum field f;
+
+    for (f = 0; f < FIELDS; f++)
+        m.v[f] = JSON_ABSENT;
+    while (it.object && json_next(&it, &key, &value))
+        if ((f = field_of(key)) < FIELDS)
+            m.v[f] = value;
+    return m;
+}
+
+static double number_or_nan(struct json v)
+{
+    double d;
+
+    return json_numeric(v, &d) ? d : NAN;
+}
+
+static bool read_delta(const struct members *m, struct arena *a,
+                       struct delta *d)
+{
+    struct json when = m->v[FIELD_TIMESTAMP];
+
+    if (!json_numeric(m->v[FIELD_LAT], &d->lat) ||
+        !json_numeric(m->v[FIELD_LON], &d->lon) ||
+        !json_numeric(m->v[FIELD_TIME], &d->dt_ms))
+        return false;
+    d->speed_mph = number_or_nan(m->v[FIELD_SPEED]);
+    d->accuracy_m = number_or_nan(m->v[FIELD_ACCURACY]);
+    if (when.type != JSON_STRING ||
+        !time_parse(json_string(when, a), &d->time_us))
+        d->time_us = TIME_NONE;
+    return true;
+}
+
+static void average_in(struct delta_average *v, double x)
+{
+    if (isnan(x))
+        return;
+    v->sum += x;
+    v->n++;
+}
+
+static bool is_enhanced(const struct members *m)
+{
+    int there = 0;
+    enum field f;
+
+    for (f = FIRST_OPTIONAL; f < FIELDS; f++)
+        there += m->v[f].type != JSON_NONE && m->v[f].type != JSON_NULL;
+    return 2 * there > OPTIONAL;
+}
+
+static void count(const struct members *m, const struct delta *d,
+                  struct delta_counts *c)
+{
+    c->deltas++;
+    c->stationary += m->v[FIELD_STATIONARY].type == JSON_TRUE;
+    c->moved += d->lat != 0 || d->lon != 0;
+    c->accurate += d->accuracy_m < ACCURATE_M;
+    c->high_quality += json_key_is(m->v[FIELD_QUALITY], "high");
+    c->enhanced += is_enhanced(m);
+    average_in(&c->speed, d->speed_mph);
+    average_in(&c->accuracy, d->accuracy_m);
+    average_in(&c->confidence, number_or_nan(m->v[FIELD_CONFIDENCE]));
+}
+
+/* ---- a batch ---- */
+
+enum status deltas_read(struct json array, struct arena *a,
+                        struct delta_list *out, struct err *err)
+{
+    struct json_iter it = json_iter(array);
+    struct json none, value;
+
+    if (array.type != JSON_ARRAY)
+        return err_set(err, ST_CORRUPT, NULL, "deltas are no array");
+    while (json_next(&it, &none, &value)) {
+        struct members m = members_of(value);
+
+        if (out->n == out->cap)
+            deltas_reserve(out, out->cap ? 2 * out->cap : FIRST_ROOM, a);
+        if (read_delta(&m, a, &out->deltas[out->n]))
+            count(&m, &out->deltas[out->n++], &out->counts);
+        else
+            out->counts.unusable++;
+    }
+    return ST_OK;
+}
+
+struct client_totals client_totals_read(struct json trip_quality)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+    } totals[] = {
+        {"actual_distance_miles",
+         offsetof(struct client_totals, distance_miles)},
+        {"actual_duration_minutes",
+         offsetof(struct client_totals, duration_minutes)},
+        {"gps_max_speed_mph", offsetof(struct client_totals, max_speed_mph)},
+        {"gps_avg_speed_mph", offsetof(struct client_totals, avg_speed_mph)},
+    };
+    struct client_totals t;
+    size_t i;
+
+    t.use = json_member(trip_quality, "use_gps_metrics").type == JSON_TRUE;
+    for (i = 0; i < sizeof totals / sizeof *totals; i++) {
+        double *into = (double *)((char *)&t + totals[i].offset);
+
+        if (!json_double(json_member(trip_quality, totals[i].name), into))
+            *into = NAN;
+    }
+    return t;
+}

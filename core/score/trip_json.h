@@ -1,0 +1,70 @@
+/*
+ * trip_json.h - deltas and client totals out of checked JSON.
+ *
+ * The text comes from json_check() (or json_of(), for what was checked before
+ * it was stored). "A number" below is a JSON number or a numeric string.
+ */
+#ifndef DG_SCORE_TRIP_JSON_H
+#define DG_SCORE_TRIP_JSON_H
+
+#include "base/err.h"
+#include "base/json.h"
+#include "score/score.h"
+
+struct delta_average {
+    double sum;
+    size_t n;
+};
+
+/* What the answers of batch and finalize say about deltas (wire). */
+struct delta_counts {
+    size_t deltas;       /* read into the list */
+    size_t unusable;     /* left out: no object, or delta_lat, delta_long or
+                            delta_time is no number; the store call keeps none
+                            of them */
+    size_t stationary;   /* is_stationary is true */
+    size_t moved;        /* delta_lat or delta_long is not 0 */
+    size_t accurate;     /* gps_accuracy is a number under 10 */
+    size_t high_quality; /* data_quality is "high" */
+    size_t enhanced;     /* more than half of speed_mph, speed_confidence,
+                            gps_accuracy, is_stationary, data_quality,
+                            sequence, timestamp are there and not null */
+    /*
+     * Over those deltas whose speed_mph, speed_confidence, gps_accuracy is a
+     * number; `n` of speed is how many carry a speed.
+     */
+    struct delta_average speed, confidence, accuracy;
+};
+
+double delta_average(struct delta_average v);
+/*
+    0 when no delta has it; bounded as every figure, so that it can be printed.
+ */
+
+struct delta_list {
+    struct delta *deltas; /* in the arena; may move when the list grows */
+    size_t n, cap;
+    struct delta_counts counts;
+};
+
+void deltas_reserve(struct delta_list *list, size_t n, struct arena *a);
+/*
+    Room for n in all. Not needed, but a list that grows by itself leaves
+    behind as much of the arena as it has in the end.
+ */
+
+enum status deltas_read(struct json array, struct arena *a,
+                        struct delta_list *out, struct err *err) MUST_CHECK;
+/*
+    Appends the deltas of one batch, in order, and adds to the counts. *out
+    starts as {0}. ST_CORRUPT when it is no array. Linear in the text, each
+    member looked at once.
+ */
+
+struct client_totals client_totals_read(struct json trip_quality);
+/*
+    use: use_gps_metrics is true. The totals are JSON numbers (strings are not,
+    here); NAN otherwise. For no object: not used.
+ */
+
+#endif
