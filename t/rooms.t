@@ -37,9 +37,9 @@ FOREIGN = {
 
 # The C library and the kernel; any other <header> is foreign.
 OF_SYSTEM = set("""
-    assert.h ctype.h dirent.h errno.h fcntl.h float.h fnmatch.h getopt.h grp.h
-    inttypes.h limits.h locale.h math.h netdb.h poll.h pthread.h pwd.h sched.h
-    signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h
+    assert.h ctype.h dirent.h endian.h errno.h fcntl.h float.h fnmatch.h getopt.h
+    grp.h inttypes.h limits.h locale.h math.h netdb.h poll.h pthread.h pwd.h
+    sched.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h
     stdio.h stdlib.h stdnoreturn.h string.h strings.h syslog.h time.h unistd.h
     malloc.h sanitizer/asan_interface.h
 """.split())

@@ -45,42 +45,57 @@ struct json json_of(struct str raw)
 
 /* ---- to the end of a value; the text is checked, so ends are there ---- */
 
-static const char *string_end(const char *p)
+static const char *string_end(const char *p, const char *end)
 {
-    for (p++; *p != '"'; p++)
+    for (p++;; p++) {
+        p = json_plain_end(p, end);
+        if (*p == '"')
+            return p + 1;
         p += *p == '\\';
-    return p + 1;
+    }
 }
 
-static const char *container_end(const char *p)
+/* The first bracket, brace or quote; between strings that is not far. */
+static const char *mark_from(const char *p, const char *end)
+{
+    for (; end - p >= 8; p += 8) {
+        uint64_t x = json_load(p);
+        uint64_t folded = x | JSON_EACH(0x20); /* [ is {, ] is } */
+        uint64_t found = json_zeros(folded ^ JSON_EACH('{')) |
+                         json_zeros(folded ^ JSON_EACH('}')) |
+                         json_zeros(x ^ JSON_EACH('"'));
+
+        if (found)
+            return p + json_lowest(found);
+    }
+    while (*p != '"' && (*p | 0x20) != '{' && (*p | 0x20) != '}')
+        p++;
+    return p;
+}
+
+static const char *container_end(const char *p, const char *end)
 {
     int open = 0;
 
     for (;;) {
-        switch (*p) {
-        case '"':
-            p = string_end(p);
+        p = mark_from(p, end);
+        if (*p == '"') {
+            p = string_end(p, end);
             continue;
-        case '{':
-        case '[':
-            open++;
-            break;
-        case '}':
-        case ']':
-            if (--open == 0)
-                return p + 1;
-            break;
         }
+        open += (*p | 0x20) == '{' ? 1 : -1;
         p++;
+        if (open == 0)
+            return p;
     }
 }
 
 static const char *value_end(const char *p, const char *end)
 {
     if (*p == '"')
-        return string_end(p);
+        return string_end(p, end);
     if (*p == '{' || *p == '[')
-        return container_end(p);
+        return container_end(p, end);
     while (p < end && *p != ',' && !is_blank(*p))
         p++;
     return p;

@@ -1,9 +1,10 @@
 /*
  * json_check.c - the strict scan that every text from outside goes through.
  *
- * One pass by recursive descent. The names of the objects that are open lie
- * on one stack; when an object closes, its own names are the top of it and
- * are compared with each other: a few pair by pair, many through a table.
+ * One pass by recursive descent: each check_X takes the place where an X
+ * should begin and returns the place behind it, or NULL after fail(). The
+ * names of all open objects lie on one stack; when an object closes, its own
+ * are the top of it and are compared: few pair by pair, many by a table.
  */
 #include "base/json.h"
 
@@ -18,27 +19,27 @@
 
 struct name {
     struct str inside; /* without the quotes, as written */
-    uint64_t hash;     /* of what it means */
+    bool escaped;
+    uint64_t mark;     /* equal names have equal marks */
     struct name *next; /* in the chain of its table slot */
 };
 
 struct check {
-    const char *start, *p, *end;
+    const char *start, *end;
     struct name *names; /* `room` until that is too small, then the heap */
     size_t n_names, max_names;
-    uint64_t hash_key;
     const char *wrong; /* what, and where */
     const char *wrong_at;
     struct name room[64];
 };
 
-static bool check_value(struct check *c, int depth);
+static const char *check_value(struct check *c, const char *p, int depth);
 
-static bool fail(struct check *c, const char *at, const char *what)
+static const char *fail(struct check *c, const char *at, const char *what)
 {
     c->wrong = what;
     c->wrong_at = at;
-    return false;
+    return NULL;
 }
 
 /* ---- names ---- */
@@ -46,12 +47,21 @@ static bool fail(struct check *c, const char *at, const char *what)
 __extension__ typedef unsigned __int128 wide;
 #define PRIME ((UINT64_C(1) << 61) - 1)
 
+/* Not fully reduced, but below 2^61 + 4, and the same for the same input. */
 static uint64_t mul_mod(uint64_t a, uint64_t b)
 {
     wide x = (wide)a * b;
     uint64_t sum = ((uint64_t)x & PRIME) + (uint64_t)(x >> 61);
 
-    return sum >= PRIME ? sum - PRIME : sum;
+    return (sum & PRIME) + (sum >> 61);
+}
+
+static uint64_t load_part(const char *p, size_t n)
+{
+    uint64_t part = 0;
+
+    memcpy(&part, p, n);
+    return part;
 }
 
 /*
@@ -59,56 +69,45 @@ static uint64_t mul_mod(uint64_t a, uint64_t b)
  * point, modulo 2^61-1: two different texts agree at no more points than they
  * have coefficients, so whatever a body holds, it cannot make names collide.
  */
-static uint64_t text_hash(struct str s, uint64_t key)
+static uint64_t text_hash(struct str s, uint64_t point)
 {
-    uint64_t h = s.n % PRIME, part;
+    uint64_t h = s.n;
     size_t i = 0;
 
-    if (s.n < 7) {
-        for (part = 0; i < s.n; i++)
-            part = part << 8 | (unsigned char)s.p[i];
-        return mul_mod(h + part, key);
-    }
-    for (; i + 7 <= s.n; i += 7) {
-        part = 0;
-        memcpy(&part, s.p + i, 7);
-        h = mul_mod(h + part, key);
-    }
-    /* The rest with some bytes again: the length is in it, so that is fine. */
-    part = 0;
-    memcpy(&part, s.p + s.n - 7, 7);
-    return mul_mod(h + part, key);
+    for (; i + 7 <= s.n; i += 7)
+        h = mul_mod(h + load_part(s.p + i, 7), point);
+    return mul_mod(h + load_part(s.p + i, s.n - i), point);
 }
 
-static uint64_t hash_key(void)
+static uint64_t secret_point(void)
 {
-    static uint64_t key;
+    static uint64_t point;
 
-    /* Small ones would be poor points; there is hardly a chance to meet one. */
-    while (key < UINT64_C(1) << 32) {
-        if (getrandom(&key, sizeof key, 0) != (ssize_t)sizeof key)
+    /* Small ones would be poor; there is hardly a chance to draw one. */
+    while (point < UINT64_C(1) << 32) {
+        if (getrandom(&point, sizeof point, 0) != (ssize_t)sizeof point)
             abort();
-        key %= PRIME;
+        point %= PRIME;
     }
-    return key;
+    return point;
 }
 
-static uint64_t name_hash(struct str inside, uint64_t key)
+static uint64_t name_hash(const struct name *name)
 {
-    char space[256], *z = space;
-    uint64_t h;
+    uint64_t point = secret_point(), h;
+    char *z;
 
-    if (!json_escaped(inside))
-        return text_hash(inside, key);
-    if (inside.n > sizeof space && !(z = malloc(inside.n)))
+    if (!name->escaped)
+        return text_hash(name->inside, point);
+    z = malloc(name->inside.n);
+    if (!z)
         abort();
-    h = text_hash((struct str){z, json_unescape(inside, z)}, key);
-    if (z != space)
-        free(z);
+    h = text_hash((struct str){z, json_unescape(name->inside, z)}, point);
+    free(z);
     return h;
 }
 
-static void names_push(struct check *c, struct str inside)
+static void names_push(struct check *c, struct str inside, bool escaped)
 {
     if (c->n_names == c->max_names) {
         bool first = c->names == c->room;
@@ -122,23 +121,31 @@ static void names_push(struct check *c, struct str inside)
         c->names = more;
         c->max_names *= 2;
     }
-    c->names[c->n_names++] = (struct name){
-        .inside = inside,
-        .hash = name_hash(inside, c->hash_key),
-    };
+    c->names[c->n_names].inside = inside;
+    c->names[c->n_names++].escaped = escaped;
 }
 
 static bool same_name(const struct name *a, const struct name *b)
 {
-    return a->hash == b->hash && json_text_eq(a->inside, b->inside);
+    if (a->mark != b->mark)
+        return false;
+    return a->escaped || b->escaped ? json_text_eq(a->inside, b->inside)
+                                    : str_eq(a->inside, b->inside);
 }
 
-static const struct name *twice_of_few(const struct name *v, size_t n)
+/* Among few: the mark is the length, or one for all once one is escaped. */
+static const struct name *twice_of_few(struct name *v, size_t n)
 {
-    for (size_t i = 1; i < n; i++)
+    bool escaped = false;
+
+    for (size_t i = 0; i < n; i++)
+        escaped |= v[i].escaped;
+    for (size_t i = 0; i < n; i++) {
+        v[i].mark = escaped ? 0 : v[i].inside.n;
         for (size_t j = 0; j < i; j++)
             if (same_name(&v[i], &v[j]))
                 return &v[i];
+    }
     return NULL;
 }
 
@@ -154,8 +161,10 @@ static const struct name *twice_of_many(struct name *v, size_t n)
     if (!heads)
         abort();
     for (size_t i = 0; i < n && !twice; i++) {
-        struct name **head = &heads[v[i].hash & (size - 1)];
+        struct name **head;
 
+        v[i].mark = name_hash(&v[i]);
+        head = &heads[v[i].mark & (size - 1)];
         for (const struct name *o = *head; o && !twice; o = o->next)
             if (same_name(&v[i], o))
                 twice = &v[i];
@@ -167,7 +176,7 @@ static const struct name *twice_of_many(struct name *v, size_t n)
 }
 
 /* The names from `base` on are one object's; takes them off the stack. */
-static bool names_differ(struct check *c, size_t base)
+static const char *names_differ(struct check *c, size_t base, const char *p)
 {
     struct name *v = c->names + base;
     size_t n = c->n_names - base;
@@ -177,13 +186,12 @@ static bool names_differ(struct check *c, size_t base)
     c->n_names = base;
     if (twice)
         return fail(c, twice->inside.p - 1, "a member is there twice");
-    return true;
+    return p;
 }
 
 /* ---- strings ---- */
 
-/* p is at a backslash; returns what follows the escape, NULL after fail. */
-static const char *skip_escape(struct check *c, const char *p)
+static const char *check_escape(struct check *c, const char *p)
 {
     const char *at = p;
     int code;
@@ -192,10 +200,10 @@ static const char *skip_escape(struct check *c, const char *p)
     if (p <= c->end && strchr("\"\\/bfnrt", p[-1]) && p[-1])
         return p;
     if (p > c->end || p[-1] != 'u' || (code = json_hex4(p, c->end)) < 0)
-        return fail(c, at, "an escape that does not exist"), NULL;
+        return fail(c, at, "an escape that does not exist");
     p += 4;
     if (code == 0)
-        return fail(c, at, "\\u0000 is not allowed"), NULL;
+        return fail(c, at, "\\u0000 is not allowed");
     if (code < 0xd800 || code > 0xdfff)
         return p;
     if (code <= 0xdbff && c->end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
@@ -203,47 +211,37 @@ static const char *skip_escape(struct check *c, const char *p)
         if (code >= 0xdc00 && code <= 0xdfff)
             return p + 6;
     }
-    return fail(c, at, "half of a surrogate pair"), NULL;
+    return fail(c, at, "half of a surrogate pair");
 }
 
-/* p is at a byte that is not plain; returns what follows, NULL after fail. */
-static const char *skip_special(struct check *c, const char *p)
+/* What stands in a string and is neither plain nor the quote behind it. */
+static const char *check_special(struct check *c, const char *p)
 {
     size_t n;
 
-    if (p == c->end)
-        return fail(c, c->p, "a string without an end"), NULL;
     if (*p == '\\')
-        return skip_escape(c, p);
+        return check_escape(c, p);
     if ((unsigned char)*p < 0x20)
-        return fail(c, p, "a control byte in a string"), NULL;
+        return fail(c, p, "a control byte in a string");
     n = utf8_length(p, c->end);
-    if (n == 0)
-        return fail(c, p, "a byte that is not UTF-8"), NULL;
-    return p + n;
+    return n ? p + n : fail(c, p, "a byte that is not UTF-8");
 }
 
-static inline bool is_plain(char c)
+static const char *check_string(struct check *c, const char *p, bool *escaped)
 {
-    return (signed char)c >= 0x20 && c != '"' && c != '\\';
-}
+    const char *at = p;
 
-static bool check_string(struct check *c, struct str *inside)
-{
-    const char *p = c->p + 1, *end = c->end;
-
-    for (;;) {
-        while (p < end && is_plain(*p))
-            p++;
-        if (p < end && *p == '"')
-            break;
-        p = skip_special(c, p);
+    *escaped = false;
+    for (p = json_plain_end(p + 1, c->end); p < c->end && *p != '"';
+         p = json_plain_end(p, c->end)) {
+        *escaped |= *p == '\\';
+        p = check_special(c, p);
         if (!p)
-            return false;
+            return NULL;
     }
-    *inside = (struct str){c->p + 1, (size_t)(p - c->p) - 1};
-    c->p = p + 1;
-    return true;
+    if (p == c->end)
+        return fail(c, at, "a string without an end");
+    return p + 1;
 }
 
 /* ---- numbers and words ---- */
@@ -256,7 +254,8 @@ static const char *skip_digits(const char *p, const char *end)
 }
 
 /* Behind the whole part: a fraction and an exponent, both optional. */
-static const char *skip_fraction(struct check *c, const char *p, bool *exponent)
+static const char *check_fraction(struct check *c, const char *p,
+                                  bool *exponent)
 {
     const char *from;
 
@@ -264,7 +263,7 @@ static const char *skip_fraction(struct check *c, const char *p, bool *exponent)
         from = ++p;
         p = skip_digits(p, c->end);
         if (p == from)
-            return fail(c, p, "a digit is expected behind the point"), NULL;
+            return fail(c, p, "a digit is expected behind the point");
     }
     *exponent = p < c->end && (*p == 'e' || *p == 'E');
     if (*exponent) {
@@ -274,147 +273,147 @@ static const char *skip_fraction(struct check *c, const char *p, bool *exponent)
         from = p;
         p = skip_digits(p, c->end);
         if (p == from)
-            return fail(c, p, "a digit is expected in the exponent"), NULL;
+            return fail(c, p, "a digit is expected in the exponent");
     }
     return p;
 }
 
-static bool check_number(struct check *c)
+static const char *check_number(struct check *c, const char *p)
 {
-    const char *at = c->p, *whole = at + (*at == '-');
-    const char *p = skip_digits(whole, c->end);
-    size_t digits = (size_t)(p - whole);
+    const char *at = p, *whole = at + (*at == '-');
+    size_t digits;
     bool exponent;
 
+    p = skip_digits(whole, c->end);
+    digits = (size_t)(p - whole);
     if (digits == 0)
         return fail(c, p, "a digit is expected");
     if (digits > 1 && *whole == '0')
         return fail(c, at, "a number with a leading zero");
-    p = skip_fraction(c, p, &exponent);
-    if (!p)
-        return false;
+    p = check_fraction(c, p, &exponent);
     /* Without an exponent it takes 309 digits to leave a double's range. */
-    if ((exponent || digits > 308) &&
+    if (p && (exponent || digits > 308) &&
         !json_number_finite((struct str){at, (size_t)(p - at)}))
         return fail(c, at, "a number that is too large");
-    c->p = p;
-    return true;
+    return p;
 }
 
-static bool check_word(struct check *c, struct str word)
+static const char *check_word(struct check *c, const char *p, struct str word)
 {
-    if (!str_starts((struct str){c->p, (size_t)(c->end - c->p)}, word))
-        return fail(c, c->p, "a value is expected");
-    c->p += word.n;
-    return true;
+    if (!str_starts((struct str){p, (size_t)(c->end - p)}, word))
+        return fail(c, p, "a value is expected");
+    return p + word.n;
 }
 
 /* ---- containers ---- */
 
-static void skip_blanks(struct check *c)
+static inline const char *skip_blanks(const struct check *c, const char *p)
 {
-    while (c->p < c->end &&
-           (*c->p == ' ' || *c->p == '\n' || *c->p == '\t' || *c->p == '\r'))
-        c->p++;
+    while (p < c->end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
+        p++;
+    return p;
 }
 
-static bool take(struct check *c, char wanted)
+static inline bool is_at(const struct check *c, const char *p, char wanted)
 {
-    skip_blanks(c);
-    if (c->p == c->end || *c->p != wanted)
-        return false;
-    c->p++;
-    return true;
+    return p < c->end && *p == wanted;
 }
 
-static bool check_member(struct check *c, int depth)
+static const char *check_member(struct check *c, const char *p, int depth)
 {
-    struct str inside;
+    const char *at = p;
+    bool escaped;
 
-    skip_blanks(c);
-    if (c->p == c->end || *c->p != '"')
-        return fail(c, c->p, "a member's name is expected");
-    if (!check_string(c, &inside))
-        return false;
-    names_push(c, inside);
-    if (!take(c, ':'))
-        return fail(c, c->p, "a colon is expected");
-    return check_value(c, depth);
+    if (!is_at(c, p, '"'))
+        return fail(c, p, "a member's name is expected");
+    p = check_string(c, p, &escaped);
+    if (!p)
+        return NULL;
+    names_push(c, (struct str){at + 1, (size_t)(p - at) - 2}, escaped);
+    p = skip_blanks(c, p);
+    if (!is_at(c, p, ':'))
+        return fail(c, p, "a colon is expected");
+    return check_value(c, skip_blanks(c, p + 1), depth);
 }
 
-static bool check_object(struct check *c, int depth)
+/* Both: p is behind the opening one; depth is that of what lies inside. */
+static const char *check_object(struct check *c, const char *p, int depth)
 {
     size_t base = c->n_names;
 
-    c->p++;
-    if (take(c, '}'))
-        return true;
-    do {
-        if (!check_member(c, depth))
-            return false;
-    } while (take(c, ','));
-    if (!take(c, '}'))
-        return fail(c, c->p, "a comma or } is expected");
-    return names_differ(c, base);
+    p = skip_blanks(c, p);
+    if (is_at(c, p, '}'))
+        return p + 1;
+    for (;;) {
+        p = check_member(c, p, depth);
+        if (!p)
+            return NULL;
+        p = skip_blanks(c, p);
+        if (!is_at(c, p, ','))
+            break;
+        p = skip_blanks(c, p + 1);
+    }
+    if (!is_at(c, p, '}'))
+        return fail(c, p, "a comma or } is expected");
+    return names_differ(c, base, p + 1);
 }
 
-static bool check_array(struct check *c, int depth)
+static const char *check_array(struct check *c, const char *p, int depth)
 {
-    c->p++;
-    if (take(c, ']'))
-        return true;
-    do {
-        if (!check_value(c, depth))
-            return false;
-    } while (take(c, ','));
-    if (!take(c, ']'))
-        return fail(c, c->p, "a comma or ] is expected");
-    return true;
+    p = skip_blanks(c, p);
+    if (is_at(c, p, ']'))
+        return p + 1;
+    for (;;) {
+        p = check_value(c, p, depth);
+        if (!p)
+            return NULL;
+        p = skip_blanks(c, p);
+        if (!is_at(c, p, ','))
+            break;
+        p = skip_blanks(c, p + 1);
+    }
+    return is_at(c, p, ']') ? p + 1 : fail(c, p, "a comma or ] is expected");
 }
 
-/* depth: how many containers may still open here. */
-static bool check_value(struct check *c, int depth)
+/* p is behind blanks; depth: how many containers may still open here. */
+static const char *check_value(struct check *c, const char *p, int depth)
 {
-    struct str inside;
+    bool escaped;
 
-    skip_blanks(c);
-    if (c->p == c->end)
-        return fail(c, c->p, "the text ends where a value is expected");
-    switch (*c->p) {
+    if (p == c->end)
+        return fail(c, p, "the text ends where a value is expected");
+    switch (*p) {
     case '{':
     case '[':
         if (depth == 0)
-            return fail(c, c->p, "nesting is too deep");
-        return *c->p == '{' ? check_object(c, depth - 1)
-                            : check_array(c, depth - 1);
+            return fail(c, p, "nesting is too deep");
+        return *p == '{' ? check_object(c, p + 1, depth - 1)
+                         : check_array(c, p + 1, depth - 1);
     case '"':
-        return check_string(c, &inside);
+        return check_string(c, p, &escaped);
     case 't':
-        return check_word(c, STR_LIT("true"));
+        return check_word(c, p, STR_LIT("true"));
     case 'f':
-        return check_word(c, STR_LIT("false"));
+        return check_word(c, p, STR_LIT("false"));
     case 'n':
-        return check_word(c, STR_LIT("null"));
+        return check_word(c, p, STR_LIT("null"));
     default:
-        if (*c->p != '-' && (*c->p < '0' || *c->p > '9'))
-            return fail(c, c->p, "a value is expected");
-        return check_number(c);
+        if (*p != '-' && (*p < '0' || *p > '9'))
+            return fail(c, p, "a value is expected");
+        return check_number(c, p);
     }
 }
 
 static bool check_text(struct check *c, int depth, struct json *root)
 {
-    const char *from;
+    const char *from = skip_blanks(c, c->start);
+    const char *p = check_value(c, from, depth);
 
-    skip_blanks(c);
-    from = c->p;
-    if (!check_value(c, depth))
+    if (!p)
         return false;
-    *root = json_of((struct str){from, (size_t)(c->p - from)});
-    skip_blanks(c);
-    if (c->p != c->end)
-        return fail(c, c->p, "something follows the value");
-    return true;
+    *root = json_of((struct str){from, (size_t)(p - from)});
+    p = skip_blanks(c, p);
+    return p == c->end || fail(c, p, "something follows the value");
 }
 
 enum status json_check(struct str text, int depth, struct json *root,
@@ -424,12 +423,11 @@ enum status json_check(struct str text, int depth, struct json *root,
     bool ok;
 
     assert(depth >= 0);
-    c.start = c.p = text.n ? text.p : "";
+    c.start = text.n ? text.p : "";
     c.end = c.start + text.n;
     c.names = c.room;
     c.n_names = 0;
     c.max_names = sizeof c.room / sizeof c.room[0];
-    c.hash_key = hash_key();
     ok = check_text(&c, depth, root);
     if (c.names != c.room)
         free(c.names);

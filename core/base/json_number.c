@@ -73,12 +73,17 @@ static struct decimal decimal_read(struct str raw)
  */
 #define DIGITS_THAT_COUNT 800
 
-static double decimal_by_strtod(const struct decimal *d)
+static double decimal_by_strtod(const struct decimal *d, struct str raw)
 {
     char z[DIGITS_THAT_COUNT + 32];
     const char *p = d->first;
     size_t n = 0, copied = 0;
 
+    if (raw.n < sizeof z) {
+        memcpy(z, raw.p, raw.n);
+        z[raw.n] = '\0';
+        return strtod(z, NULL);
+    }
     z[n] = '-';
     n += d->minus;
     for (; copied < d->digits && copied < DIGITS_THAT_COUNT; p++)
@@ -95,7 +100,7 @@ static double decimal_by_strtod(const struct decimal *d)
     return strtod(z, NULL);
 }
 
-static double decimal_double(const struct decimal *d)
+static double decimal_double(const struct decimal *d, struct str raw)
 {
     static const double power[] = {
         1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
@@ -107,7 +112,7 @@ static double decimal_double(const struct decimal *d)
     if (d->digits == 0)
         return d->minus ? -0.0 : 0.0;
     if (d->digits > HEAD_DIGITS || d->head > EXACT_INT || e > most || e < -most)
-        return decimal_by_strtod(d);
+        return decimal_by_strtod(d, raw);
     /* Both operands are exact, so the one rounding is the right one. */
     v = (double)d->head;
     v = e < 0 ? v / power[-e] : v * power[e];
@@ -120,7 +125,7 @@ bool json_number_finite(struct str raw)
 
     if (d.digits == 0 || d.exponent < 308)
         return true;
-    return d.exponent == 308 && isfinite(decimal_double(&d));
+    return d.exponent == 308 && isfinite(decimal_double(&d, raw));
 }
 
 bool json_double(struct json v, double *out)
@@ -130,7 +135,7 @@ bool json_double(struct json v, double *out)
     if (v.type != JSON_NUMBER)
         return false;
     d = decimal_read(v.raw);
-    *out = decimal_double(&d);
+    *out = decimal_double(&d, v.raw);
     return true;
 }
 

@@ -8,11 +8,6 @@
 
 #include "base/json_text.h"
 
-static bool is_plain(char c)
-{
-    return (signed char)c >= 0x20 && c != '"' && c != '\\';
-}
-
 static size_t put_special(struct buf *b, const char *p, const char *end)
 {
     static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
@@ -41,8 +36,7 @@ static void put_string(struct buf *b, struct str s)
     while (p < end) {
         const char *from = p;
 
-        while (p < end && is_plain(*p))
-            p++;
+        p = json_plain_end(p, end);
         buf_put(b, (struct str){from, (size_t)(p - from)});
         if (p < end)
             p += put_special(b, p, end);

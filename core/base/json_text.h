@@ -2,10 +2,61 @@
 #ifndef DG_BASE_JSON_TEXT_H
 #define DG_BASE_JSON_TEXT_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/str.h"
+
+/*
+ * Eight bytes at once. The masks below have the high bit of a byte set where
+ * something was found; above the lowest such byte they may be wrong, because
+ * the subtraction borrows, but only the lowest one is asked for.
+ */
+#define JSON_EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+static inline uint64_t json_load(const char *p)
+{
+    uint64_t x;
+
+    memcpy(&x, p, sizeof x);
+    return le64toh(x);
+}
+
+static inline uint64_t json_zeros(uint64_t x)
+{
+    return (x - JSON_EACH(1)) & ~x & JSON_EACH(0x80);
+}
+
+static inline int json_lowest(uint64_t mask)
+{
+    return __builtin_ctzll(mask) / 8;
+}
+
+static inline bool json_is_plain(char c)
+{
+    return (signed char)c >= 0x20 && c != '"' && c != '\\';
+}
+
+static inline const char *json_plain_end(const char *p, const char *end)
+/*
+    The first byte from p on that is not simply itself in a string (a quote, a
+    backslash, a control byte, a byte over 0x7f), or end.
+ */
+{
+    for (; end - p >= 8; p += 8) {
+        uint64_t x = json_load(p);
+        uint64_t found = (((x - JSON_EACH(0x20)) | x) & JSON_EACH(0x80)) |
+                         json_zeros(x ^ JSON_EACH('"')) |
+                         json_zeros(x ^ JSON_EACH('\\'));
+
+        if (found)
+            return p + json_lowest(found);
+    }
+    while (p < end && json_is_plain(*p))
+        p++;
+    return p;
+}
 
 size_t utf8_length(const char *p, const char *end);
 /*
