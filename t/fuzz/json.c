@@ -1,0 +1,176 @@
+/*
+ * json.c - any bytes: what json_check accepts, cJSON must accept and read in
+ * the same way, and writing it anew must give the same again.
+ */
+#include "base/json.h"
+
+#include <assert.h>
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "t/fuzz/fuzz.h"
+
+const char *const fuzz_seeds[] = {
+    "{\"user_id\":\"u1\",\"trip_id\":\"t_1\",\"batch_number\":1,\"deltas\":[{"
+    "\"delta_lat\":143,\"delta_long\":-16,\"delta_time\":2000.0,\"speed_mph\":"
+    "17.97185,\"is_moving\":true,\"x\":null}],\"quality_metrics\":{}}",
+    "[0,-0,1e5,1.5E-3,9007199254740993,1e308,12345678901234567890123,0.1]",
+    "\"\\u00e9\\ud83d\\ude00\\\"\\\\\\/\\b\\f\\n\\r\\t \xc3\xa9 "
+    "\xe2\x82\xac \xf0\x9f\x98\x80\"",
+    "{\"a\":{\"b\":[[],{},[{\"a\":1}]]},\"b\":false,\"\":\"\"}",
+    "{\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6,\"g\":7,\"h\":8,\"i\":9,"
+    "\"j\":1,\"k\":2,\"l\":3,\"m\":4,\"n\":5,\"o\":6,\"p\":7,\"q\":8,\"r\":9}",
+    " [ [ [ [ [ [ [ [ [ [ [ [ [ 1 ] ] ] ] ] ] ] ] ] ] ] ] ] \n",
+    NULL,
+};
+
+const char *const fuzz_words[] = {
+    "{",         "}",        "[",        "]",
+    ",",         ":",        "\"",       "\\",
+    "\\u",       "\\u0061",  "\\ud800",  "\\udc00",
+    "null",      "true",     "false",    "0",
+    "-",         ".",        "e",        "E+",
+    "1e400",     "1e-400",   "e308",     "\"a\":",
+    "\"\\u0061", "[[[[[[",   "]]]]",     "\xc3",
+    "\xa9",      "\xed\xa0", "\xf0\x90", "000000000000",
+    "{}",        "[]",       NULL,
+};
+
+/* cJSON takes at most so many bytes of a number. */
+#define CJSON_NUMBER_MAX 63
+
+static struct arena *arena;
+
+static bool beyond_cjson(struct json v)
+{
+    struct json_iter it = json_iter(v);
+    struct json key, value;
+
+    if (v.type == JSON_NUMBER)
+        return v.raw.n > CJSON_NUMBER_MAX;
+    while (json_next(&it, &key, &value))
+        if (beyond_cjson(value))
+            return true;
+    return false;
+}
+
+static bool same_string(struct json v, const char *z)
+{
+    return str_is(json_string(v, arena), z);
+}
+
+static void compare(struct json v, const cJSON *c)
+{
+    struct json_iter it = json_iter(v);
+    struct json key, value;
+    const cJSON *child = c->child;
+    double d = 0;
+
+    switch (v.type) {
+    case JSON_NONE:
+        assert(!"a value without a type");
+        break;
+    case JSON_NULL:
+        assert(cJSON_IsNull(c));
+        break;
+    case JSON_FALSE:
+        assert(cJSON_IsFalse(c));
+        break;
+    case JSON_TRUE:
+        assert(cJSON_IsTrue(c));
+        break;
+    case JSON_NUMBER:
+        assert(cJSON_IsNumber(c) && json_double(v, &d));
+        assert(d == c->valuedouble);
+        break;
+    case JSON_STRING:
+        assert(cJSON_IsString(c) && same_string(v, c->valuestring));
+        break;
+    case JSON_ARRAY:
+        assert(cJSON_IsArray(c));
+        break;
+    case JSON_OBJECT:
+        assert(cJSON_IsObject(c));
+        break;
+    }
+    assert(json_count(v) == (size_t)cJSON_GetArraySize(c));
+    for (; json_next(&it, &key, &value); child = child->next) {
+        assert(key.type == JSON_NONE || same_string(key, child->string));
+        assert(key.type == JSON_NONE || json_key_is(key, child->string));
+        compare(value, child);
+    }
+}
+
+/* The same values, printed by the writer. */
+static void write_again(struct json v, const char *name, struct json_out *o)
+{
+    struct json_iter it = json_iter(v);
+    struct json key, value;
+    double d;
+
+    if (v.type == JSON_OBJECT)
+        json_begin_object(o, name);
+    else if (v.type == JSON_ARRAY)
+        json_begin_array(o, name);
+    else if (v.type == JSON_STRING)
+        json_put_str(o, name, json_string(v, arena));
+    else if (json_double(v, &d))
+        json_put_double(o, name, d);
+    else
+        json_put_raw(o, name, v.raw);
+    while (json_next(&it, &key, &value)) {
+        struct str s = json_string(key, arena);
+
+        write_again(value, v.type == JSON_OBJECT ? arena_z(arena, s) : NULL, o);
+    }
+    if (v.type == JSON_OBJECT)
+        json_end_object(o);
+    else if (v.type == JSON_ARRAY)
+        json_end_array(o);
+}
+
+static void written(struct json v, struct buf *out)
+{
+    struct json_out o = {.b = out};
+
+    buf_init(out, 1 << 26);
+    write_again(v, NULL, &o);
+    assert(buf_ok(out));
+}
+
+static void check_writer(struct json root)
+{
+    struct json again;
+    struct buf first, second;
+
+    written(root, &first);
+    assert(json_check(buf_str(&first), JSON_DEPTH, &again, NULL) == ST_OK);
+    written(again, &second);
+    assert(str_eq(buf_str(&first), buf_str(&second)));
+    buf_free(&first);
+    buf_free(&second);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct str text = {(const char *)data, size};
+    struct err err = ERR_NONE;
+    struct json root;
+
+    if (json_check(text, JSON_DEPTH, &root, &err) != ST_OK) {
+        assert(root.type == JSON_NONE && strcmp(err.code, "bad_json") == 0);
+        return 0;
+    }
+    arena = arena_new(1 << 16);
+    if (!beyond_cjson(root)) {
+        cJSON *c = cJSON_ParseWithLength(text.p, text.n);
+
+        assert(c);
+        compare(root, c);
+        cJSON_Delete(c);
+    }
+    check_writer(root);
+    arena_free(&arena);
+    return 0;
+}
