@@ -4,10 +4,12 @@
  *   spool/trips/NAME           a finalize under way: user_id, newline, trip_id
  *   spool/tokens/USER/NAME     the driver's cache token has to be replaced
  *
- * Each entry is a file of its own, complete and synced before spool_* returns
- * (written under a name starting with a dot, renamed, folder synced). A trip
- * entry is locked (flock) by the process that works on it; when that process
- * dies or lets go, maintenance takes it over.
+ * Each entry is a file of its own, complete and synced before spool_* returns.
+ * A trip entry is written under a name starting with a dot, renamed, and its
+ * folder synced; it is locked (flock) by the process that works on it, and when
+ * that process dies or lets go, maintenance takes it over. A token entry is an
+ * empty file, so that making it is one step; its folder USER is there while the
+ * driver is owed a token, so that one look tells.
  */
 #ifndef DG_STORE_SPOOL_H
 #define DG_STORE_SPOOL_H
@@ -29,7 +31,7 @@ enum status spool_open(const char *folder, struct spool **out,
 void spool_close(struct spool **s);
 
 struct spool_trip {
-    int fd;          /* holds the lock; -1: none */
+    int fd; /* holds the lock; -1: none */
     char name[64];
 };
 
@@ -60,7 +62,9 @@ enum status spool_trips(struct spool *s, spool_trip_each each, void *ctx,
                         struct err *err) MUST_CHECK;
 /*
     Each trip entry that nobody works on, locked meanwhile; removed when the
-    callback returns ST_OK, else kept for the next time.
+    callback returns ST_OK, else kept for the next time. An entry that is
+    damaged is logged and set aside (.damaged-NAME). A failure is that of the
+    first entry that could not be handled; the others were.
  */
 
 typedef enum status (*spool_token_each)(void *ctx, struct str user_id);
@@ -72,7 +76,8 @@ enum status spool_tokens(struct spool *s, spool_token_each each, void *ctx,
  */
 
 struct spool_counts {
-    int64_t trips, tokens;
+    int64_t trips;  /* entries, those under work too */
+    int64_t tokens; /* drivers owed a token */
 };
 enum status spool_count(struct spool *s, struct spool_counts *out,
                         struct err *err) MUST_CHECK;

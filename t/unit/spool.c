@@ -1,0 +1,305 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <utime.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/spool.h"
+#include "t/unit/procs.h"
+#include "t/unit/tap.h"
+
+#define USER STR_LIT("driver-1")
+#define TRIP STR_LIT("trip_driver-1_5")
+
+static char folder[300];
+static struct spool *spool;
+static struct err err;
+
+static struct spool *own_spool(void)
+{
+    struct spool *s;
+
+    if (spool_open(folder, &s, &err) != ST_OK)
+        abort();
+    return s;
+}
+
+static struct spool_counts counts(void)
+{
+    struct spool_counts c = {-1, -1};
+
+    if (spool_count(spool, &c, &err) != ST_OK)
+        abort();
+    return c;
+}
+
+static char *path_of(const char *name)
+{
+    static char path[400];
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+/* ---- trips ---- */
+
+struct seen {
+    int n;
+    char last[300];
+    enum status answer;
+};
+
+static enum status see_trip(void *ctx, struct str user_id, struct str trip_id)
+{
+    struct seen *s = ctx;
+
+    s->n++;
+    snprintf(s->last, sizeof s->last, "%.*s/%.*s", STR_ARG(user_id),
+             STR_ARG(trip_id));
+    return s->answer;
+}
+
+static int taken(enum status answer)
+{
+    struct seen s = {.answer = answer};
+
+    CHECK(spool_trips(spool, see_trip, &s, &err) == ST_OK);
+    CHECK(s.n == 0 || !strcmp(s.last, "driver-1/trip_driver-1_5"));
+    return s.n;
+}
+
+static void own_entries(void)
+{
+    struct spool_trip one, two;
+
+    CHECK(spool_trip_begin(spool, USER, TRIP, &one, &err) == ST_OK);
+    CHECK(counts().trips == 1);
+    CHECK(taken(ST_OK) == 0); /* it is being worked on */
+    spool_trip_done(spool, &one);
+    CHECK(counts().trips == 0 && one.fd == -1);
+
+    CHECK(spool_trip_begin(spool, USER, TRIP, &one, &err) == ST_OK);
+    CHECK(spool_trip_begin(spool, USER, TRIP, &two, &err) == ST_OK);
+    spool_trip_leave(spool, &one);
+    spool_trip_leave(spool, &two);
+    CHECK(counts().trips == 2);
+    CHECK(taken(ST_UNAVAILABLE) == 2 && counts().trips == 2);
+    CHECK(taken(ST_OK) == 2 && counts().trips == 0);
+}
+
+static int die_at_work(int i, void *ctx)
+{
+    struct spool_trip t;
+    struct spool *s = own_spool();
+
+    (void)i, (void)ctx;
+    if (spool_trip_begin(s, USER, TRIP, &t, &err) == ST_OK)
+        raise(SIGKILL);
+    return 1;
+}
+
+static void after_a_crash(void)
+{
+    int codes[4];
+
+    procs_run(4, die_at_work, NULL, codes);
+    CHECK(procs_count(4, codes, -1) == 4);
+    CHECK(counts().trips == 4);
+    CHECK(taken(ST_OK) == 4);
+    CHECK(counts().trips == 0);
+}
+
+/*
+ * Half of the processes begin and finish entries as fast as they can, the
+ * others work off what they find: a finished entry must never be found, nor one
+ * that is being worked on be given to two.
+ */
+struct rush {
+    int log; /* one byte for each entry that was given out */
+};
+
+static enum status note(void *ctx, struct str user_id, struct str trip_id)
+{
+    struct rush *r = ctx;
+
+    (void)user_id;
+    return str_is(trip_id, "left") && write(r->log, "x", 1) == 1 ? ST_OK
+                                                                 : ST_INTERNAL;
+}
+
+static int begin_and_finish(struct spool *s)
+{
+    for (int i = 0; i < 100; i++) {
+        struct spool_trip t;
+        struct str trip = i % 10 ? STR_LIT("done") : STR_LIT("left");
+
+        if (spool_trip_begin(s, USER, trip, &t, &err) != ST_OK)
+            return 1;
+        if (i % 10)
+            spool_trip_done(s, &t);
+        else
+            spool_trip_leave(s, &t);
+    }
+    return 0;
+}
+
+static int rush(int i, void *ctx)
+{
+    struct spool *s = own_spool();
+    int64_t until = clock_mono_ms() + 200;
+    int code = 0;
+
+    if (i % 2)
+        code = begin_and_finish(s);
+    else
+        while (code == 0 && clock_mono_ms() < until)
+            code = spool_trips(s, note, ctx, &err) != ST_OK;
+    spool_close(&s);
+    return code;
+}
+
+static void taking_over(void)
+{
+    char log[400];
+    struct rush r;
+    struct stat sb;
+    int codes[8];
+
+    snprintf(log, sizeof log, "%s", path_of("log"));
+    r.log = open(log, O_CREAT | O_WRONLY | O_APPEND, 0600);
+    procs_run(8, rush, &r, codes);
+    CHECK(procs_count(8, codes, 0) == 8);
+    CHECK(spool_trips(spool, note, &r, &err) == ST_OK);
+    CHECK(fstat(r.log, &sb) == 0 && sb.st_size == 4 * 10);
+    CHECK(counts().trips == 0);
+    close(r.log);
+    unlink(log);
+}
+
+static void put_file(const char *name, const char *text, time_t age)
+{
+    struct utimbuf t = {time(NULL) - age, time(NULL) - age};
+    FILE *f = fopen(path_of(name), "w");
+
+    if (!f || fputs(text, f) < 0 || fclose(f) || utime(path_of(name), &t))
+        abort();
+}
+
+static void what_is_no_entry(void)
+{
+    put_file("trips/.tmp-young", "driver-1\ntr", 60);
+    put_file("trips/.tmp-old", "driver-1\ntr", 4000);
+    put_file("trips/bad1", "driver-1", 0);
+    put_file("trips/bad2", "../x\ntrip", 0);
+    CHECK(counts().trips == 2);
+    log_open("/dev/null", LOG_ERROR, "test"); /* it says so in the log */
+    CHECK(taken(ST_OK) == 0);
+    log_open("stderr", LOG_ERROR, "test");
+    CHECK(counts().trips == 0);
+    CHECK(access(path_of("trips/.tmp-young"), F_OK) == 0);
+    CHECK(access(path_of("trips/.tmp-old"), F_OK) != 0);
+    CHECK(access(path_of("trips/.damaged-bad1"), F_OK) == 0);
+}
+
+/* ---- tokens ---- */
+
+static enum status see_token(void *ctx, struct str user_id)
+{
+    struct seen *s = ctx;
+
+    s->n++;
+    snprintf(s->last, sizeof s->last, "%.*s", STR_ARG(user_id));
+    return s->answer;
+}
+
+static enum status add_meanwhile(void *ctx, struct str user_id)
+{
+    ++*(int *)ctx;
+    return spool_token_add(spool, user_id, &err);
+}
+
+static void tokens(void)
+{
+    struct seen s = {.answer = ST_UNAVAILABLE};
+    int deliveries = 0;
+
+    CHECK(!spool_token_waits(spool, USER));
+    CHECK(spool_token_add(spool, USER, &err) == ST_OK);
+    CHECK(spool_token_add(spool, USER, &err) == ST_OK);
+    CHECK(spool_token_waits(spool, USER) && counts().tokens == 1);
+    CHECK(!spool_token_waits(spool, STR_LIT("driver-2")));
+
+    CHECK(spool_tokens(spool, see_token, &s, &err) == ST_OK && s.n == 1 &&
+          !strcmp(s.last, "driver-1"));
+    CHECK(spool_token_waits(spool, USER)); /* it was not delivered */
+    /* An entry made while a delivery runs is not delivered by it. */
+    CHECK(spool_tokens(spool, add_meanwhile, &deliveries, &err) == ST_OK &&
+          deliveries == 1);
+    CHECK(spool_token_waits(spool, USER));
+    s = (struct seen){.answer = ST_OK};
+    CHECK(spool_tokens(spool, see_token, &s, &err) == ST_OK && s.n == 1);
+    CHECK(!spool_token_waits(spool, USER) && counts().tokens == 0);
+    CHECK(spool_tokens(spool, see_token, &s, &err) == ST_OK && s.n == 1);
+}
+
+static enum status add_nothing(void *ctx, struct str user_id)
+{
+    (void)ctx, (void)user_id;
+    return ST_OK;
+}
+
+static int add_or_deliver(int i, void *ctx)
+{
+    struct spool *s = own_spool();
+    int code = 0;
+
+    (void)ctx;
+    for (int k = 0; code == 0 && k < 200; k++) {
+        if (i % 2)
+            code = spool_tokens(s, add_nothing, NULL, &err) != ST_OK;
+        else
+            code = spool_token_add(s, USER, &err) != ST_OK;
+    }
+    spool_close(&s);
+    return code;
+}
+
+static void adding_while_delivering(void)
+{
+    int codes[6];
+
+    procs_run(6, add_or_deliver, NULL, codes);
+    CHECK(procs_count(6, codes, 0) == 6);
+    CHECK(spool_tokens(spool, add_nothing, NULL, &err) == ST_OK);
+    CHECK(!spool_token_waits(spool, USER));
+}
+
+static void refused(void)
+{
+    struct spool *s;
+
+    CHECK(spool_open("", &s, &err) == ST_BAD_REQUEST && !s);
+    CHECK(spool_open("/proc/no/spool", &s, &err) != ST_OK && !s);
+    CHECK(strstr(err.text, "/proc/no/spool") != NULL);
+}
+
+int main(void)
+{
+    const char *top = temp_folder();
+
+    snprintf(folder, sizeof folder, "%s/var/spool", top);
+    CHECK(spool_open(folder, &spool, &err) == ST_OK);
+    own_entries();
+    after_a_crash();
+    taking_over();
+    what_is_no_entry();
+    tokens();
+    adding_while_delivering();
+    refused();
+    spool_close(&spool);
+    CHECK(spool == NULL);
+    temp_remove(top);
+    return tap_end();
+}
