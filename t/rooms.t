@@ -31,6 +31,7 @@ FOREIGN = {
     "sqlite3.h": ("core/store/sqlite", 1),
     "zlib.h": ("core/base/gzip", 2),
     "ini.h": ("core/base/conf", 2),
+    "cjson/cJSON.h": ("core/", 4),
     "openssl/evp.h": ("core/store/", 2),
     "openssl/hmac.h": ("core/store/", 2),
 }

@@ -27,6 +27,7 @@ struct service {
     struct cache *cache;
     struct spool *spool;
     struct driver_hints *hints;
+    int64_t sweep_due_ms; /* maintenance: when to look for temporaries next */
 };
 
 enum status service_open(const struct conf *c, struct service **out,

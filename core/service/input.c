@@ -1,0 +1,178 @@
+#include "service/input.h"
+
+#include "store/keys.h"
+
+static enum status numbers_fit(struct json v, bool in_delta, struct err *err);
+
+/* The fields whose bad number only rejects the delta (batch.c lists it). */
+static bool is_delta_field(struct json key)
+{
+    return json_key_is(key, "delta_lat") || json_key_is(key, "delta_long") ||
+           json_key_is(key, "delta_time");
+}
+
+static enum status members_fit(struct json v, bool in_delta, struct err *err)
+{
+    struct json_iter it = json_iter(v);
+    struct json key, item;
+    enum status st;
+
+    while (json_next(&it, &key, &item)) {
+        if (in_delta && item.type == JSON_NUMBER && is_delta_field(key))
+            continue;
+        if ((st = numbers_fit(item, false, err)) != ST_OK)
+            return st;
+    }
+    return ST_OK;
+}
+
+static enum status deltas_fit(struct json deltas, struct err *err)
+{
+    struct json_iter it = json_iter(deltas);
+    struct json key, item;
+    enum status st;
+
+    while (json_next(&it, &key, &item))
+        if ((st = numbers_fit(item, true, err)) != ST_OK)
+            return st;
+    return ST_OK;
+}
+
+/* Depth is bounded: json_check has refused what nests deeper. */
+static enum status numbers_fit(struct json v, bool in_delta, struct err *err)
+{
+    if (v.type == JSON_NUMBER && !json_decimal_fits(v))
+        return err_set(err, ST_BAD_REQUEST, "bad_number",
+                       "The number %.*s cannot be stored exactly: at most 38 "
+                       "digits, between 1e-130 and 1e126",
+                       (int)(v.raw.n < 40 ? v.raw.n : 40), v.raw.p);
+    if (v.type == JSON_ARRAY || v.type == JSON_OBJECT)
+        return members_fit(v, in_delta && v.type == JSON_OBJECT, err);
+    return ST_OK;
+}
+
+enum status input_body(struct str body, struct json *root, struct err *err)
+{
+    struct json_iter it;
+    struct json key, item;
+    enum status st = json_check(body, JSON_DEPTH, root, err);
+
+    if (st != ST_OK)
+        return st;
+    if (root->type != JSON_OBJECT)
+        return err_set(err, ST_BAD_REQUEST, "bad_json",
+                       "The body must be a JSON object");
+    it = json_iter(*root);
+    while (json_next(&it, &key, &item)) {
+        st = item.type == JSON_ARRAY && json_key_is(key, "deltas")
+                 ? deltas_fit(item, err)
+                 : numbers_fit(item, false, err);
+        if (st != ST_OK)
+            return st;
+    }
+    return ST_OK;
+}
+
+enum status input_missing(struct arena *a, struct str names, struct err *err)
+{
+    enum status st = err_set(err, ST_BAD_REQUEST, "missing_fields",
+                             "Missing required fields");
+
+    err->extra =
+        arena_printf(a, "\"details\":{\"missing\":[%.*s]}", STR_ARG(names));
+    return st;
+}
+
+enum status input_type(struct err *err, const char *field, const char *wanted)
+{
+    return err_set(err, ST_BAD_REQUEST, "bad_type", "%s must be %s", field,
+                   wanted);
+}
+
+static bool absent(struct json v)
+{
+    return v.type == JSON_NONE || v.type == JSON_NULL;
+}
+
+static enum status id_read(struct json v, const char *field, struct arena *a,
+                           struct str *out, struct err *err)
+{
+    if (v.type != JSON_STRING)
+        return input_type(err, field, "a string");
+    *out = json_string(v, a);
+    if (id_valid(*out))
+        return ST_OK;
+    return err_set(err, ST_BAD_REQUEST, "bad_id",
+                   "%s must be 1 to %d characters of A-Z a-z 0-9 . _ @ + : = - "
+                   "and not start with a dot",
+                   field, ID_MAX);
+}
+
+enum status input_ids(struct json root, struct arena *a, struct str *user_id,
+                      struct str *trip_id, struct err *err)
+{
+    struct json user = json_member(root, "user_id");
+    struct json trip = json_member(root, "trip_id");
+    enum status st;
+
+    if (absent(user) || absent(trip))
+        return input_missing(a,
+                             !absent(trip)   ? STR_LIT("\"user_id\"")
+                             : !absent(user) ? STR_LIT("\"trip_id\"")
+                                             : STR_LIT("\"user_id\","
+                                                       "\"trip_id\""),
+                             err);
+    if ((st = id_read(user, "user_id", a, user_id, err)) != ST_OK)
+        return st;
+    return id_read(trip, "trip_id", a, trip_id, err);
+}
+
+enum status input_time(struct json root, const char *field, struct arena *a,
+                       int64_t *us, struct err *err)
+{
+    struct json v = json_member(root, field);
+
+    *us = TIME_NONE;
+    if (absent(v))
+        return ST_OK;
+    if (v.type != JSON_STRING)
+        return input_type(err, field, "a time such as 2025-12-20T14:31:34Z");
+    if (!time_parse(json_string(v, a), us))
+        *us = TIME_NONE;
+    return ST_OK;
+}
+
+enum status input_object(struct json root, const char *field,
+                         struct json *value, struct err *err)
+{
+    *value = json_member(root, field);
+    if (absent(*value))
+        value->type = JSON_NONE;
+    else if (value->type != JSON_OBJECT)
+        return input_type(err, field, "an object");
+    return ST_OK;
+}
+
+struct str json_compact(struct str checked, struct buf *out)
+{
+    size_t start = out->n, from = 0;
+    bool quoted = false;
+
+    for (size_t i = 0; i < checked.n; i++) {
+        char c = checked.p[i];
+
+        if (quoted && c == '\\') {
+            i++;
+        } else if (c == '"') {
+            quoted = !quoted;
+        } else if (!quoted &&
+                   (c == ' ' || c == '\t' || c == '\n' || c == '\r')) {
+            buf_put(out, (struct str){checked.p + from, i - from});
+            from = i + 1;
+        }
+    }
+    buf_put(out, (struct str){checked.p + from, checked.n - from});
+    if (!buf_ok(out))
+        return STR_NONE;
+    return (struct str){out->p + start, out->n - start};
+}
