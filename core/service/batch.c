@@ -1,0 +1,305 @@
+/*
+ * The life of a batch: body -> ids and number -> each delta accepted or listed
+ * as an issue -> one item (compact JSON, bounded) -> records -> answer.
+ */
+#include "service/batch.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include "base/isotime.h"
+#include "base/json.h"
+#include "base/stats.h"
+#include "score/trip_json.h"
+#include "service/input.h"
+
+#define DELTA_TIME_MAX_MS 3600000.0
+#define ISSUES_LISTED 100
+
+struct intake { /* a batch while its body is read */
+    struct batch batch;
+    struct json deltas;
+    struct buf accepted; /* the JSON array, compact */
+    struct buf issues;   /* inside of a JSON array of texts */
+    size_t n_issues;
+    struct delta_list list; /* what was accepted, and its counts */
+    double quality_score;
+};
+
+static enum status read_number(struct json root, struct intake *in,
+                               struct err *err)
+{
+    struct json v = json_member(root, "batch_number");
+
+    if (!json_int(v, &in->batch.number) || in->batch.number < 1 ||
+        in->batch.number > BATCH_MAX_NUMBER)
+        return input_type(err, "batch_number", "an integer from 1 to 100000");
+    v = json_member(root, "batch_size");
+    in->batch.batch_size = -1;
+    if (v.type != JSON_NONE && v.type != JSON_NULL &&
+        (!json_int(v, &in->batch.batch_size) || in->batch.batch_size < 0))
+        return input_type(err, "batch_size", "an integer");
+    return ST_OK;
+}
+
+static enum status too_large(struct err *err)
+{
+    return err_set(err, ST_TOO_LARGE, "batch_too_large",
+                   "A batch has at most %d bytes; send fewer points a batch",
+                   BATCH_MAX_BYTES);
+}
+
+static enum status read_metrics(struct json root, const struct call *c,
+                                struct intake *in, struct err *err)
+{
+    struct json metrics;
+    enum status st = input_object(root, "quality_metrics", &metrics, err);
+
+    if (st != ST_OK || metrics.type == JSON_NONE)
+        return st;
+    if (metrics.raw.n > BATCH_MAX_BYTES)
+        return too_large(err);
+    in->batch.metrics = arena_copy(c->arena, metrics.raw);
+    json_numeric(json_member(metrics, "gps_quality_score"), &in->quality_score);
+    return ST_OK;
+}
+
+static enum status read_head(struct json root, const struct call *c,
+                             struct intake *in, struct err *err)
+{
+    struct json number = json_member(root, "batch_number");
+    enum status st;
+
+    in->deltas = json_member(root, "deltas");
+    if ((st = input_ids(root, c->arena, &in->batch.user_id, &in->batch.trip_id,
+                        err)) != ST_OK)
+        return st;
+    if (number.type == JSON_NONE || number.type == JSON_NULL)
+        return input_missing(c->arena, STR_LIT("\"batch_number\""), err);
+    if (in->deltas.type == JSON_NONE || in->deltas.type == JSON_NULL)
+        return input_missing(c->arena, STR_LIT("\"deltas\""), err);
+    if (in->deltas.type != JSON_ARRAY)
+        return input_type(err, "deltas", "an array");
+    if ((st = read_number(root, in, err)) != ST_OK ||
+        (st = input_time(root, "first_point_timestamp", c->arena,
+                         &in->batch.first_us, err)) != ST_OK ||
+        (st = input_time(root, "last_point_timestamp", c->arena,
+                         &in->batch.last_us, err)) != ST_OK)
+        return st;
+    in->batch.batch_id =
+        arena_printf(c->arena, "%.*s_batch_%lld", STR_ARG(in->batch.trip_id),
+                     (long long)in->batch.number);
+    return ST_OK;
+}
+
+/* Why a delta is rejected, or NULL (wire, POST /store-trajectory-batch). */
+static const char *delta_issue(struct json delta)
+{
+    struct json_iter it = json_iter(delta);
+    struct json key, v;
+    bool lat = false, lon = false, time = false;
+    double dt = 0;
+
+    if (delta.type != JSON_OBJECT)
+        return "is not an object";
+    while (json_next(&it, &key, &v)) {
+        double number;
+        bool good = json_numeric(v, &number) &&
+                    (v.type != JSON_NUMBER || json_decimal_fits(v));
+
+        if (json_key_is(key, "delta_lat"))
+            lat = good;
+        else if (json_key_is(key, "delta_long"))
+            lon = good;
+        else if (json_key_is(key, "delta_time") && (time = good))
+            dt = number;
+    }
+    if (!lat)
+        return "delta_lat is missing or not a number";
+    if (!lon)
+        return "delta_long is missing or not a number";
+    if (!time)
+        return "delta_time is missing or not a number";
+    if (dt <= 0 || dt > DELTA_TIME_MAX_MS)
+        return "delta_time is not within 0 to 3600000 ms";
+    return NULL;
+}
+
+static void list_issue(struct intake *in, size_t index, const char *issue)
+{
+    in->n_issues++;
+    if (in->n_issues <= ISSUES_LISTED)
+        buf_printf(&in->issues, "%s\"Delta %zu: %s\"",
+                   in->n_issues > 1 ? "," : "", index, issue);
+    else if (in->n_issues == ISSUES_LISTED + 1)
+        buf_putz(&in->issues, ",\"and more\"");
+}
+
+static enum status sift_deltas(struct intake *in, struct err *err)
+{
+    struct json_iter it = json_iter(in->deltas);
+    struct json key, delta;
+    size_t index = 0;
+
+    buf_putc(&in->accepted, '[');
+    while (json_next(&it, &key, &delta)) {
+        const char *issue = delta_issue(delta);
+
+        if (++index > BATCH_MAX_DELTAS)
+            return err_set(err, ST_TOO_LARGE, "batch_too_large",
+                           "A batch has at most %d deltas", BATCH_MAX_DELTAS);
+        if (issue) {
+            list_issue(in, index, issue);
+            continue;
+        }
+        if (in->batch.deltas_count++)
+            buf_putc(&in->accepted, ',');
+        json_compact(delta.raw, &in->accepted);
+    }
+    buf_putc(&in->accepted, ']');
+    in->batch.original_count = (int64_t)index;
+    in->batch.deltas = buf_str(&in->accepted);
+    return buf_ok(&in->accepted) ? ST_OK : too_large(err);
+}
+
+static enum status no_valid_deltas(const struct call *c, struct intake *in,
+                                   struct err *err)
+{
+    enum status st = err_set(err, ST_BAD_REQUEST, "no_valid_deltas",
+                             "No valid deltas found");
+
+    err->extra = arena_printf(
+        c->arena,
+        "\"quality_issues\":[%.*s],\"original_count\":%lld,"
+        "\"validated_count\":0",
+        STR_ARG(buf_str(&in->issues)), (long long)in->batch.original_count);
+    return st;
+}
+
+static void put_statistics(const struct intake *in, const char *key,
+                           struct json_out *o)
+{
+    const struct delta_counts *n = &in->list.counts;
+
+    json_begin_object(o, key);
+    json_put_int(o, "total_deltas", (int64_t)n->deltas);
+    json_put_int(o, "enhanced_deltas", (int64_t)n->enhanced);
+    json_put_double(o, "average_speed", delta_average(n->speed));
+    json_put_double(o, "average_confidence", delta_average(n->confidence));
+    json_put_double(o, "average_gps_accuracy", delta_average(n->accuracy));
+    json_put_int(o, "stationary_points", (int64_t)n->stationary);
+    json_put_int(o, "high_quality_points", (int64_t)n->high_quality);
+    json_put_int(o, "movement_points", (int64_t)n->moved);
+    json_end_object(o);
+}
+
+static void put_answer(const struct intake *in, struct buf *answer)
+{
+    const struct batch *b = &in->batch;
+    struct json_out o = {.b = answer};
+    char rate[16];
+
+    snprintf(rate, sizeof rate, "%.1f%%",
+             100.0 * (double)b->deltas_count / (double)b->original_count);
+    json_begin_object(&o, NULL);
+    json_put_z(&o, "message", "Trajectory batch stored successfully");
+    json_put_str(&o, "batch_id", b->batch_id);
+    json_put_int(&o, "deltas_count", b->deltas_count);
+    json_put_int(&o, "original_deltas_count", b->original_count);
+    json_put_z(&o, "acceptance_rate", rate);
+    json_put_z(&o, "enhancement_level",
+               in->list.counts.enhanced * 5 > in->list.counts.deltas * 4
+                   ? "high"
+                   : "medium");
+    json_put_double(&o, "quality_score", in->quality_score);
+    put_statistics(in, "batch_statistics", &o);
+    json_put_int(&o, "quality_issues_count", (int64_t)in->n_issues);
+    json_put_bool(&o, "movement_detected", in->list.counts.moved > 0);
+    json_end_object(&o);
+}
+
+/* What the item takes in the store, whichever it is: the compact JSON is at
+ * least as long as DynamoDB's own count of the same item. */
+static enum status fit_item(const struct call *c, struct intake *in,
+                            struct err *err)
+{
+    struct buf space;
+    struct json_out o = {.b = &space};
+
+    buf_init(&space, 4096);
+    put_statistics(in, NULL, &o);
+    assert(buf_ok(&space) && buf_ok(&in->issues));
+    in->batch.statistics = arena_copy(c->arena, buf_str(&space));
+    buf_free(&space);
+    in->batch.issues =
+        arena_printf(c->arena, "[%.*s]", STR_ARG(buf_str(&in->issues)));
+    if (in->accepted.n + in->batch.metrics.n + in->batch.statistics.n +
+            in->batch.issues.n >
+        BATCH_MAX_BYTES)
+        return too_large(err);
+    return ST_OK;
+}
+
+/* A batch for a finalized trip: the trip is pending again, and no client will
+ * ask for its analysis; this host's maintenance gets it to do. */
+static enum status owe_rescore(struct service *s, const struct batch *b,
+                               struct err *err)
+{
+    struct spool_trip entry;
+    enum status st =
+        spool_trip_begin(s->spool, b->user_id, b->trip_id, &entry, err);
+
+    if (st == ST_OK)
+        spool_trip_leave(s->spool, &entry);
+    return st;
+}
+
+static enum status store(struct service *s, const struct call *c,
+                         struct intake *in, int64_t now, struct err *err)
+{
+    bool completed = false;
+    enum status st = records_batch_store(s->records, &in->batch, now,
+                                         c->deadline, &completed, err);
+
+    return st == ST_OK && completed ? owe_rescore(s, &in->batch, err) : st;
+}
+
+static enum status take(struct service *s, const struct call *c,
+                        struct str body, struct intake *in, struct err *err)
+{
+    struct json root;
+    int64_t now = clock_wall_us();
+    enum status st;
+
+    if ((st = input_body(body, &root, err)) != ST_OK ||
+        (st = read_head(root, c, in, err)) != ST_OK ||
+        (st = read_metrics(root, c, in, err)) != ST_OK ||
+        (st = sift_deltas(in, err)) != ST_OK)
+        return st;
+    if (!in->batch.deltas_count)
+        return no_valid_deltas(c, in, err);
+    if ((st = deltas_read(json_of(in->batch.deltas), c->arena, &in->list,
+                          err)) != ST_OK ||
+        (st = fit_item(c, in, err)) != ST_OK)
+        return st;
+    in->batch.uploaded_us = now;
+    return store(s, c, in, now, err);
+}
+
+enum status batch_store(struct service *s, const struct call *c,
+                        struct str body, struct buf *answer, struct err *err)
+{
+    struct intake in = {.quality_score = 0};
+    enum status st;
+
+    buf_init(&in.accepted, BATCH_MAX_BYTES);
+    buf_init(&in.issues, 64 * 1024);
+    st = take(s, c, body, &in, err);
+    if (st == ST_OK) {
+        put_answer(&in, answer);
+        stat_add(STAT_batches_stored, 1);
+        stat_add(STAT_deltas_rejected, in.n_issues);
+    }
+    buf_free(&in.issues);
+    buf_free(&in.accepted);
+    return st;
+}
