@@ -24,4 +24,11 @@ enum status finalize_pending(struct service *s, const struct call *c,
     status means: try again later.
  */
 
+enum status finalize_lost(struct service *s, const struct call *c,
+                          struct str user_id, struct str trip_id,
+                          struct err *err) MUST_CHECK;
+/*
+    The same for a trip that counts as stored, but whose object is gone.
+ */
+
 #endif

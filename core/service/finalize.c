@@ -1,0 +1,301 @@
+/*
+ * The life of a finalize: body -> spool entry (this host owes the trip an
+ * analysis) -> claim in the records -> settle_trip -> spool entry done ->
+ * answer. From the claim on the answer is 200: what settle_trip cannot finish
+ * in time is `pending`, and the spool entry keeps the promise.
+ */
+#include "service/finalize.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include "base/fault.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "service/driver.h"
+#include "service/input.h"
+#include "service/settle.h"
+
+static enum status read_request(struct str body, const struct call *c,
+                                struct trip_claim *claim, struct err *err)
+{
+    struct json root, quality;
+    enum status st;
+
+    *claim = (struct trip_claim){.now_us = clock_wall_us()};
+    if ((st = input_body(body, &root, err)) != ST_OK ||
+        (st = input_ids(root, c->arena, &claim->user_id, &claim->trip_id,
+                        err)) != ST_OK ||
+        (st = input_time(root, "start_timestamp", c->arena, &claim->start_us,
+                         err)) != ST_OK ||
+        (st = input_time(root, "end_timestamp", c->arena, &claim->end_us,
+                         err)) != ST_OK ||
+        (st = input_object(root, "trip_quality", &quality, err)) != ST_OK)
+        return st;
+    if (claim->end_us == TIME_NONE)
+        claim->end_us = claim->now_us;
+    if (quality.type == JSON_OBJECT)
+        claim->trip_quality = arena_copy(c->arena, quality.raw);
+    return ST_OK;
+}
+
+/* A trip without a record may still have batches, of the functions before us:
+ * then the record is made. */
+static enum status claim_unrecorded(struct service *s, const struct call *c,
+                                    struct trip_claim *claim, struct trip *trip,
+                                    struct err *err)
+{
+    struct trip sought = {.trip_id = claim->trip_id, .user_id = claim->user_id};
+    struct trip_batches batches;
+    enum status st;
+
+    st = records_batches(s->records, &sought, c->deadline, c->arena, &batches,
+                         err);
+    if (st != ST_OK)
+        return st;
+    if (!batches.n)
+        return err_set(err, ST_NOT_FOUND, "trip_not_found",
+                       "Trip not found: no batch of it was uploaded");
+    claim->create = true;
+    return records_trip_claim(s->records, claim, c->deadline, c->arena, trip,
+                              err);
+}
+
+static enum status claim_trip(struct service *s, const struct call *c,
+                              struct trip_claim *claim, struct trip *trip,
+                              struct err *err)
+{
+    enum status st;
+
+    if (fault_point("finalize.before_claim"))
+        return err_set(err, ST_UNAVAILABLE, NULL, "fault point");
+    st =
+        records_trip_claim(s->records, claim, c->deadline, c->arena, trip, err);
+    if (st == ST_NOT_FOUND) {
+        err_clear(err);
+        st = claim_unrecorded(s, c, claim, trip, err);
+    }
+    if (st == ST_OK && fault_point("finalize.after_claim"))
+        st = err_set(err, ST_TIMEOUT, NULL, "fault point");
+    return st;
+}
+
+/* ---- the answer ---- */
+
+static double duration_minutes(double seconds)
+{
+    double minutes = seconds / 60.0;
+
+    return minutes < 1.0 ? 1.0 : minutes;
+}
+
+static double data_quality(const struct delta_counts *f)
+{
+    double n = (double)f->deltas, score = 0;
+
+    if (n == 0)
+        return 0;
+    score += (n - (double)f->stationary) / n > 0.5 ? 0.3 : 0;
+    score += (double)f->speed.n / n > 0.5 ? 0.2 : 0;
+    score += (double)f->accurate / n > 0.7 ? 0.3 : 0;
+    score += f->moved > 5 ? 0.2 : 0;
+    return score;
+}
+
+static void put_times(const struct trip *t, struct json_out *o)
+{
+    char text[TIME_TEXT_MAX];
+    double seconds;
+
+    json_put_str(o, "trip_id", t->trip_id);
+    if (t->start_us == TIME_NONE) {
+        json_put_null(o, "start_timestamp");
+        json_put_str(o, "end_timestamp", time_print(t->end_us, text));
+        json_put_null(o, "duration_seconds");
+        json_put_null(o, "duration_minutes");
+        return;
+    }
+    seconds = ((double)t->end_us - (double)t->start_us) / 1e6;
+    json_put_str(o, "start_timestamp", time_print(t->start_us, text));
+    json_put_str(o, "end_timestamp", time_print(t->end_us, text));
+    json_put_fixed(o, "duration_seconds", seconds, 1);
+    json_put_fixed(o, "duration_minutes", duration_minutes(seconds), 1);
+}
+
+/* Before the batches were read there is nothing to say of the deltas: null. */
+static void put_unknown_counts(const struct trip *t, struct json_out *o)
+{
+    static const char *const names[] = {"total_deltas_analyzed",
+                                        "movement_detected", "trip_validity",
+                                        "data_quality_score"};
+
+    json_put_int(o, "total_batches", t->total_batches);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        json_put_null(o, names[i]);
+    json_put_null(o, "batch_aggregation_summary");
+}
+
+static void put_counts(const struct settlement *done, struct json_out *o)
+{
+    const struct delta_counts *f = &done->counts;
+    double quality = data_quality(f);
+    char rate[16] = "0.0%";
+
+    if (done->original_deltas > 0)
+        snprintf(rate, sizeof rate, "%.1f%%",
+                 100.0 * (double)f->deltas / (double)done->original_deltas);
+    json_put_int(o, "total_batches", (int64_t)done->batches);
+    json_put_int(o, "total_deltas_analyzed", (int64_t)f->deltas);
+    json_put_bool(o, "movement_detected", f->moved > 0);
+    json_put_z(o, "trip_validity", quality > 0.6 ? "valid" : "questionable");
+    json_put_fixed(o, "data_quality_score", quality, 2);
+    json_begin_object(o, "batch_aggregation_summary");
+    json_put_int(o, "total_batches", (int64_t)done->batches);
+    json_put_int(o, "total_deltas", (int64_t)f->deltas);
+    json_put_z(o, "acceptance_rate", rate);
+    json_end_object(o);
+}
+
+static void put_analysis(const struct conf *conf, bool settled,
+                         const struct settlement *done, struct json_out *o)
+{
+    bool stored = settled && done->has_analysis;
+
+    json_begin_object(o, "analysis");
+    json_put_z(o, "status",
+               stored    ? "stored"
+               : settled ? "insufficient_data"
+                         : "pending");
+    if (stored) {
+        json_put_double(o, "behavior_score", done->analysis.behavior_score);
+        json_put_z(o, "behavior_category", done->analysis.behavior_category);
+        json_put_double(o, "total_distance_miles",
+                        done->analysis.distance_miles);
+    } else {
+        json_put_null(o, "behavior_score");
+        json_put_null(o, "behavior_category");
+        json_put_null(o, "total_distance_miles");
+    }
+    json_put_z(o, "scoring_version", conf->scoring_version);
+    json_end_object(o);
+}
+
+static void put_answer(const struct conf *conf, const struct trip *t,
+                       bool settled, const struct settlement *done,
+                       struct buf *answer)
+{
+    struct json_out o = {.b = answer};
+    struct json quality = json_of(t->trip_quality);
+
+    json_begin_object(&o, NULL);
+    json_put_z(&o, "message", "Trip finalized successfully");
+    put_times(t, &o);
+    if (done->has_counts)
+        put_counts(done, &o);
+    else
+        put_unknown_counts(t, &o);
+    json_put_bool(&o, "iphone_gps_enabled",
+                  json_member(quality, "use_gps_metrics").type == JSON_TRUE);
+    put_analysis(conf, settled, done, &o);
+    json_end_object(&o);
+}
+
+/* ---- the call ---- */
+
+static enum status settle_promised(struct service *s, const struct call *c,
+                                   const struct trip *t,
+                                   struct spool_trip *entry, struct buf *answer)
+{
+    struct settlement *done = arena_alloc(c->arena, sizeof *done);
+    struct err why = ERR_NONE;
+    bool settled = settle_trip(s, c, t, done, &why) == ST_OK;
+
+    if (settled && !done->again) {
+        spool_trip_done(s->spool, entry);
+    } else {
+        spool_trip_leave(s->spool, entry);
+        if (!settled)
+            log_err(LOG_WARN, "finalize_pending", &why);
+    }
+    if (!settled)
+        stat_add(STAT_analyses_pending, 1);
+    stat_add(STAT_trips_finalized, 1);
+    put_answer(s->conf, t, settled, done, answer);
+    return ST_OK;
+}
+
+enum status finalize_trip(struct service *s, const struct call *c,
+                          struct str body, struct buf *answer, struct err *err)
+{
+    struct call inner = *c;
+    struct trip_claim claim;
+    struct spool_trip entry;
+    struct trip trip;
+    enum status st;
+
+    inner.deadline =
+        deadline_sooner(c->deadline, s->conf->server_finalize_timeout);
+    if ((st = read_request(body, c, &claim, err)) != ST_OK ||
+        (st = spool_trip_begin(s->spool, claim.user_id, claim.trip_id, &entry,
+                               err)) != ST_OK)
+        return st;
+    st = claim_trip(s, &inner, &claim, &trip, err);
+    if (st == ST_OK)
+        return settle_promised(s, &inner, &trip, &entry, answer);
+    /* After a timeout the claim may have happened; maintenance looks. */
+    if (st == ST_TIMEOUT || st == ST_UNAVAILABLE)
+        spool_trip_leave(s->spool, &entry);
+    else
+        spool_trip_done(s->spool, &entry);
+    return st;
+}
+
+static enum status settle_again(struct service *s, const struct call *c,
+                                const struct trip_claim *claim, struct err *err)
+{
+    struct settlement *done = arena_alloc(c->arena, sizeof *done);
+    struct trip trip;
+    enum status st;
+
+    st = records_trip_claim(s->records, claim, c->deadline, c->arena, &trip,
+                            err);
+    if (st == ST_NOT_FOUND || st == ST_NOT_OWNER || st == ST_PRECONDITION) {
+        /* Nothing was promised, or it was kept up to the last step: all that
+         * can be missing then is the token. */
+        err_clear(err);
+        return driver_changed(s, claim->user_id, c->deadline, err);
+    }
+    if (st == ST_OK)
+        st = settle_trip(s, c, &trip, done, err);
+    if (st != ST_OK)
+        return st;
+    stat_add(STAT_trips_rescored, 1);
+    return done->again ? err_set(err, ST_BUSY, "upload_under_way",
+                                 "an upload of this trip is under way")
+                       : ST_OK;
+}
+
+enum status finalize_pending(struct service *s, const struct call *c,
+                             struct str user_id, struct str trip_id,
+                             struct err *err)
+{
+    struct trip_claim claim = {.user_id = user_id,
+                               .trip_id = trip_id,
+                               .rescore = true,
+                               .now_us = clock_wall_us()};
+
+    return settle_again(s, c, &claim, err);
+}
+
+enum status finalize_lost(struct service *s, const struct call *c,
+                          struct str user_id, struct str trip_id,
+                          struct err *err)
+{
+    struct trip_claim claim = {.user_id = user_id,
+                               .trip_id = trip_id,
+                               .rescore = true,
+                               .lost = true,
+                               .now_us = clock_wall_us()};
+
+    return settle_again(s, c, &claim, err);
+}

@@ -1,0 +1,89 @@
+#include "service/maintenance.h"
+
+#include "base/log.h"
+#include "base/stats.h"
+#include "service/driver.h"
+#include "service/finalize.h"
+
+/* Not a client's time: nobody waits, but a hung store must not hold the rest
+ * of the spool for ever. */
+#define ENTRY_DEADLINE_MS 30000
+
+#define SWEEP_EVERY_MS 3600000
+#define SWEEP_DEADLINE_MS 60000
+
+struct pass {
+    struct service *s;
+    struct arena *a;
+    struct err *err;
+    enum status worst;
+};
+
+static struct call call_of(const struct pass *p)
+{
+    return (struct call){.arena = p->a,
+                         .deadline = deadline_in(ENTRY_DEADLINE_MS),
+                         .request_id = STR_LIT("maintenance")};
+}
+
+static enum status keep_for_later(struct pass *p, const char *event,
+                                  enum status st)
+{
+    if (st != ST_OK) {
+        log_err(LOG_WARN, event, p->err);
+        p->worst = st;
+    }
+    return st;
+}
+
+static enum status trip_entry(void *ctx, struct str user_id, struct str trip_id)
+{
+    struct pass *p = ctx;
+    struct call c = call_of(p);
+    enum status st;
+
+    err_clear(p->err);
+    st = finalize_pending(p->s, &c, user_id, trip_id, p->err);
+    arena_reset(p->a);
+    return keep_for_later(p, "trip_still_pending", st);
+}
+
+static enum status token_entry(void *ctx, struct str user_id)
+{
+    struct pass *p = ctx;
+    enum status st;
+
+    err_clear(p->err);
+    st = cache_replace_token(p->s->cache, user_id,
+                             deadline_in(ENTRY_DEADLINE_MS), p->err);
+    if (st == ST_OK)
+        stat_add(STAT_tokens_replaced, 1);
+    else
+        p->worst = st; /* the cache logs that it is away */
+    return st;
+}
+
+/* What crashed writers left in the object store; other hosts look as well, so
+ * that it does not matter when this one does. */
+static enum status sweep_sometimes(struct service *s, struct err *err)
+{
+    int64_t now = clock_mono_ms();
+
+    if (now < s->sweep_due_ms)
+        return ST_OK;
+    s->sweep_due_ms = now + SWEEP_EVERY_MS;
+    return objects_sweep(s->objects, deadline_in(SWEEP_DEADLINE_MS), err);
+}
+
+enum status maintenance_pass(struct service *s, struct arena *a,
+                             struct err *err)
+{
+    struct pass p = {.s = s, .a = a, .err = err, .worst = ST_OK};
+    enum status st;
+
+    if ((st = spool_trips(s->spool, trip_entry, &p, err)) != ST_OK ||
+        (st = spool_tokens(s->spool, token_entry, &p, err)) != ST_OK ||
+        (st = sweep_sometimes(s, err)) != ST_OK)
+        return st;
+    return p.worst;
+}

@@ -1,0 +1,17 @@
+/* maintenance.h - what the maintenance process of each host does. */
+#ifndef DG_SERVICE_MAINTENANCE_H
+#define DG_SERVICE_MAINTENANCE_H
+
+#include "service/service.h"
+
+enum status maintenance_pass(struct service *s, struct arena *a,
+                             struct err *err) MUST_CHECK;
+/*
+    One look at the spool: finishes the trips that were left pending and
+    delivers the token replacements that could not be delivered, as far as the
+    stores allow now. Any status but ST_OK: something could not be done and
+    stays for the next pass; err says what. Resets the arena between entries.
+    Once an hour it also sweeps the object store's temporaries.
+ */
+
+#endif

@@ -1,0 +1,303 @@
+#include "service/settle.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include "base/fault.h"
+#include "base/gzip.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "score/analysis_json.h"
+#include "service/driver.h"
+#include "service/summary.h"
+#include "service/trip_object.h"
+#include "store/keys.h"
+
+#define TRIP_GZIP_LEVEL 6
+
+/* An upload may be between its two steps for as long as its request may run
+ * (request_timeout, and a worker that is killed past it). */
+#define UPLOAD_GRACE 2
+
+struct settling {
+    struct service *s;
+    const struct call *c;
+    const struct trip *trip;
+    struct user user; /* empty for one the table does not know */
+    struct summary seen;
+    struct trip_object object;
+    struct summary_row other; /* what the merge met */
+    bool met;
+};
+
+static enum status load_user(struct settling *w, struct err *err)
+{
+    enum status st = records_user(w->s->records, w->trip->user_id,
+                                  w->c->deadline, w->c->arena, &w->user, err);
+
+    if (st != ST_NOT_FOUND)
+        return st;
+    err_clear(err);
+    w->user = (struct user){.user_id = w->trip->user_id};
+    return ST_OK;
+}
+
+static enum score_version version_of(const struct conf *c)
+{
+    return strcmp(c->scoring_version, "3.0") == 0 ? SCORE_3_0 : SCORE_3_1;
+}
+
+static enum status read_batch(struct settling *w, const struct batch *b,
+                              struct delta_list *deltas, struct err *err)
+{
+    struct json array;
+    enum status st = json_check(b->deltas, JSON_DEPTH, &array, err);
+
+    if (st == ST_OK)
+        st = deltas_read(array, w->c->arena, deltas, err);
+    return st == ST_OK ? ST_OK
+                       : err_set(err, ST_CORRUPT, "batch_corrupt",
+                                 "batch %lld of the trip is not readable",
+                                 (long long)b->number);
+}
+
+/* Fewer batches than the record counts: an upload is between its two steps, or
+ * was when its worker died, long ago. */
+static bool upload_under_way(const struct settling *w, size_t batches)
+{
+    int64_t grace_us = UPLOAD_GRACE * 1000 * w->s->conf->server_request_timeout;
+
+    return (int64_t)batches < w->trip->total_batches &&
+           clock_wall_us() - w->trip->updated_us < grace_us;
+}
+
+static enum status read_deltas(struct settling *w, struct delta_list *deltas,
+                               struct settlement *out, struct err *err)
+{
+    struct trip_batches batches;
+    int64_t n_deltas = 0;
+    enum status st;
+
+    st = records_batches(w->s->records, w->trip, w->c->deadline, w->c->arena,
+                         &batches, err);
+    if (st != ST_OK)
+        return st;
+    for (size_t i = 0; i < batches.n; i++) {
+        n_deltas += batches.batch[i].deltas_count;
+        out->original_deltas += batches.batch[i].original_count;
+    }
+    deltas_reserve(deltas, (size_t)n_deltas, w->c->arena);
+    for (size_t i = 0; st == ST_OK && i < batches.n; i++)
+        st = read_batch(w, &batches.batch[i], deltas, err);
+    if (st != ST_OK)
+        return st;
+    out->batches = batches.n;
+    out->counts = deltas->counts;
+    out->has_counts = true;
+    out->again = upload_under_way(w, batches.n);
+    return ST_OK;
+}
+
+static enum status score(struct settling *w, const struct delta_list *deltas,
+                         struct settlement *out, struct err *err)
+{
+    struct score_input in = {
+        .version = version_of(w->s->conf),
+        .deltas = deltas->deltas,
+        .n_deltas = deltas->n,
+        .base = base_point_fallback,
+    };
+    struct json quality;
+    enum status st;
+
+    if (w->user.has_base_point)
+        in.base =
+            (struct base_point){w->user.latitude, w->user.longitude,
+                                w->user.city, w->user.state, w->user.source};
+    if (w->trip->trip_quality.n) {
+        st = json_check(w->trip->trip_quality, JSON_DEPTH, &quality, err);
+        if (st != ST_OK)
+            return err_set(err, ST_CORRUPT, "trip_corrupt",
+                           "the trip's trip_quality is not readable");
+        in.totals = client_totals_read(quality);
+    }
+    st = score_trip(&in, w->c->arena, &out->analysis);
+    if (st == ST_NOT_FOUND) {
+        out->how = SETTLED_INSUFFICIENT;
+        return ST_OK;
+    }
+    out->has_analysis = st == ST_OK;
+    return st;
+}
+
+/* The analysis as bytes, and its row: read back from those very bytes, so that
+ * the row says what any later reader of the object would find. */
+static enum status write_object(struct settling *w,
+                                const struct settlement *out, struct err *err)
+{
+    const struct trip *t = w->trip;
+    struct arena *a = w->c->arena;
+    struct analysis_head head = {
+        .trip_id = t->trip_id,
+        .start_us = t->start_us,
+        .end_us = t->end_us,
+        .revision = t->revision,
+        .version = version_of(w->s->conf),
+        .zone = time_zone_of_zip(w->user.zipcode),
+    };
+    struct trip_object *o = &w->object;
+    struct summary_row *row = &o->row;
+    struct buf text, packed;
+    struct json_out jo = {.b = &text};
+    struct json root;
+    struct str named;
+    enum status st;
+
+    buf_init(&text, TRIP_JSON_MAX);
+    buf_init(&packed, TRIP_JSON_MAX);
+    analysis_write(&head, &out->analysis, a, &jo);
+    if (!buf_ok(&text))
+        st = err_set(err, ST_TOO_LARGE, "analysis_too_large",
+                     "the trip's analysis is larger than %zu bytes",
+                     TRIP_JSON_MAX);
+    else if ((st = gzip_pack(buf_str(&text), TRIP_GZIP_LEVEL, &packed, err)) ==
+                 ST_OK &&
+             (st = json_check(arena_copy(a, buf_str(&text)), JSON_DEPTH, &root,
+                              err)) == ST_OK)
+        st = analysis_figures(root, a, &row->figures, &named, &row->revision,
+                              err);
+    row->length = (int64_t)text.n;
+    row->size = (int64_t)packed.n;
+    o->body = arena_copy(a, buf_str(&packed));
+    buf_free(&packed);
+    buf_free(&text);
+    row->trip_id = t->trip_id;
+    row->end_ms = time_ms(t->end_us);
+    o->user_id = t->user_id;
+    o->key = key_trip(a, t->user_id, t->trip_id, row->end_ms);
+    o->meta = (struct object_meta){
+        .trip_id = t->trip_id,
+        .user_id = t->user_id,
+        .behavior_score = arena_printf(a, "%.1f", out->analysis.behavior_score),
+    };
+    return st;
+}
+
+static enum status place_object(struct settling *w, struct settlement *out,
+                                struct err *err)
+{
+    enum placed placed;
+    enum status st;
+
+    st = trip_object_put(w->s, &w->object,
+                         summary_find(&w->seen, w->trip->trip_id),
+                         w->c->deadline, w->c->arena, &placed, err);
+    if (st == ST_OK && placed == PLACED_SUPERSEDED)
+        out->how = SETTLED_SUPERSEDED;
+    return st;
+}
+
+/* Merge the row, then tidy. Giving up on the summary is no failure: the next
+ * read repairs it, and the older object stays until reconcile. */
+static enum status tell_summary(struct settling *w, struct settlement *out,
+                                struct err *err)
+{
+    enum merged merged;
+    enum status st;
+
+    st = summary_add(w->s, w->trip->user_id, &w->seen, &w->object.row,
+                     w->c->deadline, w->c->arena, &merged, &w->other, err);
+    if (st == ST_BUSY || st == ST_CORRUPT || st == ST_TOO_LARGE) {
+        log_err(LOG_WARN, "summary_given_up", err);
+        err_clear(err);
+        stat_add(STAT_summary_given_up, 1);
+        return ST_OK;
+    }
+    if (st != ST_OK)
+        return st;
+    w->met = merged != MERGED_NEW;
+    if (merged == MERGED_SUPERSEDED)
+        out->how = SETTLED_SUPERSEDED;
+    if (fault_point("finalize.after_summary"))
+        return err_set(err, ST_UNAVAILABLE, NULL, "fault point");
+    return trip_object_tidy(w->s, w->trip->user_id, &w->object.row,
+                            w->met ? &w->other : NULL, w->trip->revision > 1,
+                            w->c->deadline, w->c->arena, err);
+}
+
+static enum status end_claim(struct settling *w, struct settlement *out,
+                             struct err *err)
+{
+    bool insufficient = out->how == SETTLED_INSUFFICIENT;
+    enum status st;
+
+    if (out->again)
+        return ST_OK;
+    st = records_trip_stored(
+        w->s->records, w->trip->trip_id, w->trip->revision,
+        insufficient ? ANALYSIS_INSUFFICIENT : ANALYSIS_STORED,
+        insufficient ? STR_NONE : w->object.key, w->c->deadline, err);
+    if (st != ST_PRECONDITION)
+        return st;
+    /* A batch or another claim came since: that one ends it. */
+    err_clear(err);
+    return ST_OK;
+}
+
+static void count(const struct settlement *out)
+{
+    switch (out->how) {
+    case SETTLED_STORED:
+        stat_add(STAT_analyses_stored, 1);
+        break;
+    case SETTLED_INSUFFICIENT:
+        stat_add(STAT_analyses_insufficient, 1);
+        break;
+    case SETTLED_SUPERSEDED:
+        stat_add(STAT_analyses_superseded, 1);
+        break;
+    }
+}
+
+static enum status store_analysis(struct settling *w, struct settlement *out,
+                                  struct err *err)
+{
+    enum status st;
+
+    if ((st = write_object(w, out, err)) != ST_OK ||
+        (st = summary_read(w->s, w->trip->user_id, w->c->deadline, w->c->arena,
+                           &w->seen, err)) != ST_OK ||
+        (st = place_object(w, out, err)) != ST_OK)
+        return st;
+    if (fault_point("finalize.after_object"))
+        return err_set(err, ST_UNAVAILABLE, NULL, "fault point");
+    if (out->how == SETTLED_SUPERSEDED)
+        return ST_OK;
+    return tell_summary(w, out, err);
+}
+
+enum status settle_trip(struct service *s, const struct call *c,
+                        const struct trip *claimed, struct settlement *out,
+                        struct err *err)
+{
+    struct settling w = {.s = s, .c = c, .trip = claimed};
+    struct delta_list deltas = {.n = 0};
+    enum status st;
+
+    *out = (struct settlement){.how = SETTLED_STORED};
+    if ((st = load_user(&w, err)) == ST_OK &&
+        (st = read_deltas(&w, &deltas, out, err)) == ST_OK)
+        st = score(&w, &deltas, out, err);
+    if (st == ST_OK && out->has_analysis)
+        st = store_analysis(&w, out, err);
+    if (st == ST_OK)
+        st = end_claim(&w, out, err);
+    if (st == ST_OK && fault_point("finalize.before_token"))
+        st = err_set(err, ST_UNAVAILABLE, NULL, "fault point");
+    /* A loser replaces the token too: its reader must see the winner. */
+    if (st == ST_OK)
+        st = driver_changed(s, claimed->user_id, c->deadline, err);
+    if (st == ST_OK)
+        count(out);
+    return st;
+}

@@ -1,0 +1,50 @@
+/*
+ * settle.h - from a claimed trip to its stored analysis.
+ *
+ * The one way that finalize, maintenance and reconcile go, in the order that
+ * the consistency model was checked with:
+ *
+ *   batches -> score -> PUT trip object (only over an older one)
+ *           -> merge the summary's row -> remove what was seen to be older
+ *           -> record: analysis_status, analysis_key (if the claim still
+ * stands)
+ *           -> new cache token
+ *
+ * Any step may fail or be the last before a crash: the trip then stays
+ * pending, and the next claim (a client's repeat or maintenance) completes it.
+ */
+#ifndef DG_SERVICE_SETTLE_H
+#define DG_SERVICE_SETTLE_H
+
+#include "score/score.h"
+#include "score/trip_json.h"
+#include "service/service.h"
+
+enum settled {
+    SETTLED_STORED,
+    SETTLED_INSUFFICIENT, /* fewer than two deltas */
+    SETTLED_SUPERSEDED    /* a later claim of the trip was first everywhere */
+};
+
+struct settlement {
+    bool has_counts; /* batches, original_deltas and counts are known */
+    size_t batches;
+    int64_t original_deltas;
+    struct delta_counts counts;
+    enum settled how;
+    bool has_analysis; /* how it scored, whether or not it was superseded */
+    struct analysis analysis;
+    bool again; /* an upload was between its two steps: the trip stays pending
+                   and must be settled once more */
+};
+
+enum status settle_trip(struct service *s, const struct call *c,
+                        const struct trip *claimed, struct settlement *out,
+                        struct err *err) MUST_CHECK;
+/*
+    c->deadline bounds it all. ST_OK: stored (or nothing to store), and every
+    reader sees it from now on. Otherwise the trip is still pending; out holds
+    what was known until then.
+ */
+
+#endif

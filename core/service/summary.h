@@ -1,0 +1,109 @@
+/*
+ * summary.h - a driver's summary: one row a trip, and the aggregate.
+ *
+ * users/{user_id}/summary.json.gz, derived from the trip objects and always
+ * rebuildable. A row is complete when its object's key, ETag and size equal
+ * the listing's; then the object need not be read for the aggregate. Rows are
+ * merged by revision: a later row is never replaced (DESIGN.md, rule 3).
+ *
+ *   {"format":1, "user_id":U, "updated_at":T, "aggregate":{...},
+ *    "columns":["trip_id", ...], "trips":[[...], ...]}
+ *
+ * The columns are those of the table in summary_json.c; trips are sorted by
+ * trip id.
+ */
+#ifndef DG_SERVICE_SUMMARY_H
+#define DG_SERVICE_SUMMARY_H
+
+#include "score/aggregate.h"
+#include "service/service.h"
+
+#define SUMMARY_FORMAT 1
+#define SUMMARY_JSON_MAX ((size_t)128 * 1024 * 1024)
+
+struct summary_row {
+    struct str trip_id;
+    int64_t end_ms;      /* of the object's key */
+    struct etag etag;    /* of the object */
+    int64_t size;        /* bytes as stored */
+    int64_t length;      /* bytes of the JSON inside */
+    int64_t revision;    /* 0: not written by this service */
+    int64_t modified_us; /* of the object; decides between revisions 0 */
+    struct trip_figures figures;
+};
+
+struct summary {
+    struct summary_row *row; /* by trip_id ascending */
+    size_t n;
+    struct etag etag; /* of the summary object; empty: there is none */
+    bool newer;       /* of a later format than ours: not to be overwritten */
+};
+
+/* ---- the text (summary_json.c) ---- */
+
+void summary_print(const struct summary *s, struct str user_id, int64_t now_us,
+                   struct arena *a, struct buf *out);
+enum status summary_parse(struct str text, struct arena *a, struct summary *out,
+                          struct err *err) MUST_CHECK;
+/*
+    Fills row, n and newer; strings are views of text. ST_CORRUPT when it is
+    not a summary.
+ */
+
+/* ---- rows in memory ---- */
+
+struct aggregate summary_aggregate(struct summary_row **rows, size_t n,
+                                   struct arena *a);
+/*
+    Sorts the pointers as the aggregate wants them (newest start first, ties by
+    end, then by trip id) and returns it. n > 0.
+ */
+
+struct summary_row *summary_find(const struct summary *s, struct str trip_id);
+
+bool summary_row_later(const struct summary_row *a,
+                       const struct summary_row *b);
+/*
+    Whether a is a later analysis of the same trip than b: by revision; between
+    equal ones by the object's time, then by key.
+ */
+
+enum merged { MERGED_NEW, MERGED_REPLACED, MERGED_SUPERSEDED };
+enum merged summary_merge(struct summary *s, const struct summary_row *row,
+                          struct arena *a, struct summary_row *other);
+/*
+    Puts the row in unless a later one of that trip is there. *other is the
+    row that it replaced (MERGED_REPLACED) or that stays (MERGED_SUPERSEDED).
+    The same revision again replaces (a repeat of the same finalize).
+ */
+
+/* ---- the object ---- */
+
+enum status summary_read(struct service *s, struct str user_id,
+                         struct deadline d, struct arena *a,
+                         struct summary *out, struct err *err) MUST_CHECK;
+/*
+    ST_OK with no rows and an empty etag when there is none; with no rows and
+    the object's etag, and a warning in the log, when it is unreadable (then
+    the next write replaces it).
+ */
+
+enum status summary_write(struct service *s, struct str user_id,
+                          struct summary *sum, struct deadline d,
+                          struct arena *a, struct err *err) MUST_CHECK;
+/*
+    Only over the version that was read (sum->etag, or none); sum->etag is the
+    new one then. ST_PRECONDITION or ST_BUSY: somebody else wrote.
+ */
+
+enum status summary_add(struct service *s, struct str user_id,
+                        struct summary *seen, const struct summary_row *row,
+                        struct deadline d, struct arena *a, enum merged *how,
+                        struct summary_row *other, struct err *err) MUST_CHECK;
+/*
+    Merges one row into the object: beginning with what was seen, and on a
+    conflict again with what is there, with jitter, until a third of the
+    deadline is left: then ST_BUSY ("given up": the next read repairs it).
+ */
+
+#endif
