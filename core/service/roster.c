@@ -1,0 +1,455 @@
+#include "service/roster.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "service/trip_object.h"
+#include "store/keys.h"
+
+/* Texts read for their figures are kept for the answer up to this much. */
+#define KEEP_JSON ((size_t)8 * 1024 * 1024)
+
+struct found { /* a listed object, or a row that was not listed */
+    struct object_entry entry;
+    struct str trip_id;
+    int64_t end_ms;
+    struct roster_trip trip;
+    bool counts; /* trip is filled in (or marked unreadable) */
+};
+
+struct taking {
+    struct service *s;
+    struct str user_id;
+    struct deadline d;
+    struct arena *a;
+    struct arena *scratch; /* one object at a time */
+    struct err *err;
+    struct summary seen;
+    struct found **found;
+    size_t n, room;
+    size_t kept; /* bytes of JSON kept */
+    size_t unreadable;
+    bool again; /* something listed was gone: take the listing again */
+};
+
+/* ---- 1. the listing ---- */
+
+static struct found *add_found(struct taking *t, struct str key,
+                               struct str trip_id, int64_t end_ms)
+{
+    struct found *f = arena_alloc(t->a, sizeof *f);
+
+    if (t->n == t->room) {
+        size_t room = t->room ? 2 * t->room : 64;
+        struct found **grown = arena_alloc_n(t->a, room, sizeof *grown);
+
+        if (t->n)
+            memcpy(grown, t->found, t->n * sizeof *grown);
+        t->found = grown;
+        t->room = room;
+    }
+    f->entry.key = arena_copy(t->a, key);
+    f->trip_id = arena_copy(t->a, trip_id);
+    f->end_ms = end_ms;
+    return t->found[t->n++] = f;
+}
+
+static enum status listed(void *ctx, const struct object_entry *e)
+{
+    struct taking *t = ctx;
+    struct str user_id, trip_id, key;
+    struct log_value space;
+    int64_t end_ms;
+    struct found *f;
+
+    if (!key_parse_trip(e->key, &user_id, &trip_id, &end_ms)) {
+        log_line(LOG_WARN, "strange_key", "key=%s", log_quoted(e->key, &space));
+        return ST_OK;
+    }
+    f = add_found(t, e->key, trip_id, end_ms);
+    key = f->entry.key;
+    f->entry = *e;
+    f->entry.key = key;
+    return ST_OK;
+}
+
+/* ---- 2. complete rows stand for their objects ---- */
+
+static bool row_is_of(const struct summary_row *row, const struct found *f)
+{
+    return row && row->end_ms == f->end_ms && row->size == f->entry.size &&
+           strcmp(row->etag.z, f->entry.etag.z) == 0;
+}
+
+static void match_rows(struct taking *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        struct found *f = t->found[i];
+        struct summary_row *row = summary_find(&t->seen, f->trip_id);
+
+        if (row_is_of(row, f)) {
+            f->trip.row = *row;
+            f->trip.row.modified_us = f->entry.modified_us;
+            f->counts = true;
+        }
+    }
+}
+
+/* ---- 3. the others are read, as the version that was listed ---- */
+
+static void unreadable(size_t *counter, struct str key, const struct err *why)
+{
+    struct log_value space;
+
+    (*counter)++;
+    stat_add(STAT_unreadable_trips, 1);
+    log_line(LOG_ERROR, "trip_unreadable", "key=%s reason=\"%s\"",
+             log_quoted(key, &space), why->text);
+}
+
+static enum status keep_reading(struct taking *t, struct found *f,
+                                const struct object *obj)
+{
+    struct trip_reading reading;
+    struct str *context = &reading.row.figures.context;
+    enum status st;
+
+    arena_reset(t->scratch);
+    st = trip_object_open(f->entry.key, obj, t->scratch, &reading, t->err);
+    if (st == ST_CORRUPT) {
+        unreadable(&t->unreadable, f->entry.key, t->err);
+        err_clear(t->err);
+        f->trip.unreadable = f->counts = true;
+        return ST_OK;
+    }
+    if (st != ST_OK)
+        return st;
+    *context = arena_copy(t->a, *context);
+    reading.row.trip_id = f->trip_id;
+    f->trip.row = reading.row;
+    f->counts = true;
+    if (t->kept + reading.json.n <= KEEP_JSON) {
+        t->kept += reading.json.n;
+        f->trip.json = arena_copy(t->a, reading.json);
+    }
+    return ST_OK;
+}
+
+static enum status read_one(void *ctx, const struct object_want *want,
+                            enum status st, const struct object *obj,
+                            const struct err *err)
+{
+    struct taking *t = ctx;
+    struct found *f = want->user;
+
+    switch (st) {
+    case ST_OK:
+        return keep_reading(t, f, obj);
+    case ST_NOT_FOUND:
+    case ST_PRECONDITION:
+        t->again = true;
+        return ST_OK;
+    case ST_CORRUPT:
+    case ST_TOO_LARGE:
+        unreadable(&t->unreadable, f->entry.key, err);
+        f->trip.unreadable = f->counts = true;
+        return ST_OK;
+    case ST_BAD_REQUEST:
+    case ST_NO_METHOD:
+    case ST_NOT_OWNER:
+    case ST_BUSY:
+    case ST_UNAVAILABLE:
+    case ST_TIMEOUT:
+    case ST_DENIED:
+    case ST_GONE_CLIENT:
+    case ST_INTERNAL:
+    case ST_COUNT:
+        break;
+    }
+    *t->err = *err;
+    return st;
+}
+
+static enum status read_missing(struct taking *t)
+{
+    struct object_want *want = arena_alloc_n(t->a, t->n + 1, sizeof *want);
+    size_t n = 0;
+
+    for (size_t i = 0; i < t->n; i++)
+        if (!t->found[i]->counts)
+            want[n++] = (struct object_want){.key = t->found[i]->entry.key,
+                                             .match = t->found[i]->entry.etag,
+                                             .user = t->found[i]};
+    if (!n)
+        return ST_OK;
+    return objects_get_many(t->s->objects, want, n, TRIP_JSON_MAX, t->d,
+                            read_one, t, t->err);
+}
+
+/* ---- 4. rows that were not listed are looked for ---- */
+
+static int by_trip(const void *pa, const void *pb)
+{
+    const struct found *a = *(struct found *const *)pa;
+    const struct found *b = *(struct found *const *)pb;
+    int c = str_cmp(a->trip_id, b->trip_id);
+
+    return c ? c : (a->end_ms > b->end_ms) - (a->end_ms < b->end_ms);
+}
+
+/* Whether an object of that trip is there which makes the row irrelevant. */
+static bool row_is_answered(const struct taking *t,
+                            const struct summary_row *row)
+{
+    size_t low = 0, high = t->n;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (str_cmp(t->found[mid]->trip_id, row->trip_id) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    for (; low < t->n && str_eq(t->found[low]->trip_id, row->trip_id); low++) {
+        const struct found *f = t->found[low];
+
+        if (f->end_ms == row->end_ms ||
+            (!f->trip.unreadable && f->trip.row.revision > row->revision))
+            return true;
+    }
+    return false;
+}
+
+/* The row's object is gone. Was it dropped by somebody who has told the
+ * summary since, or did the summary only outlive it? */
+static enum status dropped_or_moved(struct taking *t,
+                                    const struct summary_row *row)
+{
+    struct summary now;
+    struct summary_row *still;
+    enum status st = summary_read(t->s, t->user_id, t->d, t->a, &now, t->err);
+
+    if (st != ST_OK)
+        return st;
+    still = summary_find(&now, row->trip_id);
+    if (!still || strcmp(still->etag.z, row->etag.z) != 0 ||
+        still->end_ms != row->end_ms)
+        t->again = true;
+    return ST_OK;
+}
+
+static enum status look_for_row(struct taking *t, const struct summary_row *row)
+{
+    struct str key = key_trip(t->a, t->user_id, row->trip_id, row->end_ms);
+    struct object obj;
+    struct found *f;
+    enum status st;
+
+    st = objects_get(t->s->objects, key, &row->etag, TRIP_JSON_MAX, t->d, t->a,
+                     &obj, t->err);
+    if (st == ST_NOT_FOUND) {
+        err_clear(t->err);
+        return dropped_or_moved(t, row);
+    }
+    if (st == ST_PRECONDITION) {
+        err_clear(t->err);
+        t->again = true;
+        return ST_OK;
+    }
+    if (st != ST_OK)
+        return st;
+    f = add_found(t, key, row->trip_id, row->end_ms);
+    f->entry.etag = obj.etag;
+    f->entry.size = (int64_t)obj.body.n;
+    f->entry.modified_us = obj.modified_us;
+    return keep_reading(t, f, &obj);
+}
+
+static enum status look_for_rows(struct taking *t)
+{
+    size_t listed_n = t->n;
+    enum status st = ST_OK;
+
+    if (t->n)
+        qsort(t->found, t->n, sizeof *t->found, by_trip);
+    for (size_t i = 0; st == ST_OK && !t->again && i < t->seen.n; i++) {
+        size_t all = t->n;
+
+        t->n = listed_n; /* search the sorted part only */
+        bool answered = row_is_answered(t, &t->seen.row[i]);
+        t->n = all;
+        if (!answered)
+            st = look_for_row(t, &t->seen.row[i]);
+    }
+    return st;
+}
+
+/* ---- 5. one object a trip ---- */
+
+static int newest_end_first(const void *pa, const void *pb)
+{
+    const struct roster_trip *a = *(struct roster_trip *const *)pa;
+    const struct roster_trip *b = *(struct roster_trip *const *)pb;
+    int64_t ea = a->row.figures.end_us, eb = b->row.figures.end_us;
+
+    if (ea != eb)
+        return ea > eb ? -1 : 1;
+    return str_cmp(a->row.trip_id, b->row.trip_id);
+}
+
+static void choose(struct taking *t, struct roster *out)
+{
+    if (t->n)
+        qsort(t->found, t->n, sizeof *t->found, by_trip);
+    out->trip = arena_alloc_n(t->a, t->n + 1, sizeof *out->trip);
+    for (size_t i = 0; i < t->n; i++) {
+        struct roster_trip *trip = &t->found[i]->trip;
+        struct roster_trip *last = out->n ? out->trip[out->n - 1] : NULL;
+
+        if (trip->unreadable)
+            continue;
+        if (!last || !str_eq(last->row.trip_id, trip->row.trip_id))
+            out->trip[out->n++] = trip;
+        else if (summary_row_later(&trip->row, &last->row))
+            out->trip[out->n - 1] = trip;
+    }
+    if (out->n)
+        qsort(out->trip, out->n, sizeof *out->trip, newest_end_first);
+    out->unreadable = t->unreadable;
+    out->seen = t->seen;
+}
+
+static enum status faulty(struct taking *t, const char *point)
+{
+    return fault_point(point)
+               ? err_set(t->err, ST_UNAVAILABLE, NULL, "fault point")
+               : ST_OK;
+}
+
+static enum status take_once(struct taking *t)
+{
+    struct str prefix = key_trips_prefix(t->a, t->user_id);
+    int pages;
+    enum status st;
+
+    /* The summary after the last page: rows of what was written while the
+     * pages were taken are then in it. */
+    if ((st = objects_list(t->s->objects, prefix, t->d, listed, t, &pages,
+                           t->err)) != ST_OK ||
+        (st = faulty(t, "roster.listed")) != ST_OK ||
+        (st = summary_read(t->s, t->user_id, t->d, t->a, &t->seen, t->err)) !=
+            ST_OK ||
+        (st = faulty(t, "roster.matched")) != ST_OK)
+        return st;
+    match_rows(t);
+    if ((st = read_missing(t)) != ST_OK || t->again)
+        return st;
+    return look_for_rows(t);
+}
+
+static void free_scratch(void *scratch)
+{
+    struct arena *a = scratch;
+
+    arena_free(&a);
+}
+
+enum status roster_take(struct service *s, struct str user_id,
+                        struct deadline d, struct arena *a, struct roster *out,
+                        struct err *err)
+{
+    struct arena *scratch = arena_new(256 * 1024);
+
+    arena_defer(a, free_scratch, scratch);
+    *out = (struct roster){.read_began_ms = clock_wall_us() / 1000};
+    for (int tries = 0; tries < ROSTER_TRIES; tries++) {
+        struct arena_mark mark = arena_mark(a);
+        struct taking t = {.s = s,
+                           .user_id = user_id,
+                           .d = d,
+                           .a = a,
+                           .scratch = scratch,
+                           .err = err};
+        enum status st = take_once(&t);
+
+        if (st != ST_OK)
+            return st;
+        if (!t.again) {
+            choose(&t, out);
+            return ST_OK;
+        }
+        stat_add(STAT_listings_retaken, 1);
+        arena_release(a, mark);
+    }
+    return err_set(err, ST_UNAVAILABLE, "changing_too_fast",
+                   "The driver's trips change too fast to be read; try again");
+}
+
+void roster_drop(struct roster *r, struct roster_trip *t, struct str user_id,
+                 const struct err *why)
+{
+    char key[3 * ID_MAX];
+    int n = snprintf(key, sizeof key, "users/%.*s/trips/%.*s", STR_ARG(user_id),
+                     STR_ARG(t->row.trip_id));
+
+    t->unreadable = true;
+    unreadable(&r->unreadable, (struct str){key, (size_t)n}, why);
+}
+
+/* ---- repair ---- */
+
+static bool says_the_same(const struct summary *seen, const struct roster *r,
+                          size_t readable)
+{
+    if (seen->n != readable)
+        return false;
+    for (size_t i = 0; i < r->n; i++) {
+        const struct roster_trip *t = r->trip[i];
+        const struct summary_row *row = summary_find(seen, t->row.trip_id);
+
+        if (t->unreadable)
+            continue;
+        if (!row || row->end_ms != t->row.end_ms ||
+            row->revision != t->row.revision || row->size != t->row.size ||
+            strcmp(row->etag.z, t->row.etag.z) != 0)
+            return false;
+    }
+    return true;
+}
+
+static int row_by_trip(const void *a, const void *b)
+{
+    return str_cmp(((const struct summary_row *)a)->trip_id,
+                   ((const struct summary_row *)b)->trip_id);
+}
+
+void roster_repair(struct service *s, struct str user_id,
+                   const struct roster *r, struct deadline d, struct arena *a)
+{
+    struct summary sum = {.etag = r->seen.etag};
+    struct err err = ERR_NONE;
+    size_t readable = 0;
+    enum status st;
+
+    for (size_t i = 0; i < r->n; i++)
+        readable += !r->trip[i]->unreadable;
+    if (r->seen.newer || says_the_same(&r->seen, r, readable))
+        return;
+    sum.row = arena_alloc_n(a, readable + 1, sizeof *sum.row);
+    for (size_t i = 0; i < r->n; i++)
+        if (!r->trip[i]->unreadable)
+            sum.row[sum.n++] = r->trip[i]->row;
+    if (sum.n)
+        qsort(sum.row, sum.n, sizeof *sum.row, row_by_trip);
+    st = summary_write(s, user_id, &sum, d, a, &err);
+    if (st == ST_OK)
+        stat_add(STAT_summary_repairs, 1);
+    else if (st == ST_PRECONDITION || st == ST_BUSY || st == ST_NOT_FOUND)
+        stat_add(STAT_summary_conflicts, 1);
+    else
+        log_err(LOG_WARN, "summary_not_repaired", &err);
+}

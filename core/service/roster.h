@@ -1,0 +1,55 @@
+/*
+ * roster.h - the trips that a driver has, as of now: one object a trip.
+ *
+ * A listing is no snapshot; this is DESIGN.md's rule 4. A listed object with
+ * no equal row in the summary is read as the very version that was listed; one
+ * that is gone or another by then means that the listing is taken again. A row
+ * that is not listed is looked for before it is dropped. Of two objects of one
+ * trip the later counts. Nothing is ever removed here.
+ */
+#ifndef DG_SERVICE_ROSTER_H
+#define DG_SERVICE_ROSTER_H
+
+#include "service/service.h"
+#include "service/summary.h"
+
+#define ROSTER_TRIES 4
+
+struct roster_trip {
+    struct summary_row row;
+    struct str json; /* the analysis, when it had to be read and there was
+                        room to keep it; else empty */
+    bool unreadable;
+};
+
+struct roster {
+    struct roster_trip **trip; /* newest end first, ties by trip id */
+    size_t n;
+    size_t unreadable;     /* trip objects left out because of that */
+    struct summary seen;   /* the summary as it was read */
+    int64_t read_began_ms; /* wall clock, before the first store read */
+};
+
+enum status roster_take(struct service *s, struct str user_id,
+                        struct deadline d, struct arena *a, struct roster *out,
+                        struct err *err) MUST_CHECK;
+/*
+    ST_OK with n 0 for a driver without trips. ST_UNAVAILABLE (code
+    changing_too_fast) when the listing did not hold still ROSTER_TRIES times.
+ */
+
+void roster_drop(struct roster *r, struct roster_trip *t, struct str user_id,
+                 const struct err *why);
+/*
+    The trip's object turned out to be unreadable: counts and logs it; the trip
+    stays in the list, marked.
+ */
+
+void roster_repair(struct service *s, struct str user_id,
+                   const struct roster *r, struct deadline d, struct arena *a);
+/*
+    Writes the summary anew if it does not say what the roster says and nobody
+    else wrote it meanwhile. A failure is logged: the next read tries again.
+ */
+
+#endif
