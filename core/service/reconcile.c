@@ -1,0 +1,356 @@
+#include "service/reconcile.h"
+
+#include <stdlib.h>
+#include "base/log.h"
+#include "base/stats.h"
+#include "service/driver.h"
+#include "service/finalize.h"
+#include "service/roster.h"
+#include "service/trip_object.h"
+#include "store/keys.h"
+
+#define DRIVER_DEADLINE_MS 300000
+#define TRIP_DEADLINE_MS 30000
+#define ALL_DEADLINE_MS (24 * 3600 * (int64_t)1000)
+
+struct object_here { /* a trip object of the driver */
+    struct str trip_id, key;
+    int64_t end_ms;
+    struct etag etag;
+    int64_t modified_us;
+    int64_t revision; /* -1: not known (unreadable, or gone meanwhile) */
+};
+
+struct work {
+    struct service *s;
+    struct str user_id;
+    struct deadline d;
+    struct arena *a;    /* of this driver */
+    struct arena *trip; /* of one trip at a time */
+    struct reconcile_report *report;
+    struct err *err;
+    struct object_here *object;
+    size_t n, room;
+    bool only_without_objects; /* the others were done before */
+};
+
+static void failed(struct work *w, const char *what, struct str trip_id)
+{
+    struct log_value space;
+
+    w->report->failures++;
+    log_line(LOG_WARN, "reconcile_failed", "step=%s trip_id=%s reason=\"%s\"",
+             what, log_quoted(trip_id, &space), w->err->text);
+    err_clear(w->err);
+}
+
+/* ---- what is there ---- */
+
+static enum status note_object(void *ctx, const struct object_entry *e)
+{
+    struct work *w = ctx;
+    struct object_here here = {.revision = -1};
+    struct str user_id, trip_id;
+
+    if (!key_parse_trip(e->key, &user_id, &trip_id, &here.end_ms))
+        return ST_OK;
+    if (w->n == w->room) {
+        size_t room = w->room ? 2 * w->room : 64;
+        struct object_here *grown = arena_alloc_n(w->a, room, sizeof *grown);
+
+        if (w->n)
+            memcpy(grown, w->object, w->n * sizeof *grown);
+        w->object = grown;
+        w->room = room;
+    }
+    here.key = arena_copy(w->a, e->key);
+    here.trip_id = arena_copy(w->a, trip_id);
+    here.etag = e->etag;
+    here.modified_us = e->modified_us;
+    w->object[w->n++] = here;
+    return ST_OK;
+}
+
+static int by_trip(const void *pa, const void *pb)
+{
+    const struct object_here *a = pa, *b = pb;
+    int c = str_cmp(a->trip_id, b->trip_id);
+
+    return c ? c : (a->end_ms > b->end_ms) - (a->end_ms < b->end_ms);
+}
+
+static enum status list_objects(struct work *w)
+{
+    int pages;
+    enum status st;
+
+    w->n = 0;
+    st = objects_list(w->s->objects, key_trips_prefix(w->a, w->user_id), w->d,
+                      note_object, w, &pages, w->err);
+    if (st == ST_OK && w->n)
+        qsort(w->object, w->n, sizeof *w->object, by_trip);
+    return st;
+}
+
+static bool has_object(const struct work *w, struct str trip_id)
+{
+    struct object_here sought = {.trip_id = trip_id, .end_ms = INT64_MIN};
+    size_t low = 0, high = w->n;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (by_trip(&w->object[mid], &sought) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < w->n && str_eq(w->object[low].trip_id, trip_id);
+}
+
+/* ---- 1. trips without their analysis ---- */
+
+static enum status score_trip_again(void *ctx, const struct trip *t)
+{
+    struct work *w = ctx;
+    bool lost = t->analysis_status == ANALYSIS_STORED ||
+                t->analysis_status == ANALYSIS_NONE;
+    struct call c = {.arena = w->trip,
+                     .deadline = deadline_in(TRIP_DEADLINE_MS),
+                     .request_id = STR_LIT("reconcile")};
+    enum status st;
+
+    if (t->status != TRIP_COMPLETED ||
+        t->analysis_status == ANALYSIS_INSUFFICIENT ||
+        (lost && has_object(w, t->trip_id)))
+        return ST_OK;
+    st = lost ? finalize_lost(w->s, &c, t->user_id, t->trip_id, w->err)
+              : finalize_pending(w->s, &c, t->user_id, t->trip_id, w->err);
+    if (st == ST_OK)
+        w->report->trips_scored++;
+    else
+        failed(w, "score", t->trip_id);
+    arena_reset(w->trip);
+    return ST_OK;
+}
+
+/* ---- 2. doubles ---- */
+
+static enum status read_revision(struct work *w, struct object_here *o)
+{
+    struct trip_reading reading;
+    struct object obj;
+    enum status st;
+
+    st = objects_get(w->s->objects, o->key, &o->etag, TRIP_JSON_MAX, w->d,
+                     w->trip, &obj, w->err);
+    if (st == ST_OK)
+        st = trip_object_open(o->key, &obj, w->trip, &reading, w->err);
+    o->revision = st == ST_OK ? reading.row.revision : -1;
+    arena_reset(w->trip);
+    if (st == ST_NOT_FOUND || st == ST_PRECONDITION || st == ST_CORRUPT) {
+        err_clear(w->err);
+        return ST_OK;
+    }
+    return st;
+}
+
+/* Where the store cannot delete conditionally, only when no finalize of the
+ * trip can be running any more: its object would have been written within the
+ * time of a request. */
+static bool is_quiet(const struct work *w, const struct object_here *o)
+{
+    int64_t quiet_us = 2000 * w->s->conf->server_request_timeout;
+
+    return clock_wall_us() - o->modified_us > quiet_us;
+}
+
+static void remove_object(struct work *w, const struct object_here *o,
+                          const struct object_here *later)
+{
+    enum status st =
+        objects_delete(w->s->objects, o->key, &o->etag, w->d, w->err);
+
+    if (st == ST_BUSY && is_quiet(w, o) && is_quiet(w, later)) {
+        err_clear(w->err);
+        st = objects_delete_unwatched(w->s->objects, o->key, w->d, w->err);
+    }
+    if (st == ST_OK)
+        w->report->objects_removed++;
+    else
+        failed(w, "remove", o->trip_id);
+}
+
+static bool is_later(const struct object_here *a, const struct object_here *b)
+{
+    if (a->revision != b->revision)
+        return a->revision > b->revision;
+    if (a->modified_us != b->modified_us)
+        return a->modified_us > b->modified_us;
+    return a->end_ms > b->end_ms;
+}
+
+/* Objects [from, to) are of one trip. Unreadable ones are left for a person. */
+static enum status keep_latest(struct work *w, size_t from, size_t to)
+{
+    struct object_here *latest = NULL;
+
+    for (size_t i = from; i < to; i++) {
+        enum status st = read_revision(w, &w->object[i]);
+
+        if (st != ST_OK)
+            return st;
+        if (w->object[i].revision >= 0 &&
+            (!latest || is_later(&w->object[i], latest)))
+            latest = &w->object[i];
+    }
+    for (size_t i = from; i < to; i++)
+        if (latest && &w->object[i] != latest && w->object[i].revision >= 0)
+            remove_object(w, &w->object[i], latest);
+    return ST_OK;
+}
+
+static void remove_doubles(struct work *w)
+{
+    for (size_t i = 0, next; i < w->n; i = next) {
+        for (next = i + 1; next < w->n && str_eq(w->object[next].trip_id,
+                                                 w->object[i].trip_id);)
+            next++;
+        if (next - i > 1 && keep_latest(w, i, next) != ST_OK)
+            failed(w, "doubles", w->object[i].trip_id);
+    }
+}
+
+/* ---- 3. records behind their objects ---- */
+
+static enum status move_record(struct work *w, const struct summary_row *row)
+{
+    struct str key = key_trip(w->trip, w->user_id, row->trip_id, row->end_ms);
+    struct trip t;
+    enum status st;
+
+    st = records_trip(w->s->records, row->trip_id, w->d, w->trip, &t, w->err);
+    if (st == ST_OK && str_eq(t.user_id, w->user_id) &&
+        t.revision < row->revision) {
+        st = records_trip_forward(w->s->records, row->trip_id, t.revision,
+                                  row->revision, key, w->d, w->err);
+        w->report->records_moved += st == ST_OK;
+    }
+    arena_reset(w->trip);
+    if (st == ST_NOT_FOUND || st == ST_PRECONDITION) {
+        err_clear(w->err);
+        return ST_OK;
+    }
+    return st;
+}
+
+/* ---- the driver ---- */
+
+static enum status repair_and_move(struct work *w)
+{
+    struct roster r;
+    enum status st;
+
+    st = roster_take(w->s, w->user_id, w->d, w->a, &r, w->err);
+    if (st != ST_OK)
+        return st;
+    roster_repair(w->s, w->user_id, &r, w->d, w->a);
+    for (size_t i = 0; i < r.n; i++)
+        if (r.trip[i]->row.revision > 0 &&
+            move_record(w, &r.trip[i]->row) != ST_OK)
+            failed(w, "record", r.trip[i]->row.trip_id);
+    return driver_changed(w->s, w->user_id, w->d, w->err);
+}
+
+static enum status reconcile_in(struct work *w)
+{
+    enum status st = list_objects(w);
+
+    if (st != ST_OK || (w->only_without_objects && w->n))
+        return st;
+    w->report->drivers++;
+    if ((st = records_trips_of(w->s->records, w->user_id, w->d,
+                               score_trip_again, w, w->err)) != ST_OK ||
+        (st = list_objects(w)) != ST_OK)
+        return st;
+    remove_doubles(w);
+    return repair_and_move(w);
+}
+
+static enum status reconcile_work(struct work *w)
+{
+    enum status st;
+
+    w->a = arena_new(1024 * 1024);
+    w->trip = arena_new(1024 * 1024);
+    st = reconcile_in(w);
+    arena_free(&w->trip);
+    arena_free(&w->a);
+    return st;
+}
+
+enum status reconcile_driver(struct service *s, struct str user_id,
+                             struct deadline d, struct reconcile_report *report,
+                             struct err *err)
+{
+    struct work w = {
+        .s = s, .user_id = user_id, .d = d, .report = report, .err = err};
+
+    return reconcile_work(&w);
+}
+
+/* ---- all drivers ---- */
+
+struct everybody {
+    struct service *s;
+    struct reconcile_report *report;
+    bool only_without_objects;
+};
+
+static enum status one_driver(void *ctx, struct str user_id)
+{
+    struct everybody *all = ctx;
+    struct log_value space;
+    struct err err = ERR_NONE;
+    struct work w = {.s = all->s,
+                     .user_id = user_id,
+                     .d = deadline_in(DRIVER_DEADLINE_MS),
+                     .report = all->report,
+                     .err = &err,
+                     .only_without_objects = all->only_without_objects};
+
+    if (!id_valid(user_id) || reconcile_work(&w) == ST_OK)
+        return ST_OK;
+    all->report->failures++;
+    log_line(LOG_WARN, "reconcile_failed", "user_id=%s reason=\"%s\"",
+             log_quoted(user_id, &space), err.text);
+    return ST_OK;
+}
+
+static enum status one_user(void *ctx, const struct user *u)
+{
+    return one_driver(ctx, u->user_id);
+}
+
+static enum status one_pending(void *ctx, const struct trip *t)
+{
+    return one_driver(ctx, t->user_id);
+}
+
+enum status reconcile_all(struct service *s, struct reconcile_report *report,
+                          struct err *err)
+{
+    struct everybody all = {.s = s, .report = report};
+    struct deadline d = deadline_in(ALL_DEADLINE_MS);
+    enum status st;
+
+    st = objects_drivers(s->objects, d, one_driver, &all, err);
+    if (st != ST_OK)
+        return st;
+    all.only_without_objects = true;
+    if ((st = records_users(s->records, d, one_user, &all, err)) != ST_OK ||
+        (st = records_trips_unsettled(s->records, STR_NONE, d, one_pending,
+                                      &all, err)) != ST_OK)
+        return st;
+    return objects_sweep(s->objects, d, err);
+}

@@ -1,0 +1,37 @@
+/*
+ * reconcile.h - completes whatever was left half done for a driver.
+ *
+ * Safe at any time, beside everything else, and as often as one likes.
+ */
+#ifndef DG_SERVICE_RECONCILE_H
+#define DG_SERVICE_RECONCILE_H
+
+#include "service/service.h"
+
+struct reconcile_report {
+    int64_t drivers;
+    int64_t trips_scored;    /* completed without an analysis, or pending */
+    int64_t objects_removed; /* older than another of the same trip */
+    int64_t records_moved;   /* to the revision of a later object */
+    int64_t failures;        /* logged; the next run tries them again */
+};
+
+enum status reconcile_driver(struct service *s, struct str user_id,
+                             struct deadline d, struct reconcile_report *report,
+                             struct err *err) MUST_CHECK;
+/*
+    1. Trips completed but pending, or without an object, are scored anew.
+    2. Of several objects of one trip the older are removed.
+    3. A record whose object is of a later revision is moved on to it.
+    4. The summary is repaired from the listing, the cache token replaced.
+    ST_OK also when single trips failed: report->failures.
+ */
+
+enum status reconcile_all(struct service *s, struct reconcile_report *report,
+                          struct err *err) MUST_CHECK;
+/*
+    Every driver that has objects or is in the users' table, and every pending
+    trip; then the store's temporaries are swept.
+ */
+
+#endif
