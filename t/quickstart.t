@@ -60,6 +60,15 @@ def processes(folder):
     return sorted(found)
 
 
+def gone(pid):
+    """Not there, or over and only not yet collected by the machine's init."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def pids(env):
     return [int(env[n]) for n in ("SERVICE_PID", "NGINX_PID", "REDIS_PID")]
 
@@ -74,7 +83,7 @@ def starting(folder):
         ok(os.path.exists(env[name]), f"{name} is there")
     in_("workers = 2", open(env["CONF"]).read(), "the option is in the settings")
     for pid in pids(env):
-        ok(os.path.exists(f"/proc/{pid}"), "runs")
+        ok(not gone(pid), "runs")
     if os.geteuid() == 0:
         is_(os.stat(f"/proc/{env['SERVICE_PID']}").st_uid,
             os.stat(os.path.join(folder, "state")).st_uid, "as the owner of its data")
@@ -164,9 +173,9 @@ def stopping(folder, env):
     sleeper.kill()
     sleeper.wait()
     for name in ("SERVICE_PID", "NGINX_PID"):
-        ok(not os.path.exists(f"/proc/{env[name]}"), f"{name} is gone")
+        ok(gone(env[name]), f"{name} is gone")
     os.kill(int(env["REDIS_PID"]), signal.SIGTERM)  # whom we hid from it
-    harness.wait_for("redis", lambda: not os.path.exists(f"/proc/{env['REDIS_PID']}"))
+    harness.wait_for("redis", lambda: gone(env["REDIS_PID"]))
     ok(not os.path.exists(os.path.join(folder, "env")), "no env of what is stopped")
     is_(quickstart("status", "--state", folder, good=False).returncode, 3, "status: stopped")
     quickstart("down", "--state", folder)
