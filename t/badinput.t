@@ -149,10 +149,10 @@ def queries(s):
         ("?x=1", 400, 'Either "email" or "user_id" parameter is required'),
         ("?email=a@b.c&user_id=a", 400, None), ("?user_id=a/b", 404, "Driver not found"),
         ("?user_id=..%2f..%2fetc", 404, "Driver not found"), ("?user_id=.a", 404, "Driver not found"),
-        ("?user_id=a%00b", 404, "Driver not found"), ("?user_id=a%0ab", 404, "Driver not found"),
+        ("?user_id=a%00b", 400, None), ("?user_id=a%0ab", 404, "Driver not found"),
         ("?user_id=" + "a" * 4096, 404, "Driver not found"), ("?user_id=%ff%fe", 404, "Driver not found"),
-        ("?email=%00", 404, "Driver not found"), ("?email=" + "a" * 4096 + "@b.c", 404, "Driver not found"),
-        ("?email=%zz", 404, "Driver not found"),
+        ("?email=%00", 400, None), ("?email=" + "a" * 4096 + "@b.c", 404, "Driver not found"),
+        ("?email=%zz", 400, None), ("?user_id=a&user_id=a", 400, None),
         ("?user_id=" + trips.USER, 404, "No trips found for this user"),
     ]:
         r = s.get("/analyze-driver" + query)

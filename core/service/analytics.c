@@ -46,7 +46,7 @@ static enum status driver_unknown(struct reading *r)
     buf_init(&b, 64 * 1024);
     json_put_str(&o, "searched_for", r->searched_by);
     json_put_z(&o, "tip",
-               "Check the spelling; the driver must be registered first");
+               "Make sure to use the driver's registered email address");
     err_set(r->err, ST_NOT_FOUND, "driver_not_found", "Driver not found");
     if (buf_ok(&b))
         r->err->extra = arena_copy(r->c->arena, buf_str(&b));
@@ -61,7 +61,7 @@ static enum status no_trips(struct reading *r)
 
     buf_init(&b, 4096);
     json_put_str(&o, "user_id", r->user_id);
-    json_put_str(&o, "searched_user", r->searched_by);
+    json_put_str(&o, "searched_user", r->user_id);
     err_set(r->err, ST_NOT_FOUND, "no_trips", "No trips found for this user");
     if (buf_ok(&b))
         r->err->extra = arena_copy(r->c->arena, buf_str(&b));
