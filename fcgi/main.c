@@ -1,0 +1,148 @@
+#include "config.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+#include "fcgi/master.h"
+#include "service/service.h"
+
+#define CHECK_MS 5000
+#define EXIT_USAGE 2
+
+static const char usage[] =
+    "usage: driveguard-fcgi [-c FILE] [-t | --dump-config]\n"
+    "\n"
+    "  -c FILE        configuration; without it, all settings at their "
+    "defaults\n"
+    "  -t             check the configuration and each backend, then exit\n"
+    "  --dump-config  print all settings as they are in effect, then exit\n"
+    "  --version      print the version\n"
+    "  --help         print this\n"
+    "\n"
+    "Runs in the foreground. SIGHUP loads the configuration again, SIGTERM\n"
+    "ends after the requests in hand, a second SIGTERM at once.\n";
+
+enum task { TASK_SERVE, TASK_CHECK, TASK_DUMP, TASK_VERSION, TASK_HELP };
+
+struct options {
+    const char *conf_file; /* NULL: none */
+    enum task task;
+};
+
+static bool options_read(int argc, char **argv, struct options *out)
+{
+    static const struct option longs[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"test", no_argument, NULL, 't'},
+        {"dump-config", no_argument, NULL, 'd'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    int c;
+
+    *out = (struct options){NULL, TASK_SERVE};
+    while ((c = getopt_long(argc, argv, "c:th", longs, NULL)) != -1)
+        switch (c) {
+        case 'c':
+            out->conf_file = optarg;
+            break;
+        case 't':
+            out->task = TASK_CHECK;
+            break;
+        case 'd':
+            out->task = TASK_DUMP;
+            break;
+        case 'v':
+            out->task = TASK_VERSION;
+            break;
+        case 'h':
+            out->task = TASK_HELP;
+            break;
+        default:
+            return false;
+        }
+    return optind == argc;
+}
+
+static int complain(const struct err *err)
+{
+    fprintf(stderr, "driveguard-fcgi: %s\n", err->text);
+    return EXIT_FAILURE;
+}
+
+static int dump(const struct conf *c)
+{
+    struct buf b;
+    bool ok;
+
+    buf_init(&b, 1024 * 1024);
+    conf_dump(c, true, &b);
+    ok =
+        buf_ok(&b) && fwrite(b.p, 1, b.n, stdout) == b.n && fflush(stdout) == 0;
+    buf_free(&b);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int check(const char *path, const struct conf *c)
+{
+    struct backend_state state[SERVICE_BACKENDS];
+    struct err err = ERR_NONE;
+    struct service *s;
+    bool ready;
+
+    if (service_open(c, &s, &err) != ST_OK)
+        return complain(&err);
+    ready = service_ready(s, deadline_in(CHECK_MS), state);
+    printf("configuration: %s is valid\n", path ? path : "the default");
+    for (int i = 0; i < SERVICE_BACKENDS; i++)
+        printf("%s: %s%s\n", state[i].name,
+               state[i].ok         ? "ok"
+               : state[i].required ? "failed: "
+                                   : "failed (not required): ",
+               state[i].ok ? "" : state[i].err.text);
+    service_close(&s);
+    return ready && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int run(const struct options *o)
+{
+    struct arena *a = arena_new(0);
+    struct conf *c = arena_alloc(a, sizeof *c);
+    struct err err = ERR_NONE;
+    int rc;
+
+    if (conf_load(o->conf_file, a, c, &err) != ST_OK)
+        rc = complain(&err);
+    else if (o->task == TASK_SERVE)
+        return master_run(o->conf_file, c, a);
+    else
+        rc = o->task == TASK_DUMP ? dump(c) : check(o->conf_file, c);
+    arena_free(&a);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o;
+
+    if (!options_read(argc, argv, &o)) {
+        fputs(usage, stderr);
+        return EXIT_USAGE;
+    }
+    switch (o.task) {
+    case TASK_HELP:
+        fputs(usage, stdout);
+        return EXIT_SUCCESS;
+    case TASK_VERSION:
+        puts("driveguard-fcgi " PACKAGE_VERSION);
+        return EXIT_SUCCESS;
+    case TASK_SERVE:
+    case TASK_CHECK:
+    case TASK_DUMP:
+        break;
+    }
+    return run(&o);
+}

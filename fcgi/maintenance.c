@@ -1,0 +1,70 @@
+#include "fcgi/maintenance.h"
+
+#include <poll.h>
+#include "base/log.h"
+#include "fcgi/worker.h"
+#include "service/maintenance.h"
+
+#define ARENA_KEEP (1024 * 1024)
+/* Of a pass: every call in it has a deadline, the pass has none. */
+#define NEVER ((struct deadline){INT64_MAX / 2})
+/* A failure that stays is told again after this, not at every look. */
+#define REPEAT_MS 60000
+
+struct complaint {
+    char code[ERR_CODE_MAX];
+    int64_t at_ms;
+};
+
+static void complain(struct complaint *last, const struct err *err)
+{
+    int64_t now = clock_mono_ms();
+
+    if (strcmp(last->code, err->code) == 0 && now - last->at_ms < REPEAT_MS)
+        return;
+    log_err(LOG_WARN, "maintenance_waits", err);
+    memcpy(last->code, err->code, sizeof last->code);
+    last->at_ms = now;
+}
+
+static void maintenance_loop(const struct process *p, struct service *s,
+                             struct arena *a)
+{
+    struct complaint last = {.at_ms = 0};
+
+    while (!process_stopping()) {
+        int64_t ms = p->conf->maintenance_interval;
+        struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
+        struct err err = ERR_NONE;
+
+        scoreboard_busy(p->board, p->slot, NEVER);
+        if (maintenance_pass(s, a, &err) != ST_OK)
+            complain(&last, &err);
+        else
+            last.code[0] = '\0';
+        arena_reset(a);
+        scoreboard_served(p->board, p->slot);
+        scoreboard_idle(p->board, p->slot);
+        if (!process_stopping())
+            ppoll(NULL, 0, &pause, process_wait_mask());
+    }
+}
+
+int maintenance_run(const struct process *p)
+{
+    struct err err = ERR_NONE;
+    struct service *s;
+    struct arena *a;
+
+    process_signals();
+    if (service_open(p->conf, &s, &err) != ST_OK) {
+        log_err(LOG_ERROR, "start_failed", &err);
+        return CHILD_FAILED;
+    }
+    a = arena_new(ARENA_KEEP);
+    maintenance_loop(p, s, a);
+    log_line(LOG_INFO, "stopped", NULL);
+    arena_free(&a);
+    service_close(&s);
+    return CHILD_DONE;
+}

@@ -1,0 +1,333 @@
+/*
+ * The master reads no request and has no connection, so nothing that comes
+ * from outside can bring it down. Its signals are blocked except while it
+ * waits; the handlers set flags, and the loop acts on them:
+ *
+ *   SIGCHLD                 collect, replace (crew.c)
+ *   SIGHUP                  load the configuration; if it is good, new children
+ *                           first, then the old ones are retired
+ *   SIGUSR1                 open the log file again
+ *   SIGTERM SIGQUIT SIGINT  drain and end; the second time: end at once
+ */
+#include "config.h"
+#include "fcgi/master.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "fcgi/crew.h"
+#include "fcgi/listen.h"
+#include "fcgi/maintenance.h"
+#include "fcgi/notify.h"
+#include "fcgi/process.h"
+#include "fcgi/worker.h"
+#include "service/service.h"
+
+/* To open the service once, for a look whether its settings can work. */
+#define TRIAL_SECONDS 20
+
+/* One a process, like the signals whose handlers use it. */
+static struct master {
+    pid_t pid;
+    const char *conf_file;
+    const struct conf *conf;
+    struct arena *memory; /* of conf */
+    unsigned generation;
+    struct listener service, monitor;
+    struct scoreboard *board;
+    struct crew *crew;
+    bool announced; /* that all are ready */
+    bool stopping;
+} master;
+
+static volatile sig_atomic_t got_stop, got_reload, got_reopen;
+
+static void on_signal(int number)
+{
+    switch (number) {
+    case SIGHUP:
+        got_reload = 1;
+        break;
+    case SIGUSR1:
+        got_reopen = 1;
+        break;
+    case SIGCHLD:
+        break; /* waking up is enough */
+    default:
+        got_stop++;
+    }
+}
+
+static void signals_install(void)
+{
+    struct sigaction act = {.sa_handler = on_signal};
+    static const int numbers[] = {SIGTERM, SIGQUIT, SIGINT,
+                                  SIGHUP,  SIGUSR1, SIGCHLD};
+    sigset_t mask;
+
+    process_mask(&mask);
+    sigprocmask(SIG_BLOCK, &mask, NULL);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &act, NULL);
+    act.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &act, NULL);
+}
+
+static void log_open_as(const struct conf *c)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    enum log_level level = LOG_INFO;
+
+    for (int i = LOG_ERROR; i <= LOG_DEBUG; i++)
+        if (strcmp(c->log_level, names[i]) == 0)
+            level = (enum log_level)i;
+    log_open(c->log_target, level, "master");
+}
+
+/* In the child: which of the three it is. */
+static int child_main(const struct conf *c, int slot, enum slot_role role)
+{
+    struct process p = {.conf = c,
+                        .board = master.board,
+                        .role = role,
+                        .slot = slot,
+                        .listen_fd = -1,
+                        .master = master.pid};
+
+    if (!process_begin(&p))
+        return CHILD_DONE;
+    /* Held here, a socket would take connections that nobody answers when the
+     * master and those who serve it are gone. */
+    if (role != ROLE_WORKER)
+        listen_close(&master.service);
+    if (role != ROLE_MONITOR)
+        listen_close(&master.monitor);
+    p.listen_fd = role == ROLE_WORKER ? master.service.fd : master.monitor.fd;
+    return role == ROLE_MAINTENANCE ? maintenance_run(&p) : worker_run(&p);
+}
+
+/* ---- configuration ---- */
+
+/*
+ * Opens the service once in a process of its own: settings that cannot work
+ * are found before anybody depends on them, and whatever a library leaves
+ * behind is not inherited by every child.
+ */
+static bool trial(const struct conf *c)
+{
+    struct err err = ERR_NONE;
+    struct service *s;
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        log_role("trial");
+        alarm(TRIAL_SECONDS);
+        if (service_open(c, &s, &err) != ST_OK) {
+            log_err(LOG_ERROR, "configuration_unusable", &err);
+            exit(CHILD_FAILED);
+        }
+        service_close(&s);
+        exit(CHILD_DONE);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+        log_line(LOG_ERROR, "trial_failed", "error=\"%m\"");
+        return false;
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == CHILD_DONE;
+}
+
+static void warn_fixed(const char *key, bool changed)
+{
+    if (changed)
+        log_line(LOG_WARN, "needs_restart",
+                 "key=%s text=\"the new value counts after a restart\"", key);
+}
+
+static void warn_all_fixed(const struct conf *was, const struct conf *is)
+{
+#define FIXED(key)                                                             \
+    warn_fixed("server." #key, strcmp(was->server_##key, is->server_##key) != 0)
+    FIXED(listen);
+    FIXED(status_listen);
+    FIXED(scoreboard);
+#undef FIXED
+    warn_fixed("server.socket_mode",
+               was->server_socket_mode != is->server_socket_mode);
+    warn_fixed("server.backlog", was->server_backlog != is->server_backlog);
+}
+
+static bool conf_fresh(struct arena *a, struct conf *out)
+{
+    struct err err = ERR_NONE;
+
+    if (conf_load(master.conf_file, a, out, &err) == ST_OK)
+        return trial(out);
+    log_err(LOG_ERROR, "configuration_invalid", &err);
+    return false;
+}
+
+static void reload(void)
+{
+    struct arena *a = arena_new(0);
+    struct conf *c = arena_alloc(a, sizeof *c);
+
+    notify_reloading();
+    if (!conf_fresh(a, c)) {
+        log_line(LOG_ERROR, "reload_refused",
+                 "text=\"the configuration before stays\" generation=%u",
+                 master.generation);
+        arena_free(&a);
+        log_reopen();
+        notify_ready();
+        return;
+    }
+    warn_all_fixed(master.conf, c);
+    master.generation++;
+    log_open_as(c);
+    log_line(LOG_INFO, "reload", "generation=%u", master.generation);
+    scoreboard_generation(master.board, master.generation);
+    crew_staff(master.crew, c, master.generation);
+    arena_free(&master.memory);
+    master.memory = a;
+    master.conf = c;
+    master.announced = false;
+}
+
+/* ---- start and end ---- */
+
+static enum status socket_open(const struct conf *c, const char *path,
+                               struct listener *out, struct err *err)
+{
+    return listen_unix(path, (mode_t)c->server_socket_mode,
+                       (int)c->server_backlog, out, err);
+}
+
+static enum status sockets_open(const struct conf *c, struct err *err)
+{
+    enum status st;
+    bool found;
+
+    master.service.fd = master.monitor.fd = -1;
+    st = listen_inherited(&master.service, &found, err);
+    if (st == ST_OK && !found)
+        st = socket_open(c, c->server_listen, &master.service, err);
+    if (st == ST_OK)
+        st = socket_open(c, c->server_status_listen, &master.monitor, err);
+    return st;
+}
+
+static void sockets_close(void)
+{
+    listen_unlink(&master.service);
+    listen_unlink(&master.monitor);
+    listen_close(&master.service);
+    listen_close(&master.monitor);
+}
+
+static void stop(void)
+{
+    log_line(LOG_INFO, "stopping", NULL);
+    notify_stopping();
+    master.stopping = true;
+    /* Without a name nobody new can come, so the queue has an end. What was
+     * inherited goes on queueing for whoever serves it next. */
+    listen_unlink(&master.service);
+    crew_stop(master.crew, master.service.own);
+}
+
+static void act_on_signals(void)
+{
+    if (got_stop > 0 && !master.stopping)
+        stop();
+    if (got_stop > 1)
+        crew_kill(master.crew);
+    if (got_reopen) {
+        got_reopen = 0;
+        log_reopen();
+    }
+    if (got_reload) {
+        got_reload = 0;
+        if (!master.stopping)
+            reload();
+    }
+}
+
+static void announce(void)
+{
+    if (master.announced || master.stopping || !crew_settled(master.crew))
+        return;
+    master.announced = true;
+    log_line(LOG_INFO, "ready", "generation=%u workers=%lld", master.generation,
+             (long long)master.conf->server_workers);
+    notify_ready();
+}
+
+static void master_loop(void)
+{
+    do {
+        int ms;
+        struct timespec pause;
+
+        act_on_signals();
+        crew_reap(master.crew);
+        crew_tick(master.crew);
+        announce();
+        ms = crew_pause_ms(master.crew);
+        pause = (struct timespec){ms / 1000, ms % 1000 * 1000000L};
+        if (!crew_gone(master.crew) &&
+            ppoll(NULL, 0, &pause, process_wait_mask()) < 0)
+            assert(errno == EINTR);
+    } while (!master.stopping || !crew_gone(master.crew));
+}
+
+static enum status master_open(const struct conf *c, struct err *err)
+{
+    enum status st = sockets_open(c, err);
+
+    if (st == ST_OK)
+        st = scoreboard_create(c->server_scoreboard, &master.board, err);
+    if (st != ST_OK)
+        sockets_close();
+    return st;
+}
+
+int master_run(const char *conf_file, const struct conf *c,
+               struct arena *memory)
+{
+    struct err err = ERR_NONE;
+
+    master.pid = getpid();
+    master.conf_file = conf_file;
+    master.conf = c;
+    master.memory = memory;
+    master.generation = 1;
+    log_role("master");
+    signals_install();
+    /* Until here the log is stderr, where whoever starts us looks. */
+    if (!trial(c) || master_open(c, &err) != ST_OK) {
+        if (err.st != ST_OK)
+            log_err(LOG_ERROR, "start_failed", &err);
+        arena_free(&master.memory);
+        return EXIT_FAILURE;
+    }
+    log_open_as(c);
+    log_line(LOG_INFO, "start", "version=%s", PACKAGE_VERSION);
+    master.crew = crew_new(master.board, child_main);
+    crew_staff(master.crew, c, master.generation);
+    master_loop();
+    log_line(LOG_INFO, "stopped", NULL);
+    sockets_close();
+    scoreboard_remove(master.board);
+    scoreboard_close(&master.board);
+    crew_free(&master.crew);
+    arena_free(&master.memory);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,73 @@
+/*
+ * request.h - one FastCGI request at a time, by libfcgi; nobody else sees it.
+ *
+ * The library is handed accepted connections and never accepts by itself:
+ * a signal that arrives just before its accept() would be lost until the next
+ * connection, and a signal in the middle of its reads (they do not repeat on
+ * EINTR) would break a request that was already taken. So the worker waits by
+ * epoll_pwait, the only place where signals get in, and the connection has
+ * time limits of its own, which the library lacks.
+ */
+#ifndef DG_FCGI_REQUEST_H
+#define DG_FCGI_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+struct request;
+
+struct request *request_new(bool keep_conn);
+/*
+    Initialises the library: install signal handlers after this. keep_conn:
+    whether a connection may outlive its request when the web server asks so.
+ */
+void request_free(struct request **r);
+
+bool request_take(struct request *r, int fd, int64_t timeout_ms);
+/*
+    Reads a request's parameters from an accepted connection (now the
+    request's own), or, with fd -1, from the kept one. False: the client left
+    or does not speak FastCGI; the connection is closed. timeout_ms: longest
+    wait for any one read or write.
+ */
+int request_kept(const struct request *r);
+/*
+    The connection that stayed open after request_finish, or -1.
+ */
+
+struct str request_param(const struct request *r, const char *name);
+/*
+    A FastCGI parameter; STR_NONE when it is not there. Valid until
+    request_finish.
+ */
+
+enum status request_body(struct request *r, struct str declared, size_t limit,
+                         struct deadline d, struct arena *a, struct str *out,
+                         struct err *err) MUST_CHECK;
+/*
+    declared: CONTENT_LENGTH as sent. Reads that many bytes. ST_BAD_REQUEST:
+    length_required (absent or no plain number), body_short (the client hung
+    up or sent less), body_long; ST_TOO_LARGE: body_too_large, nothing is kept;
+    ST_TIMEOUT.
+ */
+
+enum status request_write(struct request *r, struct str bytes) MUST_CHECK;
+/*
+    Of the response, CGI headers first. ST_GONE_CLIENT when the client hung up
+    or took nothing for timeout_ms.
+ */
+
+enum status request_finish(struct request *r) MUST_CHECK;
+/*
+    Sends what is buffered and ends the request. ST_GONE_CLIENT as above.
+ */
+void request_abort(struct request *r);
+/*
+    Closes the connection in mid-answer, so that the web server knows that the
+    answer is cut.
+ */
+
+#endif

@@ -1,0 +1,243 @@
+#include "fcgi/respond.h"
+
+#include <assert.h>
+#include "base/json.h"
+#include "base/log.h"
+#include "base/random.h"
+
+#define HEAD_MAX 4096
+#define ANSWER_MAX (4 * 1024 * 1024)
+/* Each piece that the client takes is progress: see sink_write. */
+#define WRITE_PIECE 65536
+
+/*
+ * What a status is in HTTP. `again`: worth another try, with Retry-After.
+ * `text` takes the place of the error's own, which is about our inside.
+ */
+static const struct answer {
+    int http;
+    bool again;
+    const char *reason, *text;
+} answers[ST_COUNT] = {
+    [ST_OK] = {200, false, "OK", NULL},
+    [ST_BAD_REQUEST] = {400, false, "Bad Request", NULL},
+    [ST_NOT_FOUND] = {404, false, "Not Found", NULL},
+    [ST_NO_METHOD] = {405, false, "Method Not Allowed", NULL},
+    [ST_NOT_OWNER] = {409, false, "Conflict", NULL},
+    [ST_TOO_LARGE] = {413, false, "Content Too Large", NULL},
+    [ST_PRECONDITION] = {503, true, "Service Unavailable",
+                         "Another request changed the same data; try again"},
+    [ST_BUSY] = {503, true, "Service Unavailable",
+                 "Another request works on the same data; try again"},
+    [ST_UNAVAILABLE] = {503, true, "Service Unavailable",
+                        "The service cannot do this now; try again"},
+    [ST_TIMEOUT] = {503, true, "Service Unavailable",
+                    "The service took too long; try again"},
+    [ST_DENIED] = {503, true, "Service Unavailable",
+                   "The service cannot do this now; try again"},
+    [ST_CORRUPT] = {500, false, "Internal Server Error",
+                    "Stored data cannot be read"},
+    [ST_GONE_CLIENT] = {0, false, NULL, NULL},
+    [ST_INTERNAL] = {500, false, "Internal Server Error", "The service failed"},
+};
+
+static void count_answer(int http)
+{
+    stat_add(STAT_requests, 1);
+    if (http >= 500)
+        stat_add(STAT_answers_5xx, 1);
+    else if (http >= 400)
+        stat_add(STAT_answers_4xx, 1);
+    else if (http >= 300)
+        stat_add(STAT_answers_3xx, 1);
+    else
+        stat_add(STAT_answers_2xx, 1);
+}
+
+static void send_bytes(struct exchange *x, struct str bytes)
+{
+    if (!x->gone)
+        x->gone = request_write(x->request, bytes) == ST_GONE_CLIENT;
+}
+
+static void head_begin(struct exchange *x, struct buf *h, int http,
+                       const char *reason)
+{
+    const char *origin = x->process->conf->server_allow_origin;
+
+    assert(x->http == 0);
+    x->http = http;
+    buf_printf(h, "Status: %d %s\r\nX-Request-Id: %.*s\r\n", http, reason,
+               STR_ARG(x->call.request_id));
+    buf_printf(h,
+               "Access-Control-Allow-Origin: %s\r\n"
+               "Access-Control-Expose-Headers: ETag, Retry-After, "
+               "Server-Timing, X-Request-Id\r\n",
+               origin);
+    if (strcmp(origin, "*") != 0)
+        buf_putz(h, "Vary: Origin\r\n");
+}
+
+static void head_send(struct exchange *x, struct buf *h)
+{
+    buf_putz(h, "\r\n");
+    assert(buf_ok(h)); /* all parts have bounds; the conf's are below 199 */
+    count_answer(x->http);
+    send_bytes(x, buf_str(h));
+}
+
+static void head_body(struct exchange *x, struct buf *h, size_t length)
+{
+    x->length = length;
+    buf_printf(h,
+               "Content-Type: application/json\r\n"
+               "Content-Length: %zu\r\n",
+               length);
+}
+
+static void body_send(struct exchange *x, struct str body)
+{
+    x->sent += body.n;
+    if (!x->head)
+        send_bytes(x, body);
+}
+
+void respond_json(struct exchange *x, struct str body)
+{
+    struct buf h;
+
+    buf_init(&h, HEAD_MAX);
+    head_begin(x, &h, answers[ST_OK].http, answers[ST_OK].reason);
+    buf_putz(&h, "Cache-Control: no-store\r\n");
+    head_body(x, &h, body.n);
+    head_send(x, &h);
+    body_send(x, body);
+    buf_free(&h);
+}
+
+static void error_body(struct exchange *x, const struct err *err,
+                       struct buf *out)
+{
+    const char *text = answers[err->st].text;
+    struct json_out o = {.b = out};
+
+    json_begin_object(&o, NULL);
+    json_put_z(&o, "error", text ? text : err->text);
+    json_put_z(&o, "code", err->code);
+    json_put_str(&o, "request_id", x->call.request_id);
+    if (err->extra.n > 0) {
+        buf_putc(out, ',');
+        buf_put(out, err->extra);
+    }
+    json_end_object(&o);
+}
+
+/* One line for whoever looks for the reason; a client's mistake is no alarm. */
+static void log_failure(struct exchange *x, const struct err *err)
+{
+    if (err->st == ST_GONE_CLIENT)
+        log_err(LOG_INFO, "client_gone", err);
+    else if (answers[err->st].http >= 500)
+        log_err(LOG_ERROR, "request_failed", err);
+    else
+        log_err(LOG_INFO, "request_refused", err);
+    x->gone = x->gone || err->st == ST_GONE_CLIENT;
+}
+
+void respond_error(struct exchange *x, const struct err *err)
+{
+    const struct answer *a = &answers[err->st];
+    struct buf h, body;
+
+    log_failure(x, err);
+    if (err->st == ST_GONE_CLIENT)
+        return;
+    buf_init(&h, HEAD_MAX);
+    buf_init(&body, ANSWER_MAX);
+    error_body(x, err, &body);
+    assert(buf_ok(&body));
+    head_begin(x, &h, a->http, a->reason);
+    buf_putz(&h, "Cache-Control: no-store\r\n");
+    if (a->again)
+        buf_printf(&h, "Retry-After: %u\r\n", 1 + random_below(2));
+    if (err->st == ST_NO_METHOD)
+        buf_printf(&h, "Allow: %.*s\r\n", STR_ARG(x->methods));
+    head_body(x, &h, buf_str(&body).n);
+    head_send(x, &h);
+    body_send(x, buf_str(&body));
+    buf_free(&body);
+    buf_free(&h);
+}
+
+void respond_preflight(struct exchange *x)
+{
+    struct buf h;
+
+    buf_init(&h, HEAD_MAX);
+    head_begin(x, &h, 204, "No Content");
+    buf_printf(&h,
+               "Allow: %.*s\r\n"
+               "Access-Control-Allow-Methods: %.*s\r\n"
+               "Access-Control-Allow-Headers: Content-Type, If-None-Match, "
+               "Authorization\r\n"
+               "Access-Control-Max-Age: 7200\r\n",
+               STR_ARG(x->methods), STR_ARG(x->methods));
+    head_send(x, &h);
+    buf_free(&h);
+}
+
+/* ---- streamed ---- */
+
+static enum status sink_begin(void *ctx, size_t content_length)
+{
+    struct exchange *x = ctx;
+    struct buf h;
+
+    buf_init(&h, HEAD_MAX);
+    head_begin(x, &h, answers[ST_OK].http, answers[ST_OK].reason);
+    buf_putz(&h, "Cache-Control: private, no-cache\r\n");
+    head_body(x, &h, content_length);
+    head_send(x, &h);
+    buf_free(&h);
+    return x->gone ? ST_GONE_CLIENT : ST_OK;
+}
+
+/*
+ * nginx takes a large answer as fast as the client does, which can be slower
+ * than a request may last: only a client that takes nothing at all is given
+ * up (by the connection's own time limit).
+ */
+static enum status sink_write(void *ctx, struct str bytes)
+{
+    struct exchange *x = ctx;
+    const struct process *p = x->process;
+
+    assert(x->http != 0 && bytes.n <= x->length - x->sent);
+    while (bytes.n > 0 && !x->gone) {
+        size_t n = bytes.n < WRITE_PIECE ? bytes.n : WRITE_PIECE;
+
+        body_send(x, (struct str){bytes.p, n});
+        bytes = (struct str){bytes.p + n, bytes.n - n};
+        scoreboard_extend(p->board, p->slot,
+                          deadline_in(p->conf->server_request_timeout));
+    }
+    return x->gone ? ST_GONE_CLIENT : ST_OK;
+}
+
+struct sink respond_sink(struct exchange *x)
+{
+    return (struct sink){.begin = sink_begin, .write = sink_write, .ctx = x};
+}
+
+bool respond_end(struct exchange *x)
+{
+    bool whole = x->http != 0 && x->sent == x->length && !x->gone;
+
+    if (whole)
+        x->gone = request_finish(x->request) == ST_GONE_CLIENT;
+    else
+        request_abort(x->request);
+    if (x->gone)
+        stat_add(STAT_clients_gone, 1);
+    return whole && !x->gone;
+}

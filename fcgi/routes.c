@@ -1,0 +1,211 @@
+#include "config.h"
+#include "fcgi/routes.h"
+
+#include <unistd.h>
+#include "base/fault.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "fcgi/respond.h"
+#include "service/analytics.h"
+#include "service/batch.h"
+#include "service/finalize.h"
+#include "service/report.h"
+
+#define ANSWER_MAX (4 * 1024 * 1024)
+#define READY_MS 3000
+#define COUNT_MS 1000
+
+typedef enum status (*use_case)(struct service *, const struct call *,
+                                struct str, struct buf *, struct err *);
+
+static enum status answer_buf(struct exchange *x, struct buf *answer,
+                              struct err *err)
+{
+    if (!buf_ok(answer))
+        return err_set(err, ST_INTERNAL, NULL, "the answer is over %d bytes",
+                       ANSWER_MAX);
+    respond_json(x, buf_str(answer));
+    return ST_OK;
+}
+
+/* The two calls that take a body and answer from memory. */
+static enum status answer_body(struct exchange *x, use_case run,
+                               struct err *err)
+{
+    const struct conf *c = x->process->conf;
+    struct buf answer;
+    struct str body;
+    enum status st;
+
+    st = request_body(x->request, request_param(x->request, "CONTENT_LENGTH"),
+                      (size_t)c->server_body_limit, x->call.deadline,
+                      x->call.arena, &body, err);
+    if (st != ST_OK)
+        return st;
+    buf_init(&answer, ANSWER_MAX);
+    st = run(x->service, &x->call, body, &answer, err);
+    if (st == ST_OK)
+        st = answer_buf(x, &answer, err);
+    buf_free(&answer);
+    return st;
+}
+
+static enum status route_batch(struct exchange *x, struct err *err)
+{
+    return answer_body(x, batch_store, err);
+}
+
+static enum status route_finalize(struct exchange *x, struct err *err)
+{
+    return answer_body(x, finalize_trip, err);
+}
+
+static enum status route_analytics(struct exchange *x, struct err *err)
+{
+    struct sink sink = respond_sink(x);
+
+    return analytics_answer(x->service, &x->call, x->query, &sink, err);
+}
+
+static enum status route_healthz(struct exchange *x, struct err *err)
+{
+    (void)err; /* a process that gets here is healthy */
+    respond_json(x, arena_printf(x->call.arena,
+                                 "{\"status\":\"ok\",\"version\":\"%s\","
+                                 "\"pid\":%d}",
+                                 PACKAGE_VERSION, (int)getpid()));
+    return ST_OK;
+}
+
+/* `"ready":...,"backends":[...]`, a piece of either answer. */
+static void put_backends(struct json_out *o, bool ready,
+                         const struct backend_state *state)
+{
+    json_put_bool(o, "ready", ready);
+    json_begin_array(o, "backends");
+    for (int i = 0; i < SERVICE_BACKENDS; i++) {
+        json_begin_object(o, NULL);
+        json_put_z(o, "name", state[i].name);
+        json_put_z(o, "state", state[i].ok ? "ok" : "failed");
+        json_put_bool(o, "required", state[i].required);
+        json_put_z(o, "message", state[i].ok ? "" : state[i].err.text);
+        json_end_object(o);
+    }
+    json_end_array(o);
+}
+
+static enum status route_readyz(struct exchange *x, struct err *err)
+{
+    struct backend_state state[SERVICE_BACKENDS];
+    bool ready = service_ready(
+        x->service, deadline_sooner(x->call.deadline, READY_MS), state);
+    struct buf answer;
+    struct json_out o = {.b = &answer};
+    enum status st;
+
+    buf_init(&answer, ANSWER_MAX);
+    if (ready) {
+        json_begin_object(&o, NULL);
+        put_backends(&o, ready, state);
+        json_end_object(&o);
+        st = answer_buf(x, &answer, err);
+    } else {
+        put_backends(&o, ready, state);
+        st = err_set(err, ST_UNAVAILABLE, "not_ready",
+                     "a required backend is not usable");
+        err->extra = arena_copy(x->call.arena, buf_str(&answer));
+    }
+    buf_free(&answer);
+    return st;
+}
+
+static enum status route_stats(struct exchange *x, struct err *err)
+{
+    struct board_view view;
+    struct pending pending;
+    struct buf answer;
+    enum status st;
+
+    scoreboard_view(x->process->board, x->call.arena, &view);
+    pending_count(x->service, deadline_sooner(x->call.deadline, COUNT_MS),
+                  &pending);
+    buf_init(&answer, ANSWER_MAX);
+    report_json(&view, &pending, &answer);
+    st = answer_buf(x, &answer, err);
+    buf_free(&answer);
+    return st;
+}
+
+static const struct route routes[] = {
+#define ROUTE(method, path, handler, where) {#method, path, handler, where},
+#include "fcgi/routes.def"
+#undef ROUTE
+};
+#define ROUTES (sizeof routes / sizeof *routes)
+
+static bool method_fits(const struct route *r, struct str method)
+{
+    return str_is(method, r->method) ||
+           (str_is(method, "HEAD") && str_is(STR_LIT("GET"), r->method));
+}
+
+/* Notes the methods of the path, and finds the route of the method. */
+static const struct route *route_find(struct exchange *x)
+{
+    unsigned here = x->process->role == ROLE_MONITOR ? AT_MONITOR : AT_SERVICE;
+    const struct route *found = NULL;
+    struct arena *a = x->call.arena;
+
+    for (const struct route *r = routes; r < routes + ROUTES; r++) {
+        if (!(r->where & here) || !str_is(x->path, r->path))
+            continue;
+        x->methods =
+            arena_printf(a, "%.*s%s%s, ", STR_ARG(x->methods), r->method,
+                         str_is(STR_LIT("GET"), r->method) ? ", HEAD" : "");
+        if (method_fits(r, x->method))
+            found = r;
+    }
+    if (x->methods.n > 0)
+        x->methods = arena_printf(a, "%.*sOPTIONS", STR_ARG(x->methods));
+    return found;
+}
+
+static enum status route_call(struct exchange *x, const struct route *r,
+                              struct err *err)
+{
+    struct log_value quoted;
+    const struct process *p = x->process;
+
+    if (x->methods.n == 0)
+        return err_set(err, ST_NOT_FOUND, "no_such_path",
+                       "There is nothing at this path");
+    if (str_is(x->method, "OPTIONS")) {
+        respond_preflight(x);
+        return ST_OK;
+    }
+    if (!r)
+        return err_set(err, ST_NO_METHOD, NULL, "Method %s is not allowed here",
+                       log_quoted(x->method, &quoted));
+    scoreboard_request(p->board, p->slot, str_of(r->path), x->call.request_id);
+    if (p->role == ROLE_WORKER && fault_point("worker.request"))
+        return err_set(err, ST_INTERNAL, NULL, "fault worker.request");
+    return r->handler(x, err);
+}
+
+void routes_serve(struct exchange *x)
+{
+    struct err err = ERR_NONE;
+    enum status st;
+
+    x->head = str_is(x->method, "HEAD");
+    st = route_call(x, route_find(x), &err);
+    if (st == ST_OK)
+        return;
+    if (err.st == ST_OK)
+        err_set(&err, st, NULL, "%s", status_name(st));
+    if (x->http == 0)
+        respond_error(x, &err);
+    else
+        log_err(st == ST_GONE_CLIENT ? LOG_INFO : LOG_ERROR, "answer_cut",
+                &err);
+}

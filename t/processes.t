@@ -1,0 +1,601 @@
+#!/usr/bin/python3
+"""Processes: start, reload, drain, renewal, crashes, stuck workers, inherited
+sockets, and what a misbehaving client can do to a worker."""
+
+import contextlib
+import os
+import pathlib
+import random
+import signal
+import socket
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
+import fcgi
+import harness
+import tap
+from dgproc import Daemon, gone, run
+from harness import wait_for
+from tap import in_, is_, ok, subtest
+
+FINALIZE = "/finalize-trip"
+
+
+class Load:
+    """Threads that call without a pause; failures holds what went wrong."""
+
+    def __init__(self, d, threads=3):
+        self.d = d
+        self.done = 0
+        self.failures = []
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self._run)
+                        for _ in range(threads)]
+
+    def _run(self):
+        while not self.stopping.is_set():
+            try:
+                r = self.d.call("GET", "/healthz", timeout=20)
+                if r.status != 200:
+                    self.failures.append(r)
+            except Exception as e:
+                self.failures.append(repr(e))
+            self.done += 1
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for t in self.threads:
+            t.join()
+
+
+class Background:
+    """One call in a thread; result() is its answer or exception."""
+
+    def __init__(self, call, *args, **named):
+        self.value = None
+        self.thread = threading.Thread(target=self._run,
+                                       args=(call, args, named))
+        self.thread.start()
+
+    def _run(self, call, args, named):
+        try:
+            self.value = call(*args, **named)
+        except Exception as e:
+            self.value = e
+
+    def result(self, seconds=30):
+        self.thread.join(seconds)
+        return self.value
+
+
+def hold(d, n):
+    """n requests that n workers hold until fault_go; their Backgrounds."""
+    d.fault("worker.request", "hold", always=True)
+    calls = [Background(d.call, "GET", "/healthz") for _ in range(n)]
+    wait_for("busy workers", lambda: sum(
+        w["role"] == "worker" and w["route"] == "/healthz"
+        for w in d.stats()["workers"]) == n)
+    return calls
+
+
+def release(d, calls):
+    d.fault_go("worker.request")
+    return [c.result() for c in calls]
+
+
+def options():
+    is_(run("driveguard-fcgi", "--version").returncode, 0, "--version")
+    in_("-t", run("driveguard-fcgi", "--help").stdout, "--help")
+    for args in (["--nonsense"], ["extra"], ["-c"]):
+        r = run("driveguard-fcgi", *args)
+        ok(r.returncode == 2 and "usage" in r.stderr, f"refused: {args}")
+    with Daemon(start=False) as d:
+        r = run("driveguard-fcgi", "-t", "-c", d.conf)
+        is_(r.returncode, 0, "-t")
+        for name in ("objects", "records", "spool", "cache"):
+            in_(f"{name}: ok", r.stdout, f"-t asks {name}")
+        r = run("driveguard-fcgi", "-c", d.conf, "--dump-config")
+        in_(f"listen = {d.socket}", r.stdout, "--dump-config")
+        d.configure({"server.workers": "none"})
+        for args in (["-t"], [], ["--dump-config"]):
+            r = run("driveguard-fcgi", "-c", d.conf, *args)
+            ok(r.returncode == 1 and "workers" in r.stderr,
+               f"a wrong setting is named: {args}")
+        d.configure({"server.workers": "2",
+                     "server.spool": "/dev/null/spool"})
+        for args in (["-t"], []):
+            r = run("driveguard-fcgi", "-c", d.conf, *args)
+            ok(r.returncode == 1 and "/dev/null/spool" in r.stderr,
+               f"a spool that cannot be: {args}")
+
+
+def addresses():
+    with Daemon(start=False) as d:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind(d.socket)  # and nobody listens: left by the dead
+        d.start()
+        is_(d.call("GET", "/healthz").status, 200, "a stale socket is replaced")
+        is_(os.stat(d.socket).st_mode & 0o777, 0o660, "access mode")
+        r = run("driveguard-fcgi", "-c", d.conf)
+        ok(r.returncode == 1 and "another process listens" in r.stderr,
+           "an address in use is refused")
+        is_(d.call("GET", "/healthz").status, 200, "and stays with its owner")
+        is_(d.stop(), 0, "the end")
+        is_([n for n in os.listdir(d.dir) if n.endswith("sock") or
+             n.startswith("scoreboard")], [], "takes its files away")
+        pathlib.Path(d.socket).write_text("a file")
+        r = run("driveguard-fcgi", "-c", d.conf)
+        ok(r.returncode == 1 and os.path.isfile(d.socket),
+           "a file is not taken for a socket")
+
+
+def answers(d):
+    r = d.call("GET", "/healthz")
+    is_((r.status, r.json()["status"]), (200, "ok"), "/healthz")
+    is_(int(r.headers["content-length"]), len(r.body), "exact length")
+    is_(r.headers["content-type"], "application/json", "type")
+    h = d.call("HEAD", "/healthz")
+    is_((h.status, h.body, h.headers["content-length"]),
+        (200, b"", r.headers["content-length"]), "HEAD")
+    r = d.call("GET", "/readyz")
+    is_((r.status, r.json()["ready"]), (200, True), "/readyz")
+    is_(sorted(b["name"] for b in r.json()["backends"] if b["state"] == "ok"),
+        ["cache", "objects", "records", "spool"], "names each backend")
+    for path in ("/", "/stats", "/healthz/", "/Healthz", "//healthz", ""):
+        r = d.call("GET", path)
+        is_((r.status, r.json()["code"]), (404, "no_such_path"), f"{path}: 404")
+        is_(r.headers["access-control-allow-origin"], "*", "CORS on errors")
+        is_(r.json()["request_id"], r.headers["x-request-id"], "its id")
+    for method, path, allow in [
+            ("PUT", FINALIZE, "POST, OPTIONS"),
+            ("HEAD", FINALIZE, "POST, OPTIONS"),
+            ("", FINALIZE, "POST, OPTIONS"),
+            ("POST", "/analyze-driver", "GET, HEAD, OPTIONS")]:
+        r = d.call(method, path, b"{}")
+        is_((r.status, r.headers["allow"]), (405, allow), f"{method} {path}")
+    r = d.call("OPTIONS", FINALIZE)
+    is_((r.status, r.body), (204, b""), "preflight")
+    in_("POST", r.headers["access-control-allow-methods"], "allows the method")
+    for name in ("Content-Type", "If-None-Match", "Authorization"):
+        in_(name, r.headers["access-control-allow-headers"], f"allows {name}")
+    is_(d.call("OPTIONS", "/nowhere").status, 404, "preflight of nothing")
+
+
+def targets(d):
+    for params, status in [
+            ({"DOCUMENT_URI": None, "SCRIPT_NAME": "/healthz"}, 200),
+            ({"DOCUMENT_URI": None, "REQUEST_URI": "/healthz?a=/b"}, 200),
+            ({"DOCUMENT_URI": "", "SCRIPT_NAME": "/healthz",
+              "REQUEST_URI": "/other"}, 200),
+            ({"DOCUMENT_URI": None}, 404)]:
+        is_(d.call("GET", "/unused", params=params).status, status,
+            f"{params}")
+    for given, taken in [("a" * 8, True), ("A-1" * 20, True), ("a" * 64, True),
+                         ("short", False), ("a" * 65, False),
+                         ("new\nline-1", False), ("with blank 1", False)]:
+        r = d.call("GET", "/healthz", params={"HTTP_X_REQUEST_ID": given})
+        is_(r.headers["x-request-id"] == given, taken, f"id {given!r}")
+    r = d.call("GET", "/healthz", params={"REQUEST_ID": "from-nginx-1"})
+    is_(r.headers["x-request-id"], "from-nginx-1", "REQUEST_ID")
+
+
+def bodies(d):
+    before = d.pids()
+    for length, code in [(None, "length_required"), ("", "length_required"),
+                         ("-1", "length_required"), ("+3", "length_required"),
+                         (" 3", "length_required"), ("3x", "length_required"),
+                         ("9" * 30, "length_required"), ("4", "body_short"),
+                         ("2", "body_long")]:
+        r = d.call("POST", FINALIZE, b"{ }", params={"CONTENT_LENGTH": length})
+        is_((r.status, r.json()["code"]), (400, code), f"length {length!r}")
+    limit = 1048576
+    r = d.call("POST", FINALIZE, b" " * (limit + 1))
+    is_((r.status, r.json()["code"]), (413, "body_too_large"), "over the limit")
+    r = d.call("POST", FINALIZE, b" " * 3 * limit)
+    is_(r.status, 413, "far over the limit")
+    r = d.call("POST", FINALIZE, b" " * limit)
+    is_(r.status, 400, "at the limit it is read")
+    ok(r.json()["code"] not in ("body_too_large", "body_short"), "as a whole")
+    is_(d.pids(), before, "no worker was lost")
+
+
+def hang_ups(d):
+    before = d.pids()
+    gone_before = d.stats()["counters"]["clients_gone"]
+
+    def leave(*steps):
+        with contextlib.suppress(OSError), fcgi.Connection(d.socket) as c:
+            for step in steps:
+                step(c)
+
+    start = {"REQUEST_METHOD": "POST", "DOCUMENT_URI": FINALIZE,
+             "CONTENT_LENGTH": "1000"}
+    for _ in range(5):
+        leave()
+        leave(lambda c: c.sock.sendall(b"GET / HTTP/1.0\r\n\r\n"))
+        leave(lambda c: c.sock.sendall(bytes(range(256))))
+        leave(lambda c: c.begin())
+        leave(lambda c: c.begin(), lambda c: c.params(start, end=False))
+        leave(lambda c: c.begin(), lambda c: c.params(start))
+        leave(lambda c: c.begin(), lambda c: c.params(start),
+              lambda c: c.stdin(b"{" * 500, end=False))
+        leave(lambda c: c.send("GET", "/healthz"))
+    is_(d.call("GET", "/healthz").status, 200, "served after hang-ups")
+    wait_for("idle workers", lambda: all(
+        w["state"] == "idle" for w in d.stats()["workers"]
+        if w["role"] == "worker"))
+    ok(d.stats()["counters"]["clients_gone"] >= gone_before + 5,
+       "they are counted")
+    ok(d.lines("code=body_short"), "a short body is in the log")
+    is_(d.pids(), before, "no worker was lost")
+
+
+def busy():
+    with Daemon() as d:
+        all_busy(d)
+
+
+def all_busy(d):
+    calls = hold(d, 2)
+    s = d.stats()
+    held = [w for w in s["workers"] if w["role"] == "worker"]
+    is_([w["state"] for w in held], ["busy"] * 2, "all workers are busy")
+    ok(all(w["busy_ms"] >= 0 and w["rss_bytes"] > 0 and w["request_id"]
+           for w in held), "with what, and since when")
+    r = fcgi.call(d.status_socket, "GET", "/readyz")
+    is_(r.status, 200, "/readyz answers")
+    is_(fcgi.call(d.status_socket, "GET", "/healthz").status, 200, "/healthz")
+    is_(fcgi.call(d.status_socket, "POST", FINALIZE, b"{}").status, 404,
+        "the monitor has no other routes")
+    for args in (["-c", d.conf, "status", "--json"],
+                 ["status", "--json", "-c", d.conf]):
+        r = run("driveguardctl", *args)
+        ok(r.returncode == 0 and '"busy"' in r.stdout, "driveguardctl " +
+           " ".join(args))
+    r = run("driveguardctl", "-c", d.conf, "status")
+    ok(r.returncode == 0 and "/healthz" in r.stdout, "driveguardctl status")
+    is_([r.status for r in release(d, calls)], [200, 200], "both are answered")
+    d.fault_clear()
+
+
+def command():
+    with Daemon(start=False) as d:
+        r = run("driveguardctl", "status", "-c", d.conf)
+        ok(r.returncode == 1 and "not running" in r.stderr, "not running")
+        d.start()
+        os.killpg(d.pid, signal.SIGKILL)
+        d.exit_code()
+        r = run("driveguardctl", "status", "-c", d.conf)
+        ok(r.returncode == 1 and "not running" in r.stderr,
+           "the scoreboard of a dead master is not taken for it")
+        r = run("driveguardctl", "config", "--dump", "-c", d.conf)
+        in_(f"listen = {d.socket}", r.stdout, "config --dump")
+        is_(run("driveguardctl", "config", "-c", d.conf).returncode, 0, "config")
+        for args in ([], ["nonsense"], ["status", "x"], ["config", "x"],
+                     ["status", "-c"]):
+            is_(run("driveguardctl", *args).returncode, 2, f"refused: {args}")
+        d.start()
+        is_(d.call("GET", "/healthz").status, 200, "starts after a kill")
+
+
+def reload():
+    with Daemon() as d:
+        first = d.pids()
+        count = 0
+        with Load(d) as load:
+            for generation in range(2, 7):
+                d.reload({"server.workers": str(1 + generation % 3)})
+                s = d.stats()
+                is_(s["configuration_generation"], generation, "new generation")
+                ok(s["counters"]["requests"] >= count, "counters go on")
+                count = s["counters"]["requests"]
+        is_(load.failures, [], f"none of {load.done} requests refused")
+        ok(not set(first) & set(d.pids()), "all workers are new")
+        wait_for("old ones", lambda: len(d.children()) == 1 + 6 % 3 + 2)
+        d.reload({"server.listen": d.path("other.sock")})
+        ok(d.lines("needs_restart.*server.listen"), "what needs a restart")
+        ok(not os.path.exists(d.path("other.sock")), "and has none")
+        for _ in range(10):  # again before the last one is through
+            d.send(signal.SIGHUP)
+            time.sleep(random.random() / 50)
+        is_(d.call("GET", "/healthz").status, 200, "many at once")
+        wait_for("old ones", lambda: len(d.children()) == 1 + 6 % 3 + 2)
+
+
+def bad_reload():
+    with Daemon() as d:
+        before = d.pids()
+        for settings in ({"server.workers": "many"},
+                         {"server.spool": "/dev/null/spool"}):
+            was = {k: d.settings[k] for k in settings}
+            d.reload(settings, good=False)
+            is_(d.pids(), before, f"the old workers stay: {settings}")
+            is_(d.stats()["configuration_generation"], 1, "and settings")
+            d.configure(was)
+        d.reload()
+        ok(d.pids() != before, "the next good one counts")
+
+
+def held_reload():
+    with Daemon() as d:
+        calls = hold(d, 2)
+        old = d.pids()
+        d.fault_clear()  # only those two are held
+        d.reload()
+        is_(d.call("GET", "/healthz").status, 200, "new workers serve")
+        is_([w["state"] for w in d.stats()["workers"] if w["pid"] in old],
+            ["draining"] * 2, "the old ones are draining")
+        is_([r.status for r in release(d, calls)], [200, 200],
+            "requests in flight are finished")
+        wait_for("their end", lambda: all(gone(p) for p in old))
+
+
+def drain():
+    for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
+        with Daemon(workers=1) as d:
+            calls = hold(d, 1)
+            queued = [Background(d.call, "GET", "/healthz") for _ in range(3)]
+            time.sleep(0.1)  # until they are in the queue
+            d.send(number)
+            wait_for("its name to go", lambda: not os.path.exists(d.socket))
+            is_(fcgi.call(d.status_socket, "GET", "/stats").status, 200,
+                "the monitor is there to the last")
+            got = release(d, calls + queued)
+            is_([getattr(r, "status", r) for r in got], [200] * 4,
+                f"{number.name}: in flight and queued are answered")
+            is_(d.exit_code(), 0, "then it ends")
+
+
+def at_once():
+    with Daemon() as d:
+        children = d.children()
+        calls = hold(d, 2)
+        d.send(signal.SIGTERM)
+        time.sleep(0.3)
+        started = time.monotonic()
+        d.send(signal.SIGTERM)
+        is_(d.exit_code(5), 0, "a second SIGTERM ends it")
+        ok(time.monotonic() - started < 2, "at once")
+        ok(all(gone(p) for p in children), "and all its children")
+        for c in calls:
+            c.result()
+
+
+def renewal():
+    with Daemon({"server.max_requests": "5"}, workers=1) as d:
+        pids, count = set(), 0
+        for _ in range(23):
+            pids.add(d.call("GET", "/healthz").json()["pid"])
+            now = d.stats()["counters"]["requests"]
+            ok(now >= count, "the sum does not go back") if now < count else 0
+            count = now
+        is_(len(pids), 5, "five requests a process")
+        is_(d.lines("child_crashed"), [], "which is no crash")
+
+
+def crash():
+    with Daemon(workers=1) as d:
+        before = d.pids()
+        d.fault("worker.request", "crash")
+        with fcgi.Connection(d.socket) as c:
+            c.send("GET", "/healthz", params={"REQUEST_ID": "the-one-that-fell"})
+            try:
+                c.answer()
+                tap.fail("an answer from a dead worker")
+            except (fcgi.Cut, ConnectionError):
+                ok(True, "the client sees the end")
+        is_(d.call("GET", "/healthz").status, 200, "replaced at once")
+        ok(d.pids() != before, "by another process")
+        line = d.wait_line("child_crashed")[0]
+        in_("the-one-that-fell", line, "the log names the request")
+        in_('route="/healthz"', line, "and the route")
+
+
+def backoff():
+    with Daemon(workers=1) as d:
+        pauses = []
+        for _ in range(4):
+            victim = wait_for("a worker", d.pids)[0]
+            started = time.monotonic()
+            os.kill(victim, signal.SIGKILL)
+            wait_for("its successor", lambda: d.pids() not in ([], [victim]))
+            pauses.append(time.monotonic() - started)
+        ok(pauses[0] < 0.3, "the first is replaced at once")
+        ok(pauses[3] > 0.35 and pauses[3] > pauses[0] + 0.2,
+           f"then ever later: {pauses}")
+
+
+def stuck():
+    with Daemon({"server.request_timeout": "400ms",
+                 "server.finalize_timeout": "200ms"}, workers=1) as d:
+        d.fault("worker.request", "sleep 30000")
+        started = time.monotonic()
+        with fcgi.Connection(d.socket) as c:
+            c.send("GET", "/healthz", params={"REQUEST_ID": "the-stuck-one"})
+            try:
+                c.answer()
+                tap.fail("an answer from a stuck worker")
+            except (fcgi.Cut, ConnectionError):
+                pass
+        took = time.monotonic() - started
+        ok(2.3 < took < 6, f"killed after deadline and grace: {took:.1f} s")
+        line = d.wait_line("child_stuck")[0]
+        in_("request_id=the-stuck-one", line, "the log names the request")
+        in_('route="/healthz"', line, "and the route")
+        is_(d.call("GET", "/healthz").status, 200, "replaced")
+
+
+def silent_client():
+    with Daemon({"server.request_timeout": "400ms",
+                 "server.finalize_timeout": "200ms"}, workers=1) as d:
+        before = d.pids()
+        with fcgi.Connection(d.socket) as c:
+            c.begin()  # and nothing more
+            is_(d.call("GET", "/healthz").status, 200,
+                "a silent client keeps a worker only for a while")
+        with fcgi.Connection(d.socket) as c:
+            c.begin()
+            c.params({"REQUEST_METHOD": "POST", "DOCUMENT_URI": FINALIZE,
+                      "CONTENT_LENGTH": "100"})
+            c.stdin(b"{", end=False)
+            is_(c.answer().json()["code"], "body_short", "also in its body")
+        is_(d.pids(), before, "no worker was killed for that")
+
+
+def inherited():
+    for how in ("stdin", "fd3"):
+        with socket.socket(socket.AF_UNIX) as s:
+            with Daemon(start=False) as d:
+                path = d.path("given.sock")
+                s.bind(path)
+                s.listen(16)
+                setattr(d, how, s)
+                d.start()
+                is_(fcgi.call(path, "GET", "/healthz").status, 200, how)
+                ok(not os.path.exists(d.socket), "none of its own")
+                d.reload()
+                is_(fcgi.call(path, "GET", "/healthz").status, 200, "reloaded")
+                is_(d.stop(), 0, "ends")
+                ok(os.path.exists(path), "the socket stays with its owner")
+                late = Background(fcgi.call, path, "GET", "/healthz")
+                time.sleep(0.05)
+                d.start(ready=False)
+                is_(late.result().status, 200, "who came in between is served")
+                wait_for("two starts", lambda: len(d.lines("event=ready")) == 3)
+    with Daemon(start=False) as d:
+        with open(os.devnull) as d.fd3:
+            d.start(ready=False)
+            ok(d.exit_code() == 1 and d.lines("not a listening socket"),
+               "something else on descriptor 3")
+
+
+def orphans():
+    with Daemon() as d:
+        children = d.children()
+        is_(len(children), 4, "two workers, maintenance, monitor")
+        os.kill(d.pid, signal.SIGKILL)
+        d.exit_code()
+        wait_for("their end", lambda: all(gone(p) for p in children), 5)
+        ok(True, "children die with the master")
+
+
+def quick_signals():
+    with Daemon() as d:
+        with Load(d) as load:
+            for _ in range(40):
+                for pid in d.pids()[:1]:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGTERM)
+                time.sleep(random.random() / 100)
+        is_(load.failures, [], f"none of {load.done} requests lost to signals")
+        is_(d.lines("child_(crashed|killed|stuck)"), [], "and no crash")
+    with Daemon(start=False) as d:
+        codes, slow = [], 0
+        for _ in range(15):
+            d.start(ready=False)
+            time.sleep(0.02 + random.random() / 10)
+            started = time.monotonic()
+            d.send(signal.SIGTERM)
+            codes.append(d.exit_code(10))
+            slow = max(slow, time.monotonic() - started)
+        ok(set(codes) <= {0, -signal.SIGTERM}, f"exit codes {set(codes)}")
+        ok(slow < 2, f"none hangs: {slow:.2f} s at most")
+
+
+def kept_connections():
+    with Daemon(workers=2) as d:
+        with fcgi.Connection(d.socket, keep=True) as c:
+            c.send("GET", "/healthz")
+            is_(c.answer().status, 200, "keep_conn off")
+            is_(c.sock.recv(1), b"", "the connection is closed all the same")
+    with Daemon({"server.keep_conn": "on",
+                 "server.nginx_idle_connections": "1"}, workers=2) as d:
+        with fcgi.Connection(d.socket, keep=True) as c:
+            for _ in range(3):
+                c.send("GET", "/healthz")
+                is_(c.answer().status, 200, "keep_conn on")
+            c.send("POST", FINALIZE, b"{ }", params={"CONTENT_LENGTH": "1"})
+            is_(c.answer().status, 400, "half of a body")
+            is_(c.sock.recv(1), b"", "is not taken for the next request")
+        with fcgi.Connection(d.socket, keep=True) as c:
+            c.send("GET", "/healthz")
+            c.answer()
+            started = time.monotonic()
+            is_(d.stop(), 0, "an idle connection")
+            ok(time.monotonic() - started < 1.5, "does not hold up the end")
+
+
+def log_file():
+    with Daemon(start=False) as d:
+        own = d.path("own.log")
+        d.configure({"log.target": own})
+        d.start(ready=False)
+        wait_for("the log", lambda: os.path.exists(own) and
+                 "event=ready" in pathlib.Path(own).read_text())
+        os.rename(own, own + ".1")
+        d.send(signal.SIGUSR1)
+        wait_for("a new log", lambda: os.path.exists(own))
+        os.rename(own, own + ".2")
+        d.send(signal.SIGHUP)
+        wait_for("a new log", lambda: os.path.exists(own) and
+                 "event=ready" in pathlib.Path(own).read_text())
+        d.call("GET", "/healthz")
+        wait_for("a worker's line", lambda: "event=request" in
+                 pathlib.Path(own).read_text())
+        ok(True, "workers use it")
+
+
+def notify():
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        with Daemon(start=False) as d:
+            s.bind(d.path("notify"))
+            s.settimeout(10)
+            d.env["NOTIFY_SOCKET"] = d.path("notify")
+            d.start()
+            is_(s.recv(100), b"READY=1", "ready")
+            d.send(signal.SIGHUP)
+            in_(b"RELOADING=1\nMONOTONIC_USEC=", s.recv(100), "reloading")
+            is_(s.recv(100), b"READY=1", "ready again")
+            d.stop()
+            is_(s.recv(100), b"STOPPING=1", "stopping")
+
+
+ALONE = (options, addresses, command, reload, bad_reload, renewal, backoff,
+         silent_client, inherited, orphans, quick_signals, kept_connections,
+         log_file, notify)
+TOGETHER = (answers, targets, bodies, hang_ups)  # with one service
+FAULTS = (busy, held_reload, drain, at_once, crash, stuck)
+
+
+def main():
+    harness.program("driveguard-fcgi")
+    wanted = set(sys.argv[1:])  # names of tests; none: all
+
+    def chosen(tests):
+        return [t for t in tests if not wanted or t.__name__ in wanted]
+
+    for test in chosen(ALONE):
+        with subtest(test.__name__):
+            test()
+    if chosen(TOGETHER):
+        with Daemon() as d:
+            for test in chosen(TOGETHER):
+                with subtest(test.__name__):
+                    test(d)
+    if not harness.faults_built():
+        tap.skip("no fault points in this build (--enable-faults)", len(FAULTS))
+        tap.done()
+    for test in chosen(FAULTS):
+        with subtest(test.__name__):
+            test()
+    tap.done()
+
+
+main()
