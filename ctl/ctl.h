@@ -1,0 +1,37 @@
+/* ctl.h - driveguardctl's commands: one file and one line of main.c each. */
+#ifndef DG_CTL_CTL_H
+#define DG_CTL_CTL_H
+
+#include "base/conf.h"
+#include "base/err.h"
+
+#define CTL_DONE 0
+#define CTL_FAILED 1 /* the reason is on standard error */
+#define CTL_USAGE 2
+
+struct ctl {
+    const char *conf_file; /* NULL: none, all defaults */
+    const struct conf *conf;
+};
+
+/*
+ * argv[0] is the command's name (its last word, for one of two words), then
+ * its own arguments without -c FILE. A command returns one of the numbers
+ * above; main prints the usage after CTL_USAGE.
+ */
+int ctl_status(const struct ctl *ctl, int argc, char **argv);
+int ctl_config(const struct ctl *ctl, int argc, char **argv);
+
+int ctl_complain(const struct err *err);
+/*
+    The text on standard error; returns CTL_FAILED.
+ */
+
+enum status ctl_become_owner(const struct conf *c, struct err *err) MUST_CHECK;
+/*
+    Root becomes the owner of the state folder (that of the spool, or the
+    nearest above it that is there), so that no file in it comes to belong to
+    root and the service could not write it. Anybody else stays who he is.
+ */
+
+#endif

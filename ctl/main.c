@@ -1,0 +1,99 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+#include "ctl/ctl.h"
+
+/* One line a command; `words` is its name, of one or two words. */
+static const struct command {
+    const char *words, *args, *help;
+    int (*run)(const struct ctl *ctl, int argc, char **argv);
+} commands[] = {
+    {"status", "[--json]", "shows workers, counters and pending work",
+     ctl_status},
+    {"config", "[--dump]", "checks the settings; --dump prints them",
+     ctl_config},
+};
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+static int usage(void)
+{
+    fputs("usage: driveguardctl [-c FILE] COMMAND\n\n", stderr);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(stderr, "  %s %-*s %s\n", commands[i].words,
+                (int)(28 - strlen(commands[i].words)), commands[i].args,
+                commands[i].help);
+    return CTL_USAGE;
+}
+
+int ctl_complain(const struct err *err)
+{
+    fprintf(stderr, "driveguardctl: %s\n", err->text);
+    return CTL_FAILED;
+}
+
+/* Takes -c FILE out of the arguments, wherever it stands. */
+static bool conf_option(int *argc, char **argv, const char **out)
+{
+    int to = 1;
+
+    for (int i = 1; i < *argc; i++) {
+        if (strcmp(argv[i], "-c") != 0) {
+            argv[to++] = argv[i];
+            continue;
+        }
+        if (++i == *argc)
+            return false;
+        *out = argv[i];
+    }
+    argv[to] = NULL;
+    *argc = to;
+    return true;
+}
+
+/* How many of the arguments are the command's name; 0: another command. */
+static int words_match(const char *words, int argc, char **argv)
+{
+    const char *blank = strchr(words, ' ');
+    size_t n = blank ? (size_t)(blank - words) : strlen(words);
+
+    if (strlen(argv[1]) != n || strncmp(argv[1], words, n) != 0)
+        return 0;
+    if (!blank)
+        return 1;
+    return argc > 2 && strcmp(argv[2], blank + 1) == 0 ? 2 : 0;
+}
+
+static int run(const struct command *cmd, const char *conf_file, int argc,
+               char **argv)
+{
+    struct arena *a = arena_new(0);
+    struct conf *c = arena_alloc(a, sizeof *c);
+    struct ctl ctl = {.conf_file = conf_file, .conf = c};
+    struct err err = ERR_NONE;
+    int rc;
+
+    if (conf_load(conf_file, a, c, &err) != ST_OK ||
+        ctl_become_owner(c, &err) != ST_OK)
+        rc = ctl_complain(&err);
+    else
+        rc = cmd->run(&ctl, argc, argv);
+    arena_free(&a);
+    return rc == CTL_USAGE ? usage() : rc;
+}
+
+int main(int argc, char **argv)
+{
+    const char *conf_file = NULL;
+
+    log_open("stderr", LOG_WARN, "ctl");
+    if (!conf_option(&argc, argv, &conf_file) || argc < 2)
+        return usage();
+    for (size_t i = 0; i < COMMANDS; i++) {
+        int n = words_match(commands[i].words, argc, argv);
+
+        if (n > 0)
+            return run(&commands[i], conf_file, argc - n, argv + n);
+    }
+    return usage();
+}
