@@ -167,8 +167,9 @@ def batches(ids, deltas):
                                 "gps_quality_score": 0.95}}
 
 
-def trip(driver, kind, number, seed):
-    """The number-th trip of a driver: two a day, out and back."""
+def trip(driver, kind, number, seed, drive=drive):
+    """The number-th trip of a driver: two a day, out and back. drive(car, kind)
+    moves the car."""
     user_id, name, temper, _, latitude, *_ = driver
     rng = random.Random(f"{seed} {user_id} {number}")
     car = Car(rng, temper)

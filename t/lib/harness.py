@@ -195,6 +195,7 @@ class Nginx(Process):
     def __init__(self, host):
         self.host = host
         self.port = None
+        self.more = ""  # locations beside the project's own, for start()
         self.dir = os.path.join(host.dir, "nginx")
         for sub in ("conf", "log", "tmp"):
             os.makedirs(os.path.join(self.dir, sub))
@@ -237,6 +238,9 @@ class Nginx(Process):
              # Started by root it would become nobody, who may not use the
              # service's socket.
              "USER=root root" if os.geteuid() == 0 else "USER="], check=True)
+        site = os.path.join(self.dir, "conf", "driveguard", "site.conf")
+        with open(site, "a") as f:
+            f.write(self.more)
 
 
 def free_port():

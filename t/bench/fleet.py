@@ -1,0 +1,227 @@
+"""fleet.py - drivers with as many trips as a measurement wants.
+
+A few simulated trips (packaging/simulate.py), longer and with more turns than the
+quickstart's so that an analysis has the usual 5 KB, go through the service as the app
+sends them. What it stored of them is then copied under other drivers, trip ids
+and days, straight into the folder of objects: 10,000 trips in seconds, in the
+service's own form. The first read of such a driver writes the summary. Where objects
+do not lie in a folder of this machine the trips go through the service instead.
+"""
+
+import concurrent.futures
+import datetime
+import glob
+import gzip
+import json
+import os
+import re
+import sys
+
+import client
+import harness
+
+sys.path.append(os.path.join(harness.SRC, "packaging"))
+import simulate  # noqa: E402
+
+ORIGINALS = 24
+MINUTES = (36, 54)  # in town
+SENDERS = 4
+CYCLE_DAYS = 7     # the originals fill a few days; copies follow each other
+DAY_MS = 86_400_000
+DATE = re.compile(r"\d{4}-\d\d-\d\d(?=[T \"])")
+DELTAS_A_CALL = 1000
+
+
+def ms_of(text):
+    return round(datetime.datetime.fromisoformat(
+        text.replace("Z", "+00:00")).timestamp() * 1000)
+
+
+class Original:
+    """Text (JSON) about one trip, of which others are made."""
+
+    def __init__(self, text, user_id, trip_id, start, end):
+        self.text = text
+        self.user_id = user_id
+        self.trip_id = trip_id
+        self.start_ms = ms_of(start)
+        self.end_ms = ms_of(end)
+
+    def copy(self, user_id, number, days):
+        """(trip id, end in ms, text); the number tells apart what starts at the
+        same moment."""
+        trip_id = f"trip_{user_id}_{self.start_ms + days * DAY_MS + number}"
+        text = self.text.replace(self.trip_id, trip_id)
+        text = text.replace(self.user_id, user_id)
+        shift = datetime.timedelta(days=days)
+        moved = {}
+
+        def later(match):
+            day = match[0]
+            if day not in moved:
+                moved[day] = str(datetime.date.fromisoformat(day) + shift)
+            return moved[day]
+
+        return trip_id, self.end_ms + days * DAY_MS, DATE.sub(later, text)
+
+
+def _of_trip(trip):
+    f = trip["finalize"]
+    return Original(json.dumps(trip), f["user_id"], f["trip_id"],
+                    f["start_timestamp"], f["end_timestamp"])
+
+
+def _deltas(trip):
+    return [d for b in trip["batches"] for d in b["deltas"]]
+
+
+def cut(trip, points, a_call=simulate.BATCH):
+    """The trip's first points, in uploads of a_call."""
+    deltas = _deltas(trip)[:points]
+    ids = {name: trip["finalize"][name] for name in ("user_id", "trip_id")}
+    batches = []
+    for first in range(0, len(deltas), a_call):
+        part = deltas[first:first + a_call]
+        batches.append(dict(
+            trip["batches"][0], **ids, batch_number=first // a_call + 1,
+            batch_size=len(part), deltas=part,
+            first_point_timestamp=part[0]["timestamp"],
+            last_point_timestamp=part[-1]["timestamp"]))
+    return {**ids, "batches": batches,
+            "finalize": dict(trip["finalize"],
+                             end_timestamp=deltas[-1]["timestamp"])}
+
+
+def _errands(car, _kind):
+    simulate.city(car, car.rng.randint(*MINUTES))
+    car.stop(5)
+
+
+def _simulated():
+    drivers = simulate.DRIVERS
+    return [simulate.trip(drivers[n % len(drivers)], "errands",
+                          n // len(drivers), "bench", _errands)
+            for n in range(ORIGINALS)]
+
+
+class Fleet:
+    """Makes drivers for a running stack."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.trips = _simulated()
+        self.users = 0
+        self.folder = None
+        url = stack.settings["objects.url"]
+        if url.startswith("file://"):
+            self.folder = url[len("file://"):]
+        self.analyses = self._first_analyses() if self.folder else []
+
+    # ---- users ----
+
+    def new_users(self, count):
+        """Takes in so many; their ids."""
+        users = []
+        for _ in range(count):
+            self.users += 1
+            users.append(dict(
+                simulate.user(simulate.DRIVERS[self.users % len(simulate.DRIVERS)]),
+                user_id=f"b{self.users:07x}-0000-4000-8000-000000000000",
+                email=f"driver{self.users}@example.com"))
+        self.stack.users(users)
+        return [u["user_id"] for u in users]
+
+    # ---- through the service ----
+
+    def upload(self, trips):
+        """All batches of these, from several senders."""
+        with concurrent.futures.ThreadPoolExecutor(SENDERS) as pool:
+            for _ in pool.map(self.stack.upload, trips):
+                pass
+
+    def finalize(self, trip):
+        r = self.stack.finalize(trip)
+        if r.status != 200 or r.json()["analysis"]["status"] != "stored":
+            raise RuntimeError(f"finalize: {r}")
+
+    def trip_of(self, user_id, number, points, a_call=simulate.BATCH):
+        """A new trip's requests."""
+        long = next(t for t in self.trips if len(_deltas(t)) >= points)
+        original = _of_trip(cut(long, points, a_call))
+        return json.loads(original.copy(user_id, number, number)[2])
+
+    def _first_analyses(self):
+        """What the service stores of the simulated trips."""
+        self.stack.users([simulate.user(d) for d in simulate.DRIVERS])
+        whole = [cut(t, len(_deltas(t)), DELTAS_A_CALL) for t in self.trips]
+        self.upload(whole)
+        for trip in whole:
+            self.finalize(trip)
+        return [_of_analysis(path) for user_id, *_ in simulate.DRIVERS
+                for path in _objects(self.folder, user_id)]
+
+    # ---- drivers with trips ----
+
+    def driver(self, user_id, trips):
+        """Gives the driver so many trips; the id."""
+        if self.folder:
+            self._write(user_id, trips)
+        else:
+            self._send(user_id, trips)
+        return user_id
+
+    def _write(self, user_id, trips):
+        folder = os.path.join(self.folder, "users", user_id, "trips")
+        os.makedirs(folder)
+        for number in range(trips):
+            cycle, which = divmod(number, len(self.analyses))
+            trip_id, end_ms, text = self.analyses[which].copy(
+                user_id, number, cycle * CYCLE_DAYS)
+            with open(f"{folder}/{trip_id}_{end_ms}.json.gz", "wb") as f:
+                f.write(gzip.compress(text.encode(), 6))
+
+    def _send(self, user_id, trips):
+        whole = []
+        for number in range(trips):
+            cycle, which = divmod(number, len(self.trips))
+            trip = self.trips[which]
+            original = _of_trip(cut(trip, len(_deltas(trip)), DELTAS_A_CALL))
+            whole.append(json.loads(
+                original.copy(user_id, number, cycle * CYCLE_DAYS)[2]))
+        self.upload(whole)
+        for trip in whole:
+            self.finalize(trip)
+
+
+def _of_analysis(path):
+    with gzip.open(path, "rt") as f:
+        text = f.read()
+    a = json.loads(text)
+    user_id = os.path.basename(os.path.dirname(os.path.dirname(path)))
+    return Original(text, user_id, a["trip_id"], a["start_timestamp"],
+                    a["end_timestamp"])
+
+
+def _objects(folder, user_id):
+    return sorted(glob.glob(f"{folder}/users/{user_id}/trips/*.json.gz"))
+
+
+def path_of(user_id):
+    return "/analyze-driver" + client.query(user_id=user_id)
+
+
+def plan_reader(folder, user_id):
+    """What the service replaces, as its plan has it in Python: list, get and
+    decompress each object, aggregate, print."""
+    analyses = []
+    for path in _objects(folder, user_id):
+        with open(path, "rb") as f:
+            analyses.append(json.loads(gzip.decompress(f.read()).decode("utf-8")))
+    analyses.sort(key=lambda x: x.get("end_timestamp", ""), reverse=True)
+    distance = sum(t.get("total_distance_miles", 0) for t in analyses)
+    score = sum(t.get("behavior_score", 0) * t.get("total_distance_miles", 0)
+                for t in analyses) / (distance or 1)
+    return json.dumps({
+        "user_id": user_id, "total_trips": len(analyses),
+        "total_distance_miles": distance,
+        "overall_behavior_score": round(score, 1), "trips": analyses})

@@ -1,0 +1,113 @@
+"""load.py - makes the load (wrk) and measures what it costs the servers."""
+
+import json
+import os
+import signal
+import subprocess
+
+import harness
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TICK = os.sysconf("SC_CLK_TCK")
+MIX_LIMIT_S = 600
+
+
+# ---- processes ----
+
+def _descendants(pid):
+    found = [pid]
+    for parent in found:
+        try:
+            with open(f"/proc/{parent}/task/{parent}/children") as f:
+                found += [int(child) for child in f.read().split()]
+        except FileNotFoundError:
+            pass  # it ended meanwhile; its parent has its time
+    return found
+
+
+def _cpu_s(pid):
+    """User and system time, with that of children who ended."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            fields = f.read().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0
+    return sum(int(ticks) for ticks in fields[11:15]) / TICK
+
+
+def memory_mb(pid):
+    """(VmRSS, VmHWM) of a process."""
+    try:
+        with open(f"/proc/{pid}/status") as f:
+            fields = dict(line.split(":", 1) for line in f)
+    except FileNotFoundError:
+        return 0.0, 0.0
+    return tuple(int(fields[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+
+
+class Meter:
+    """CPU seconds of all server processes of a stack, by program."""
+
+    def __init__(self, stack):
+        self.stack = stack
+
+    def read(self):
+        s = self.stack
+        roots = {"nginx": s.nginx.pid, "service": s.service.pid,
+                 "redis": s.redis.pid}
+        return {name: sum(_cpu_s(pid) for pid in _descendants(root))
+                for name, root in roots.items()}
+
+    def since(self, before, count):
+        """Microseconds a request, by program, since read() gave `before`."""
+        after = self.read()
+        return {name: (after[name] - before[name]) * 1e6 / max(1, count)
+                for name in after}
+
+    def largest_worker_mb(self):
+        """(VmRSS, VmHWM), each of the worker that has most of it."""
+        sizes = [memory_mb(pid) for pid in self.stack.service.children()]
+        return max(rss for rss, _ in sizes), max(peak for _, peak in sizes)
+
+
+# ---- wrk ----
+
+def hammer(url, seconds, connections, headers=None, threads=1, refused=False):
+    """The same request on so many connections. refused: every answer is
+    expected to be a 4xx, else none is."""
+    argv = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s",
+            "--timeout", "30s", "-s", os.path.join(HERE, "wrk.lua"), url]
+    for name, value in (headers or {}).items():
+        argv += ["-H", f"{name}: {value}"]
+    out = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    line = next(li for li in out.splitlines() if li.startswith("RESULT "))
+    result = json.loads(line.partition(" ")[2])
+    wrong = result["lost"]
+    wrong += abs(result["refused"] - (result["requests"] if refused else 0))
+    if wrong or not result["requests"]:
+        raise RuntimeError(f"{url}: {wrong} wrong answers: {result}")
+    return result
+
+
+def work_off(url, folder, clients):
+    """Each client does its list once (mix.lua); (kind, status, from, to) of every
+    call, times in microseconds."""
+    argv = ["wrk", f"-t{clients}", f"-c{clients}", f"-d{MIX_LIMIT_S}s",
+            "--timeout", "30s", "-s", os.path.join(HERE, "mix.lua"), url,
+            "--", folder]
+    proc = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+    paths = [os.path.join(folder, f"times.{i}") for i in range(clients)]
+    try:
+        harness.wait_for("the clients of the mix", lambda: (
+            all(map(os.path.exists, paths)) or proc.poll() is not None),
+            MIX_LIMIT_S)
+    finally:
+        proc.send_signal(signal.SIGINT)  # it would sleep until its time is over
+        proc.wait()
+    calls = []
+    for path in paths:
+        with open(path) as f:
+            for line in f:
+                kind, status, began, ended = line.split()
+                calls.append((kind, int(status), float(began), float(ended)))
+    return calls
