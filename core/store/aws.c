@@ -155,9 +155,6 @@ static void finish(struct run *run, struct slot *s, enum status st,
                               .unsure = s->unsure};
 
     snprintf(reply.fault, sizeof reply.fault, "%s", fault);
-    if (st == ST_UNAVAILABLE || st == ST_TIMEOUT || st == ST_DENIED ||
-        st == ST_CORRUPT || st == ST_INTERNAL)
-        stat_add(STAT_store_errors, 1);
     run->st = run->done(run->ctx, &s->req, st, &reply, err);
     if (s->call.body_in.cap > SLOT_BUFFER)
         buf_free(&s->call.body_in);

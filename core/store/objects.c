@@ -1,6 +1,7 @@
 #include "store/objects_impl.h"
 
 #include <assert.h>
+#include "store/failure.h"
 #include "store/keys.h"
 
 enum status objects_open(const struct conf *c, struct objects **out,
@@ -31,7 +32,7 @@ void objects_close(struct objects **s)
 
 enum status objects_check(struct objects *s, struct deadline d, struct err *err)
 {
-    return s->ops->check(s, d, err);
+    return store_counted(s->ops->check(s, d, err));
 }
 
 /*
@@ -60,7 +61,7 @@ enum status objects_put(struct objects *s, struct str key, struct str body,
     assert(cond != COND_MATCH || (match && match->z[0]));
     if (st == ST_OK)
         st = s->ops->put(s, key, body, meta, cond, match, d, out, err);
-    return st;
+    return store_counted(st);
 }
 
 enum status objects_get(struct objects *s, struct str key,
@@ -72,7 +73,7 @@ enum status objects_get(struct objects *s, struct str key,
     if (st == ST_OK)
         st = s->ops->get(s, key, match && match->z[0] ? match : NULL, max, d, a,
                          out, err);
-    return st;
+    return store_counted(st);
 }
 
 enum status objects_get_many(struct objects *s, const struct object_want *want,
@@ -85,7 +86,7 @@ enum status objects_get_many(struct objects *s, const struct object_want *want,
         st = check_key(want[i].key, err);
     if (st == ST_OK)
         st = s->ops->get_many(s, want, n, max, d, got, ctx, err);
-    return st;
+    return store_counted(st);
 }
 
 enum status objects_delete(struct objects *s, struct str key,
@@ -95,7 +96,8 @@ enum status objects_delete(struct objects *s, struct str key,
     enum status st = check_key(key, err);
 
     assert(match && match->z[0]);
-    return st == ST_OK ? s->ops->remove(s, key, match, d, err) : st;
+    return store_counted(st == ST_OK ? s->ops->remove(s, key, match, d, err)
+                                     : st);
 }
 
 enum status objects_delete_unwatched(struct objects *s, struct str key,
@@ -103,7 +105,8 @@ enum status objects_delete_unwatched(struct objects *s, struct str key,
 {
     enum status st = check_key(key, err);
 
-    return st == ST_OK ? s->ops->remove(s, key, NULL, d, err) : st;
+    return store_counted(st == ST_OK ? s->ops->remove(s, key, NULL, d, err)
+                                     : st);
 }
 
 enum status objects_list(struct objects *s, struct str prefix,
@@ -114,17 +117,17 @@ enum status objects_list(struct objects *s, struct str prefix,
         return err_set(
             err, ST_INTERNAL, NULL, "not a driver's prefix: \"%.*s\"",
             prefix.n > 200 ? 200 : (int)prefix.n, prefix.p ? prefix.p : "");
-    return s->ops->list(s, prefix, d, listed, ctx, pages, err);
+    return store_counted(s->ops->list(s, prefix, d, listed, ctx, pages, err));
 }
 
 enum status objects_drivers(struct objects *s, struct deadline d,
                             enum status (*each)(void *ctx, struct str user_id),
                             void *ctx, struct err *err)
 {
-    return s->ops->drivers(s, d, each, ctx, err);
+    return store_counted(s->ops->drivers(s, d, each, ctx, err));
 }
 
 enum status objects_sweep(struct objects *s, struct deadline d, struct err *err)
 {
-    return s->ops->sweep(s, d, err);
+    return store_counted(s->ops->sweep(s, d, err));
 }

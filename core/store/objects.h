@@ -35,7 +35,7 @@ struct object_meta {
     struct str trip_id, user_id, behavior_score;
 };
 
-struct object { /* what a get returns */
+struct object {      /* what a get returns */
     struct str body; /* as stored: gzip */
     struct etag etag;
     int64_t modified_us;
@@ -45,7 +45,7 @@ struct object { /* what a get returns */
 struct object_entry { /* what a listing returns */
     struct str key;
     struct etag etag;
-    int64_t size;        /* bytes as stored */
+    int64_t size; /* bytes as stored */
     int64_t modified_us;
 };
 
@@ -84,9 +84,9 @@ enum status objects_put(struct objects *s, struct str key, struct str body,
  */
 
 enum status objects_get(struct objects *s, struct str key,
-                        const struct etag *match, size_t max,
-                        struct deadline d, struct arena *a,
-                        struct object *out, struct err *err) MUST_CHECK;
+                        const struct etag *match, size_t max, struct deadline d,
+                        struct arena *a, struct object *out,
+                        struct err *err) MUST_CHECK;
 /*
     match NULL or the version wanted. ST_NOT_FOUND, ST_PRECONDITION (another
     version), ST_TOO_LARGE over max bytes. All memory from the arena.

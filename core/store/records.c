@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/fault.h"
+#include "store/failure.h"
 
 enum status records_open(const struct conf *c, struct records **out,
                          struct err *err)
@@ -40,7 +41,7 @@ enum status records_check(struct records *r, struct deadline d, struct err *err)
 {
     enum status st = enter(err);
 
-    return st == ST_OK ? r->ops->check(r, d, err) : st;
+    return store_counted(st == ST_OK ? r->ops->check(r, d, err) : st);
 }
 
 enum status records_user(struct records *r, struct str user_id,
@@ -49,7 +50,8 @@ enum status records_user(struct records *r, struct str user_id,
 {
     enum status st = enter(err);
 
-    return st == ST_OK ? r->ops->user(r, user_id, d, a, out, err) : st;
+    return store_counted(st == ST_OK ? r->ops->user(r, user_id, d, a, out, err)
+                                     : st);
 }
 
 enum status records_user_by_email(struct records *r, struct str email,
@@ -58,7 +60,8 @@ enum status records_user_by_email(struct records *r, struct str email,
 {
     enum status st = enter(err);
 
-    return st == ST_OK ? r->ops->user_by_email(r, email, d, a, out, err) : st;
+    return store_counted(
+        st == ST_OK ? r->ops->user_by_email(r, email, d, a, out, err) : st);
 }
 
 enum status records_user_put(struct records *r, const struct user *u,
@@ -67,7 +70,7 @@ enum status records_user_put(struct records *r, const struct user *u,
     enum status st = enter(err);
 
     assert(u->user_id.n);
-    return st == ST_OK ? r->ops->user_put(r, u, d, err) : st;
+    return store_counted(st == ST_OK ? r->ops->user_put(r, u, d, err) : st);
 }
 
 enum status records_user_remove(struct records *r, struct str user_id,
@@ -75,7 +78,8 @@ enum status records_user_remove(struct records *r, struct str user_id,
 {
     enum status st = enter(err);
 
-    return st == ST_OK ? r->ops->user_remove(r, user_id, d, err) : st;
+    return store_counted(st == ST_OK ? r->ops->user_remove(r, user_id, d, err)
+                                     : st);
 }
 
 enum status records_users(struct records *r, struct deadline d,
@@ -83,7 +87,8 @@ enum status records_users(struct records *r, struct deadline d,
 {
     enum status st = enter(err);
 
-    return st == ST_OK ? r->ops->users(r, d, each, ctx, err) : st;
+    return store_counted(st == ST_OK ? r->ops->users(r, d, each, ctx, err)
+                                     : st);
 }
 
 enum status records_batch_store(struct records *r, const struct batch *b,
@@ -93,8 +98,9 @@ enum status records_batch_store(struct records *r, const struct batch *b,
     enum status st = enter(err);
 
     assert(b->batch_id.n && b->trip_id.n && b->user_id.n && b->number > 0);
-    return st == ST_OK ? r->ops->batch_store(r, b, now_us, d, completed, err)
-                       : st;
+    return store_counted(
+        st == ST_OK ? r->ops->batch_store(r, b, now_us, d, completed, err)
+                    : st);
 }
 
 enum status records_batches(struct records *r, const struct trip *t,
@@ -103,7 +109,8 @@ enum status records_batches(struct records *r, const struct trip *t,
 {
     enum status st = enter(err);
 
-    return st == ST_OK ? r->ops->batches(r, t, d, a, out, err) : st;
+    return store_counted(st == ST_OK ? r->ops->batches(r, t, d, a, out, err)
+                                     : st);
 }
 
 enum status records_trip(struct records *r, struct str trip_id,
@@ -112,7 +119,8 @@ enum status records_trip(struct records *r, struct str trip_id,
 {
     enum status st = enter(err);
 
-    return st == ST_OK ? r->ops->trip(r, trip_id, d, a, out, err) : st;
+    return store_counted(st == ST_OK ? r->ops->trip(r, trip_id, d, a, out, err)
+                                     : st);
 }
 
 enum status records_trip_claim(struct records *r, const struct trip_claim *c,
@@ -123,7 +131,8 @@ enum status records_trip_claim(struct records *r, const struct trip_claim *c,
 
     assert(c->trip_id.n && c->user_id.n);
     assert(!(c->create && c->rescore) && (c->rescore || !c->lost));
-    return st == ST_OK ? r->ops->trip_claim(r, c, d, a, out, err) : st;
+    return store_counted(st == ST_OK ? r->ops->trip_claim(r, c, d, a, out, err)
+                                     : st);
 }
 
 enum status records_trip_stored(struct records *r, struct str trip_id,
@@ -134,9 +143,10 @@ enum status records_trip_stored(struct records *r, struct str trip_id,
     enum status st = enter(err);
 
     assert(as == ANALYSIS_STORED || as == ANALYSIS_INSUFFICIENT);
-    return st == ST_OK ? r->ops->trip_stored(r, trip_id, revision, as,
-                                             analysis_key, d, err)
-                       : st;
+    return store_counted(st == ST_OK
+                             ? r->ops->trip_stored(r, trip_id, revision, as,
+                                                   analysis_key, d, err)
+                             : st);
 }
 
 enum status records_trips_unsettled(struct records *r, struct str user_id,
@@ -145,8 +155,9 @@ enum status records_trips_unsettled(struct records *r, struct str user_id,
 {
     enum status st = enter(err);
 
-    return st == ST_OK ? r->ops->trips_unsettled(r, user_id, d, each, ctx, err)
-                       : st;
+    return store_counted(
+        st == ST_OK ? r->ops->trips_unsettled(r, user_id, d, each, ctx, err)
+                    : st);
 }
 
 enum status records_trips_of(struct records *r, struct str user_id,
@@ -155,7 +166,8 @@ enum status records_trips_of(struct records *r, struct str user_id,
 {
     enum status st = enter(err);
 
-    return st == ST_OK ? r->ops->trips_of(r, user_id, d, each, ctx, err) : st;
+    return store_counted(
+        st == ST_OK ? r->ops->trips_of(r, user_id, d, each, ctx, err) : st);
 }
 
 enum status records_pending_count(struct records *r, struct deadline d,
@@ -163,7 +175,8 @@ enum status records_pending_count(struct records *r, struct deadline d,
 {
     enum status st = enter(err);
 
-    return st == ST_OK ? r->ops->pending_count(r, d, out, err) : st;
+    return store_counted(st == ST_OK ? r->ops->pending_count(r, d, out, err)
+                                     : st);
 }
 
 enum status records_trip_forward(struct records *r, struct str trip_id,
@@ -174,9 +187,10 @@ enum status records_trip_forward(struct records *r, struct str trip_id,
     enum status st = enter(err);
 
     assert(to_revision > revision);
-    return st == ST_OK ? r->ops->trip_forward(r, trip_id, revision, to_revision,
-                                              analysis_key, d, err)
-                       : st;
+    return store_counted(
+        st == ST_OK ? r->ops->trip_forward(r, trip_id, revision, to_revision,
+                                           analysis_key, d, err)
+                    : st);
 }
 
 /* ---- words ---- */

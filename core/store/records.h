@@ -31,8 +31,8 @@ struct user {
 
 enum trip_status { TRIP_ACTIVE, TRIP_COMPLETED };
 enum analysis_status {
-    ANALYSIS_NONE,        /* not finalized, or by the functions before us */
-    ANALYSIS_PENDING,     /* to be scored (again) */
+    ANALYSIS_NONE,    /* not finalized, or by the functions before us */
+    ANALYSIS_PENDING, /* to be scored (again) */
     ANALYSIS_STORED,
     ANALYSIS_INSUFFICIENT /* fewer than two deltas */
 };
@@ -83,8 +83,7 @@ enum status records_user(struct records *r, struct str user_id,
                          struct err *err) MUST_CHECK;
 enum status records_user_by_email(struct records *r, struct str email,
                                   struct deadline d, struct arena *a,
-                                  struct user *out,
-                                  struct err *err) MUST_CHECK;
+                                  struct user *out, struct err *err) MUST_CHECK;
 /*
     ST_NOT_FOUND. The email is compared as given (lower case).
  */
@@ -95,8 +94,7 @@ enum status records_user_put(struct records *r, const struct user *u,
     has that email.
  */
 enum status records_user_remove(struct records *r, struct str user_id,
-                                struct deadline d,
-                                struct err *err) MUST_CHECK;
+                                struct deadline d, struct err *err) MUST_CHECK;
 /*
     ST_NOT_FOUND. The user's trips and batches stay.
  */
@@ -148,15 +146,15 @@ enum status records_trip(struct records *r, struct str trip_id,
 
 struct trip_claim {
     struct str trip_id, user_id;
-    bool create;          /* make the record when there is none */
-    bool rescore;         /* only a trip that is completed and pending or none;
-                             its times, quality, finalized_at and last_updated
-                             stay (the last tells how old the last upload is) */
-    bool lost;            /* with rescore: also one that is stored, because its
-                             object is gone */
-    int64_t start_us;     /* TIME_NONE: the record's stays */
+    bool create;      /* make the record when there is none */
+    bool rescore;     /* only a trip that is completed and pending or none;
+                         its times, quality, finalized_at and last_updated
+                         stay (the last tells how old the last upload is) */
+    bool lost;        /* with rescore: also one that is stored, because its
+                         object is gone */
+    int64_t start_us; /* TIME_NONE: the record's stays */
     int64_t end_us;
-    int64_t now_us;       /* finalized_at, last_updated */
+    int64_t now_us;          /* finalized_at, last_updated */
     struct str trip_quality; /* checked JSON object, or empty: none */
 };
 
@@ -181,9 +179,8 @@ enum status records_trip_stored(struct records *r, struct str trip_id,
 
 typedef enum status (*records_trip_each)(void *ctx, const struct trip *t);
 enum status records_trips_unsettled(struct records *r, struct str user_id,
-                                    struct deadline d,
-                                    records_trip_each each, void *ctx,
-                                    struct err *err) MUST_CHECK;
+                                    struct deadline d, records_trip_each each,
+                                    void *ctx, struct err *err) MUST_CHECK;
 /*
     Completed trips whose analysis_status is pending, of one user or, with
     STR_NONE, of all. The callback may call the store.
