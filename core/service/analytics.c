@@ -144,9 +144,7 @@ static enum status from_cache(struct reading *r, struct deadline d)
      * was asked for. */
     if (st == ST_OK && r->email.n && !str_eq(r->email, r->answer.email))
         st = ST_NOT_FOUND;
-    if (st != ST_OK && st != ST_NOT_FOUND)
-        stat_add(STAT_cache_errors, 1);
-    err_clear(r->err);
+    err_clear(r->err); /* the cache has counted what was an error */
     return st == ST_OK ? ST_OK : ST_NOT_FOUND;
 }
 

@@ -102,12 +102,8 @@ enum status driver_changed(struct service *s, struct str user_id,
     struct err why = ERR_NONE;
     enum status st;
 
-    st = cache_replace_token(s->cache, user_id, d, &why);
-    if (st == ST_OK) {
-        stat_add(STAT_tokens_replaced, 1);
+    if (cache_replace_token(s->cache, user_id, d, &why) == ST_OK)
         return ST_OK;
-    }
-    stat_add(STAT_cache_errors, 1);
     if ((st = spool_token_add(s->spool, user_id, err)) != ST_OK)
         return st;
     stat_add(STAT_tokens_remembered, 1);

@@ -31,8 +31,7 @@ struct taking {
     struct found **found;
     size_t n, room;
     size_t kept; /* bytes of JSON kept */
-    size_t unreadable;
-    bool again; /* something listed was gone: take the listing again */
+    bool again;  /* something listed was gone: take the listing again */
 };
 
 /* ---- 1. the listing ---- */
@@ -100,11 +99,10 @@ static void match_rows(struct taking *t)
 
 /* ---- 3. the others are read, as the version that was listed ---- */
 
-static void unreadable(size_t *counter, struct str key, const struct err *why)
+static void unreadable(struct str key, const struct err *why)
 {
     struct log_value space;
 
-    (*counter)++;
     stat_add(STAT_unreadable_trips, 1);
     log_line(LOG_ERROR, "trip_unreadable", "key=%s reason=\"%s\"",
              log_quoted(key, &space), why->text);
@@ -120,7 +118,7 @@ static enum status keep_reading(struct taking *t, struct found *f,
     arena_reset(t->scratch);
     st = trip_object_open(f->entry.key, obj, t->scratch, &reading, t->err);
     if (st == ST_CORRUPT) {
-        unreadable(&t->unreadable, f->entry.key, t->err);
+        unreadable(f->entry.key, t->err);
         err_clear(t->err);
         f->trip.unreadable = f->counts = true;
         return ST_OK;
@@ -145,6 +143,8 @@ static enum status read_one(void *ctx, const struct object_want *want,
     struct taking *t = ctx;
     struct found *f = want->user;
 
+    if (fault_point("roster.gone"))
+        st = ST_NOT_FOUND;
     switch (st) {
     case ST_OK:
         return keep_reading(t, f, obj);
@@ -154,7 +154,7 @@ static enum status read_one(void *ctx, const struct object_want *want,
         return ST_OK;
     case ST_CORRUPT:
     case ST_TOO_LARGE:
-        unreadable(&t->unreadable, f->entry.key, err);
+        unreadable(f->entry.key, err);
         f->trip.unreadable = f->counts = true;
         return ST_OK;
     case ST_BAD_REQUEST:
@@ -301,25 +301,41 @@ static int newest_end_first(const void *pa, const void *pb)
     return str_cmp(a->row.trip_id, b->row.trip_id);
 }
 
+/* The latest readable one of the objects [from, to), all of one trip. */
+static struct roster_trip *latest_of(struct found **found, size_t from,
+                                     size_t to)
+{
+    struct roster_trip *latest = NULL;
+
+    for (size_t i = from; i < to; i++) {
+        struct roster_trip *trip = &found[i]->trip;
+
+        if (!trip->unreadable &&
+            (!latest || summary_row_later(&trip->row, &latest->row)))
+            latest = trip;
+    }
+    return latest;
+}
+
 static void choose(struct taking *t, struct roster *out)
 {
     if (t->n)
         qsort(t->found, t->n, sizeof *t->found, by_trip);
     out->trip = arena_alloc_n(t->a, t->n + 1, sizeof *out->trip);
-    for (size_t i = 0; i < t->n; i++) {
-        struct roster_trip *trip = &t->found[i]->trip;
-        struct roster_trip *last = out->n ? out->trip[out->n - 1] : NULL;
+    for (size_t from = 0, to; from < t->n; from = to) {
+        struct roster_trip *latest;
 
-        if (trip->unreadable)
-            continue;
-        if (!last || !str_eq(last->row.trip_id, trip->row.trip_id))
-            out->trip[out->n++] = trip;
-        else if (summary_row_later(&trip->row, &last->row))
-            out->trip[out->n - 1] = trip;
+        for (to = from + 1; to < t->n && str_eq(t->found[to]->trip_id,
+                                                t->found[from]->trip_id);)
+            to++;
+        latest = latest_of(t->found, from, to);
+        if (latest)
+            out->trip[out->n++] = latest;
+        else
+            out->unreadable++;
     }
     if (out->n)
         qsort(out->trip, out->n, sizeof *out->trip, newest_end_first);
-    out->unreadable = t->unreadable;
     out->seen = t->seen;
 }
 
@@ -397,7 +413,8 @@ void roster_drop(struct roster *r, struct roster_trip *t, struct str user_id,
                      STR_ARG(t->row.trip_id));
 
     t->unreadable = true;
-    unreadable(&r->unreadable, (struct str){key, (size_t)n}, why);
+    r->unreadable++;
+    unreadable((struct str){key, (size_t)n}, why);
 }
 
 /* ---- repair ---- */
