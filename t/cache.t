@@ -1,0 +1,204 @@
+#!/usr/bin/python3
+# Rules 5 to 7: the cache never hides an acknowledged trip, brings nothing back,
+# costs one fill for many readers, and its absence is never an error.
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "lib"))
+import drivers
+import harness
+import trips
+from drivers import Background
+from tap import done, is_, ok, subtest
+
+harness.need_faults()
+
+
+def read(host):
+    return host.driver(email=trips.EMAIL)
+
+
+def count(host, name):
+    return host.stats()["counters"][name]
+
+
+def token_key():
+    return "dg:{%s}:token" % trips.USER
+
+
+with harness.Stack(workers=8, settings={"maintenance.interval": "100ms"}) as s:
+    s.users([trips.user()])
+    drivers.drive(s, trips.trip(1))
+
+    with subtest("the second read is a hit, and equal"):
+        first = read(s).json()
+        hits = count(s, "cache_hits")
+        second = read(s).json()
+        is_(count(s, "cache_hits"), hits + 1, "hit")
+        first.pop("analysis_timestamp")
+        second.pop("analysis_timestamp")
+        is_(second, first, "the same answer")
+        is_(s.driver(user_id=trips.USER).json()["searched_by"], trips.USER,
+            "what differs by request is of this request")
+
+    with subtest("a fill that a finalize overtook is refused"):
+        s.redis("FLUSHALL")
+        s.fault("analytics.before_fill", "hold")
+        slow = Background(read, s)
+        s.fault_taken("analytics.before_fill")
+        is_(drivers.drive(s, trips.trip(2)).json()["analysis"]["status"],
+            "stored", "stored meanwhile")
+        refused = count(s, "cache_fills_refused")
+        s.fault_go("analytics.before_fill")
+        is_(slow.result().json()["total_trips"], 1, "the slow reader's answer")
+        is_(read(s).json()["total_trips"], 2, "the next read has the trip")
+        is_(count(s, "cache_fills_refused"), refused + 1, "fill refused")
+        s.fault_clear()
+
+    with subtest("the same when Redis forgot the token meanwhile"):
+        s.redis("FLUSHALL")
+        s.fault("analytics.before_fill", "hold")
+        slow = Background(read, s)
+        s.fault_taken("analytics.before_fill")
+        drivers.drive(s, trips.trip(3))
+        s.redis("DEL", token_key())
+        s.fault_go("analytics.before_fill")
+        slow.result()
+        is_(read(s).json()["total_trips"], 3, "the trip is there")
+        s.fault_clear()
+
+    with subtest("an entry does not outlive an evicted token"):
+        read(s)
+        s.redis("DEL", token_key())
+        misses = count(s, "cache_misses")
+        is_(read(s).json()["total_trips"], 3, "answered")
+        is_(count(s, "cache_misses"), misses + 1, "from the store")
+
+    with subtest("a piece that is gone makes a miss, not an error"):
+        read(s)
+        for key in s.redis("KEYS", "*piece*"):
+            s.redis("DEL", key)
+        is_(read(s).json()["total_trips"], 3, "answered")
+
+    with subtest("a changed user record is seen at once"):
+        read(s)
+        s.users([trips.user(name="Renamed")])
+        is_(read(s).json()["user_name"], "Renamed", "by e-mail")
+        s.users([trips.user(email="moved@example.com")])
+        is_(read(s).status, 404, "the old e-mail is nobody's")
+        is_(s.driver(email="moved@example.com").json()["total_trips"], 3,
+            "the new one is his")
+        s.users([trips.user("other-user", trips.EMAIL)])
+        is_(read(s).json()["user_id"], "other-user",
+            "an e-mail that went to another") if read(s).status == 200 else \
+            is_(read(s).json()["code"], "no_trips", "the other has no trips")
+        s.ctl("user", "remove", "other-user")
+        s.users([trips.user()])
+        is_(read(s).json()["total_trips"], 3, "back again")
+
+    with subtest("many readers on a cold driver: one fill"):
+        s.redis("FLUSHALL")
+        s.fault("analytics.before_store", "hold")
+        fills = count(s, "cache_fills")
+        filler = Background(read, s)
+        s.fault_taken("analytics.before_store")
+        crowd = [Background(read, s) for _ in range(6)]
+        harness.wait_for("the crowd to wait",
+                         lambda: count(s, "cache_waits") >= 6)
+        s.fault_go("analytics.before_store")
+        is_([r.result().json()["total_trips"] for r in [filler] + crowd],
+            [3] * 7, "all answered")
+        is_(count(s, "cache_fills"), fills + 1, "one of them filled")
+        s.fault_clear()
+
+    with subtest("a filler that dies makes no waiter fail"):
+        s.redis("FLUSHALL")
+        s.fault("analytics.before_fill", "hold")
+        filler = Background(read, s)
+        s.fault_taken("analytics.before_fill")
+        waiter = Background(read, s)
+        is_(waiter.result().json()["total_trips"], 3,
+            "the waiter helps itself")
+        s.fault_go("analytics.before_fill")
+        filler.result()
+        s.fault_clear()
+
+    with subtest("Redis hangs: answered all the same, within a moment"):
+        s.redis.pause()
+        began = time.monotonic()
+        is_(read(s).json()["total_trips"], 3, "read")
+        is_(drivers.drive(s, trips.trip(4)).json()["analysis"]["status"],
+            "stored", "finalized")
+        is_(read(s).json()["total_trips"], 4, "and seen at once")
+        ok(time.monotonic() - began < 8, "no call waited long for it")
+        s.redis.resume()
+        drivers.spool_empty(s.hosts[0])
+        is_(read(s).json()["total_trips"], 4, "seen when it is back")
+
+    with subtest("Redis stops and starts under load"):
+        s.redis.stop()
+        is_(read(s).json()["total_trips"], 4, "read without")
+        is_(drivers.drive(s, trips.trip(5)).json()["analysis"]["status"],
+            "stored", "finalized without")
+        s.redis.start()
+        is_(read(s).json()["total_trips"], 5, "seen")
+        drivers.spool_empty(s.hosts[0])
+        hits = count(s, "cache_hits")
+        harness.wait_for("the cache to serve again", lambda: read(
+            s).status == 200 and count(s, "cache_hits") > hits)
+
+with harness.Stack(save=True) as s:
+    with subtest("a restart from an old snapshot brings nothing back"):
+        s.users([trips.user()])
+        drivers.drive(s, trips.trip(1))
+        is_(read(s).json()["total_trips"], 1, "cached")
+        s.redis("SAVE")
+        drivers.drive(s, trips.trip(2))
+        is_(read(s).json()["total_trips"], 2, "both")
+        s.redis.kill()
+        s.redis.start()
+        ok(s.redis("GET", token_key()), "the old token is back in Redis")
+        is_(read(s).json()["total_trips"], 2, "but it does not count")
+
+with harness.Stack(hosts=2, settings={"maintenance.interval": "100ms",
+                                      "cache.ttl": "3s"}) as s:
+    here, there = s.hosts
+    with subtest("Redis away from one host: what it owes is remembered"):
+        s.users([trips.user()])
+        drivers.drive(here, trips.trip(1))
+        is_(read(there).json()["total_trips"], 1, "cached by the other host")
+        here.configure({"cache.url": "unix:///nonexistent/redis.sock"})
+        here.service.stop()
+        here.service.start()
+        r = drivers.drive(here, trips.trip(2))
+        is_(r.json()["analysis"]["status"], "stored", "stored here")
+        ok(count(here, "tokens_remembered") >= 1, "remembered in the spool")
+        is_(read(here).json()["total_trips"], 2, "this host reads past")
+        old = read(there).json()["total_trips"]
+        ok(old in (1, 2), f"the other may be behind ({old})")
+        time.sleep(3.2)
+        is_(read(there).json()["total_trips"], 2, "by ttl at most")
+
+    with subtest("remembered over a restart, delivered when Redis is back"):
+        drivers.drive(here, trips.trip(3))
+        read(there)
+        here.configure({"cache.url": "unix://" + s.redis.socket})
+        here.service.stop()
+        here.service.start()
+        drivers.spool_empty(here)
+        is_(read(there).json()["total_trips"], 3, "the other host sees it")
+        is_(read(here).json()["total_trips"], 3, "so does this one")
+
+with harness.Stack(redis=False) as s:
+    with subtest("no cache configured"):
+        s.users([trips.user()])
+        drivers.drive(s, trips.trip(1))
+        for _ in range(2):
+            is_(read(s).json()["total_trips"], 1, "answered from the store")
+        is_(count(s, "cache_hits"), 0, "no hit")
+        ok(not os.listdir(os.path.join(s.hosts[0].spool, "tokens")),
+           "and nothing is owed")
+
+done()

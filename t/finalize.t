@@ -1,0 +1,186 @@
+#!/usr/bin/python3
+# Rules 1 and 2: an acknowledged trip is never lost, and a trip has one
+# analysis, of the latest claim, whoever stalls, dies or repeats.
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "lib"))
+import drivers
+import harness
+import trips
+from drivers import Background
+from tap import done, is_, ok, subtest
+
+harness.need_faults()
+
+USERS = [trips.user()]
+# Where a finalize may die, in its order.
+STEPS = ["finalize.before_claim", "finalize.after_claim",
+         "dir.put.before_rename", "dir.put.after_rename",
+         "finalize.after_object", "finalize.after_summary",
+         "finalize.tidy", "finalize.before_token"]
+
+
+def one_of_everything(s, trip, revision=None):
+    rec = drivers.settled(s, trip["trip_id"])
+    mine = [a for a in drivers.analyses(s) if a["trip_id"] == trip["trip_id"]]
+    row = drivers.summary_rows(s).get(trip["trip_id"])
+    is_(len(mine), 1, "one object")
+    is_(mine[0]["revision"], rec["revision"], "the object is the last claim's")
+    is_(row and row["revision"], rec["revision"], "so is the summary's row")
+    ok(rec["analysis_key"].endswith(
+        os.path.basename([p for p in drivers.objects(s)
+                          if trip["trip_id"] in p][0])),
+       "the record names the object")
+    answer = s.driver(email=trips.EMAIL)
+    is_(drivers.trip_ids(answer).count(trip["trip_id"]), 1, "counted once")
+    return mine[0]
+
+
+with harness.Stack(workers=4, settings={"server.finalize_timeout": "2s",
+                                        "maintenance.interval": "100ms"}) as s:
+    s.users(USERS)
+
+    with subtest("stored at once"):
+        t = trips.trip(1)
+        r = drivers.drive(s, t)
+        is_(r.status, 200, "finalized")
+        is_(r.json()["analysis"]["status"], "stored", "stored")
+        a = one_of_everything(s, t)
+        is_(a["revision"], 1, "the first claim")
+        is_(a["scoring_version"], "3.1", "scored as configured")
+        is_(a["start_time_display"]["timezone"], "America/Chicago", "its zone")
+
+    with subtest("a store that is away: pending, then finished without the client"):
+        t = trips.trip(2)
+        s.upload(t)
+        s.fault("dir.put.fail.always", "fail")
+        r = s.finalize(t)
+        is_(r.status, 200, "acknowledged")
+        is_(r.json()["analysis"]["status"], "pending", "as pending")
+        is_(r.json()["analysis"]["behavior_score"], None, "no invented score")
+        is_(drivers.record(s, t["trip_id"])["analysis_status"], "pending",
+            "in the record too")
+        ok(t["trip_id"] not in drivers.trip_ids(s.driver(email=trips.EMAIL)),
+           "not counted yet")
+        s.fault_clear()
+        one_of_everything(s, t)
+
+    with subtest("records away: 503, and the same call again succeeds"):
+        t = trips.trip(3)
+        s.upload(t)
+        s.fault("records.fail.always", "fail")
+        r = s.finalize(t)
+        is_(r.status, 503, "not acknowledged")
+        ok(r.header("Retry-After"), "may be tried again")
+        s.fault_clear()
+        is_(s.finalize(t).json()["analysis"]["status"], "stored", "again")
+        one_of_everything(s, t)
+
+    with subtest("another end time: one analysis, the later one"):
+        t = trips.trip(4)
+        drivers.drive(s, t)
+        for end in (70, 65, 60):
+            r = s.post("/finalize-trip", drivers.ended_at(t, end))
+            is_(r.json()["analysis"]["status"], "stored", f"end {end}")
+            a = one_of_everything(s, t)
+            ok(a["end_timestamp"].startswith(
+                drivers.ended_at(t, end)["end_timestamp"][:19]),
+               "the later end time")
+
+    with subtest("a finalize that stalled does not bring its old analysis back"):
+        t = trips.trip(5)
+        s.upload(t)
+        s.fault("finalize.after_claim", "hold")
+        stalled = Background(s.post, "/finalize-trip", drivers.ended_at(t, 80))
+        s.fault_taken("finalize.after_claim")
+        r = s.post("/finalize-trip", drivers.ended_at(t, 90))
+        is_(r.json()["analysis"]["status"], "stored", "the later one")
+        s.fault_go("finalize.after_claim")
+        is_(stalled.result().status, 200, "the stalled one is answered")
+        a = one_of_everything(s, t)
+        ok("trips" in s.driver(email=trips.EMAIL).json(), "readable")
+        is_(a["end_timestamp"][17:19], drivers.ended_at(t, 90)
+            ["end_timestamp"][17:19], "the later claim's end")
+        s.fault_clear()
+
+    with subtest("stalled under the same key"):
+        t = trips.trip(6)
+        s.upload(t)
+        s.fault("finalize.after_claim", "hold")
+        stalled = Background(s.finalize, t)
+        s.fault_taken("finalize.after_claim")
+        is_(s.finalize(t).json()["analysis"]["status"], "stored", "the later")
+        s.fault_go("finalize.after_claim")
+        stalled.result()
+        a = one_of_everything(s, t)
+        is_(a["revision"], 2, "the later claim's")
+        s.fault_clear()
+
+    with subtest("stalled behind its object: the summary keeps the later row"):
+        t = trips.trip(7)
+        s.upload(t)
+        s.fault("finalize.after_object", "hold")
+        stalled = Background(s.post, "/finalize-trip", drivers.ended_at(t, 80))
+        s.fault_taken("finalize.after_object")
+        is_(s.post("/finalize-trip", drivers.ended_at(t, 90))
+            .json()["analysis"]["status"], "stored", "the later one")
+        s.fault_go("finalize.after_object")
+        stalled.result()
+        one_of_everything(s, t)
+        s.fault_clear()
+
+    with subtest("three clients at once, two end times, again and again"):
+        for n in range(5):
+            t = trips.trip(20 + n)
+            s.upload(t)
+            calls = [Background(s.post, "/finalize-trip",
+                                drivers.ended_at(t, end))
+                     for end in (60, 75, 60)]
+            is_([c.result().status for c in calls], [200] * 3, "answered")
+            one_of_everything(s, t)
+
+    with subtest("a batch after the finalize is scored without the client"):
+        t = trips.trip(40, points=75)
+        late = t["batches"].pop()
+        drivers.drive(s, t)
+        before = one_of_everything(s, t)
+        is_(s.post("/store-trajectory-batch", late).status, 200, "taken")
+        harness.wait_for("the rescore", lambda: drivers.record(
+            s, t["trip_id"])["revision"] >= 3)
+        after = one_of_everything(s, t)
+        is_(after["end_timestamp"], before["end_timestamp"], "times stay")
+        ok(after["segments_analyzed"] > before["segments_analyzed"],
+           "with the late points")
+
+for number, step in enumerate(STEPS):
+    with subtest(f"killed at {step}, then tried again"):
+        with harness.Stack(settings={"maintenance.interval": "100ms"}) as s:
+            s.users(USERS)
+            t = trips.trip(1)
+            s.upload(t)
+            first = Background(s.post, "/finalize-trip",
+                               drivers.ended_at(t, 60))
+            first.result()
+            s.fault(step, "crash")
+            r = s.post("/finalize-trip", drivers.ended_at(t, 90))
+            if os.path.exists(os.path.join(s.faults, step)):
+                ok(False, "the fault point was passed")
+            ok(r.status in (200, 503), f"the client hears {r.status}")
+            r = s.post("/finalize-trip", drivers.ended_at(t, 75))
+            is_(r.status, 200, "the next try is answered")
+            drivers.spool_empty(s.hosts[0])
+            one_of_everything(s, t)
+
+    with subtest(f"killed at {step}, and the client never comes again"):
+        with harness.Stack(settings={"maintenance.interval": "100ms"}) as s:
+            s.users(USERS)
+            t = trips.trip(1)
+            drivers.drive(s, t)
+            s.fault(step, "crash")
+            s.post("/finalize-trip", drivers.ended_at(t, 90))
+            drivers.spool_empty(s.hosts[0])
+            one_of_everything(s, t)
+
+done()

@@ -1,0 +1,113 @@
+"""drivers.py - what the consistency tests ask of a stack: whole trips in, and
+what is then in the stores and in the answers."""
+
+import glob
+import gzip
+import json
+import os
+import sqlite3
+import threading
+
+import trips
+from harness import wait_for
+
+
+def drive(host, trip):
+    """Uploads and finalizes; the answer."""
+    host.upload(trip)
+    return host.finalize(trip)
+
+
+def ended_at(trip, plus_s):
+    """The same trip's finalize body with another end time."""
+    body = json.loads(json.dumps(trip["finalize"]))
+    start = body["start_timestamp"]
+    body["end_timestamp"] = trips.stamp(_ms(start) + plus_s * 1000)
+    return body
+
+
+def _ms(text):
+    import datetime
+
+    t = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return int(t.timestamp() * 1000)
+
+
+def objects(stack, user_id=trips.USER):
+    """Paths of the driver's trip objects."""
+    return sorted(glob.glob(f"{stack.objects}/users/{user_id}/trips/*.json.gz"))
+
+
+def analyses(stack, user_id=trips.USER):
+    out = []
+    for path in objects(stack, user_id):
+        with gzip.open(path) as f:
+            out.append(json.load(f))
+    return out
+
+
+def summary_path(stack, user_id=trips.USER):
+    return f"{stack.objects}/users/{user_id}/summary.json.gz"
+
+
+def summary_rows(stack, user_id=trips.USER):
+    """The summary's rows as dicts by trip id."""
+    if not os.path.exists(summary_path(stack, user_id)):
+        return {}
+    with gzip.open(summary_path(stack, user_id)) as f:
+        doc = json.load(f)
+    rows = [dict(zip(doc["columns"], row)) for row in doc["trips"]]
+    return {row["trip_id"]: row for row in rows}
+
+
+def record(stack, trip_id):
+    """The trip's record as the database has it."""
+    db = sqlite3.connect(f"file:{stack.records}?mode=ro", uri=True, timeout=10)
+    try:
+        db.row_factory = sqlite3.Row
+        row = db.execute("select * from trips where trip_id = ?",
+                         (trip_id,)).fetchone()
+        return dict(row) if row else None
+    finally:
+        db.close()
+
+
+def settled(stack, trip_id):
+    """Waits until the trip is not pending any more."""
+    wait_for(f"trip {trip_id} to be settled",
+             lambda: record(stack, trip_id)["analysis_status"] not in
+             ("pending", None))
+    return record(stack, trip_id)
+
+
+def spool_empty(host):
+    wait_for("an empty spool", lambda: not [
+        f for _, _, files in os.walk(host.spool) for f in files])
+
+
+def trip_ids(answer):
+    return [t["trip_id"] for t in answer.json()["trips"]]
+
+
+class Background(threading.Thread):
+    """A call beside the test; .result() is what it returned."""
+
+    def __init__(self, call, *args):
+        super().__init__(daemon=True)
+        self._call, self._args = call, args
+        self._value = self._error = None
+        self.start()
+
+    def run(self):
+        try:
+            self._value = self._call(*self._args)
+        except Exception as e:  # handed to whoever asks for the result
+            self._error = e
+
+    def result(self, seconds=60):
+        self.join(seconds)
+        if self.is_alive():
+            raise TimeoutError(f"{self._call} has not returned")
+        if self._error:
+            raise self._error
+        return self._value

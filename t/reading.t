@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+# Rules 4 and 9: a listing is no snapshot, and nothing is invented.
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "lib"))
+import drivers
+import harness
+import trips
+from drivers import Background
+from tap import done, is_, ok, subtest
+
+harness.need_faults()
+
+
+def read(s):
+    return s.driver(email=trips.EMAIL)
+
+
+with harness.Stack(workers=4, redis=False) as s:
+    s.users([trips.user()])
+    first = trips.trip(1)
+    drivers.drive(s, first)
+
+    with subtest("an object replaced between the listing and its reading"):
+        os.unlink(drivers.summary_path(s))
+        s.fault("roster.matched", "hold")
+        reader = Background(read, s)
+        s.fault_taken("roster.matched")
+        s.post("/finalize-trip", drivers.ended_at(first, 90))
+        s.fault_go("roster.matched")
+        r = reader.result()
+        is_(r.status, 200, "answered")
+        is_(drivers.trip_ids(r), [first["trip_id"]], "once")
+        is_(r.json()["trips"][0]["revision"], 2, "as it is now")
+        ok(s.stats()["counters"]["listings_retaken"] >= 1, "listed again")
+        s.fault_clear()
+
+    with subtest("a trip stored between the listing and the summary"):
+        second = trips.trip(2)
+        s.upload(second)
+        s.fault("roster.listed", "hold")
+        reader = Background(read, s)
+        s.fault_taken("roster.listed")
+        is_(s.finalize(second).json()["analysis"]["status"], "stored",
+            "stored meanwhile")
+        s.fault_go("roster.listed")
+        is_(set(drivers.trip_ids(reader.result())),
+            {first["trip_id"], second["trip_id"]}, "its row led to it")
+        s.fault_clear()
+
+    with subtest("an object that goes away on every try: 503, nothing partial"):
+        os.unlink(drivers.summary_path(s))
+        s.fault("roster.gone.always", "fail")
+        r = read(s)
+        is_(r.status, 503, "not a partial answer")
+        is_(r.json()["code"], "changing_too_fast", "says why")
+        s.fault_clear()
+        is_(read(s).json()["total_trips"], 2, "whole again")
+
+    with subtest("a store that cannot be listed: 503, then recovery"):
+        s.fault("dir.list.fail.always", "fail")
+        r = read(s)
+        is_(r.status, 503, "no answer")
+        ok(r.header("Retry-After"), "may be tried again")
+        s.fault_clear()
+        is_(read(s).status, 200, "back by itself")
+
+    with subtest("an unreadable object is named, counted, and hides nothing"):
+        path = [p for p in drivers.objects(s) if first["trip_id"] in p][0]
+        with open(path, "r+b") as f:
+            f.seek(40)
+            f.write(b"\0\0\0\0\0\0\0\0")
+        r = read(s)
+        is_(r.status, 200, "answered")
+        is_(drivers.trip_ids(r), [second["trip_id"]], "the other trip is there")
+        is_(r.json()["unreadable_trips"], 1, "and the answer says so")
+        is_(r.json()["total_trips"], 1, "not counted")
+        ok(os.path.basename(path) in s.log(), "named in the log")
+        ok(os.path.exists(path), "and left for a person")
+
+    with subtest("none readable: no 404, for he has trips"):
+        path = [p for p in drivers.objects(s) if second["trip_id"] in p][0]
+        with open(path, "wb") as f:
+            f.write(b"no gzip")
+        r = read(s)
+        ok(r.status in (500, 503), f"a failure ({r.status})")
+        is_(r.json()["code"], "trips_unreadable", "says why")
+
+    with subtest("finalizing again heals it"):
+        s.finalize(first)
+        s.finalize(second)
+        r = read(s)
+        is_(r.json()["total_trips"], 2, "both are back")
+        ok("unreadable_trips" not in r.json(), "nothing is unreadable")
+
+    with subtest("no score yet is null with a reason, never 0"):
+        short = trips.trip(9, points=1)
+        r = drivers.drive(s, short)
+        is_(r.json()["analysis"], {
+            "status": "insufficient_data", "behavior_score": None,
+            "behavior_category": None, "total_distance_miles": None,
+            "scoring_version": "3.1"}, "insufficient")
+        ok(short["trip_id"] not in drivers.trip_ids(read(s)), "counts nowhere")
+
+    with subtest("a driver without trips"):
+        s.users([trips.user("nobody-yet", "new@example.com")])
+        r = s.driver(email="new@example.com")
+        is_(r.status, 404, "404")
+        is_(r.json()["error"], "No trips found for this user", "says so")
+        is_((r.json()["user_id"], r.json()["searched_user"]),
+            ("nobody-yet", "new@example.com"), "whom it was asked for")
+
+    with subtest("a removed user is unknown at once; his data stay"):
+        before = drivers.objects(s)
+        s.ctl("user", "remove", trips.USER)
+        is_(read(s).status, 404, "by e-mail")
+        is_(s.driver(user_id=trips.USER).status, 404, "by id")
+        is_(drivers.objects(s), before, "untouched")
+        s.users([trips.user()])
+        is_(read(s).json()["total_trips"], 2, "and he may come back")
+
+done()
