@@ -21,6 +21,11 @@ struct ctl {
  */
 int ctl_status(const struct ctl *ctl, int argc, char **argv);
 int ctl_config(const struct ctl *ctl, int argc, char **argv);
+int ctl_user_put(const struct ctl *ctl, int argc, char **argv);
+int ctl_user_list(const struct ctl *ctl, int argc, char **argv);
+int ctl_user_show(const struct ctl *ctl, int argc, char **argv);
+int ctl_user_remove(const struct ctl *ctl, int argc, char **argv);
+int ctl_reconcile(const struct ctl *ctl, int argc, char **argv);
 
 int ctl_complain(const struct err *err);
 /*

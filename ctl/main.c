@@ -13,6 +13,14 @@ static const struct command {
      ctl_status},
     {"config", "[--dump]", "checks the settings; --dump prints them",
      ctl_config},
+    {"user put", "FILE",
+     "takes in the users of a JSON list (-: standard input)", ctl_user_put},
+    {"user list", "", "lists the users", ctl_user_list},
+    {"user show", "ID", "prints one user, by id or e-mail", ctl_user_show},
+    {"user remove", "ID", "forgets a user; trips and analyses stay",
+     ctl_user_remove},
+    {"reconcile", "[--user ID]", "completes whatever was left half done",
+     ctl_reconcile},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
