@@ -264,7 +264,7 @@ static enum status list_trips(const struct listing *l, int root,
     struct folder_names names;
     enum status st;
 
-    if (folder < 0 && errno == ENOENT)
+    if (folder < 0 && (errno == ENOENT || errno == ENOTDIR))
         return ST_OK;
     if (folder < 0)
         return file_errno(err, "open folder", trips.p);
