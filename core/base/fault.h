@@ -14,6 +14,24 @@
  *                be let go is an abort, for the test is wrong then)
  *
  * A file NAME.always is obeyed by everybody and not taken.
+ *
+ * The stores' points (those that end in "fail" make the call ST_UNAVAILABLE,
+ * before it touched anything):
+ *
+ *   dir.put.fail         puts and removals of the directory store
+ *   dir.get.fail         gets
+ *   dir.list.fail        listings, the walk over all drivers, the sweep
+ *   dir.check.fail       objects_check
+ *   dir.put.before_rename    the new version is synced under its temporary
+ *                            name; the driver's lock is not yet taken
+ *   dir.put.after_rename     it is in place, the lock held, the folder not
+ *                            yet synced
+ *   records.fail         every call of either record store
+ *   sqlite.claim.after   the claim is committed
+ *   spool.fail           new spool entries
+ *   spool.trip.before_rename the entry is written, and not yet named
+ *
+ * Those of the use cases stand where they are passed.
  */
 #ifndef DG_BASE_FAULT_H
 #define DG_BASE_FAULT_H
