@@ -25,13 +25,20 @@ function bytes(n) {
     return n ""
 }
 
+# The forms of a choice or a place; one that ends in a slash goes on.
+function forms(words,    list, n, i, text) {
+    n = split(words, list, "|")
+    for (i = 1; i <= n; i++)
+        text = text (i > 1 ? ", " : "") list[i] (list[i] ~ /\/$/ ? "..." : "")
+    return text
+}
+
 function allowed(kind, low, high, words) {
     if (kind == "count") return low " to " high
     if (kind == "ms") return duration(low) " to " duration(high)
     if (kind == "bytes") return bytes(low) " to " bytes(high)
     if (kind == "flag") return "on or off"
-    gsub(/\|/, ", ", words)
-    return words
+    return forms(words)
 }
 
 /^KEY\(/ {
@@ -43,8 +50,7 @@ function allowed(kind, low, high, words) {
     }
     range = allowed(head[4], bounds[2], bounds[3], $4)
     printf ".TP\n\\fB%s\\fR = %s\n", head[3], plain($2)
-    printf "%s.%s\n", plain(toupper(substr($6, 1, 1)) substr($6, 2)),
-        range == "" ? "" : " Allowed: " plain(range) "."
+    printf "%s%s\n", plain($6), range == "" ? "" : " (" plain(range) ")"
     keys++
 }
 
