@@ -258,6 +258,7 @@ static void settle(struct run *run, struct slot *s)
     struct aws_verdict v =
         aws_judge(&s->call, clock_wall_us() + w->clock_off_us, s->arena);
 
+    s->unsure = s->unsure || s->call.sent > 1;
     switch (v.step) {
     case AWS_FINISH:
         if (v.st != ST_OK) {

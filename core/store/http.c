@@ -132,6 +132,18 @@ static size_t on_body(char *p, size_t size, size_t n, void *user)
     return buf_ok(&c->body_in) ? size * n : 0;
 }
 
+static int on_send(void *user, char *to, char *from, int to_port, int from_port)
+{
+    struct http_call *c = user;
+
+    (void)to;
+    (void)from;
+    (void)to_port;
+    (void)from_port;
+    c->sent++;
+    return CURL_PREREQFUNC_OK;
+}
+
 /* ---- one call ---- */
 
 static struct line *take_line(struct http *h)
@@ -222,6 +234,7 @@ void http_start(struct http *h, struct http_call *c)
     err_clear(&c->err);
     c->st = ST_OK;
     c->code = 0;
+    c->sent = 0;
     c->under_way = l;
     l->call = c;
     easy_ok(curl_easy_setopt(l->easy, CURLOPT_PRIVATE, l));
@@ -229,6 +242,8 @@ void http_start(struct http *h, struct http_call *c)
     /* libcurl squashes "/../" otherwise, and the signature no longer fits. */
     easy_ok(curl_easy_setopt(l->easy, CURLOPT_PATH_AS_IS, 1L));
     easy_ok(curl_easy_setopt(l->easy, CURLOPT_URL, c->url));
+    easy_ok(curl_easy_setopt(l->easy, CURLOPT_PREREQFUNCTION, on_send));
+    easy_ok(curl_easy_setopt(l->easy, CURLOPT_PREREQDATA, c));
     easy_ok(curl_easy_setopt(l->easy, CURLOPT_HEADERFUNCTION, on_header));
     easy_ok(curl_easy_setopt(l->easy, CURLOPT_HEADERDATA, c));
     easy_ok(curl_easy_setopt(l->easy, CURLOPT_WRITEFUNCTION, on_body));

@@ -51,7 +51,10 @@ struct http_call {
     /* The reply. */
     enum status st; /* ST_OK: a whole reply, whatever its code */
     struct err err;
-    int code;        /* 0: none came */
+    int code; /* 0: none came */
+    int sent; /* how often the request went out: libcurl sends it again by
+                 itself when a kept connection ends without an answer, so that
+                 the server may have done twice what was asked */
     struct buf head; /* the header lines */
     struct buf body_in;
 

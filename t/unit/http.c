@@ -81,6 +81,8 @@ static void plain(struct http *h, struct http_call *c)
           us == 784111777LL * 1000000);
     CHECK(!http_date(STR_LIT("yesterday"), &us) && !http_date(STR_NONE, &us));
 
+    CHECK(c->sent == 1);
+
     CHECK(get(h, c, "/moved") == ST_OK && c->code == 302);
     CHECK(get(h, c, "/missing") == ST_OK && c->code == 404 &&
           str_is(buf_str(&c->body_in), "<Error/>"));
@@ -128,6 +130,10 @@ static void failures(struct http *h, struct http_call *c)
     CHECK(get(h, c, "/cut") == ST_CORRUPT &&
           strcmp(c->err.code, "cut_short") == 0);
     CHECK(get(h, c, "/chunkcut") != ST_OK);
+    CHECK(get(h, c, "/kept") == ST_OK && get(h, c, "/hangup") != ST_OK);
+    CHECK(c->sent == 2); /* once more, over a new connection */
+    CHECK(get(h, c, "/hangup") == ST_UNAVAILABLE && c->sent == 1 &&
+          strstr(srv.seen->last, "/hangup"));
     CHECK(get(h, c, "/hangup") == ST_UNAVAILABLE &&
           strcmp(c->err.code, "connection_lost") == 0);
     tap_note("%s", c->err.text);
