@@ -15,8 +15,11 @@ enum status records_open(const struct conf *c, struct records **out,
     if (str_starts(url, sqlite))
         return records_sqlite_open(
             (struct str){url.p + sqlite.n, url.n - sqlite.n}, out, err);
+    if (str_is(url, "dynamodb:"))
+        return records_dynamodb_open(c, out, err);
     return err_set(err, ST_BAD_REQUEST, NULL,
-                   "records.url = %.200s: not of the form sqlite:///file",
+                   "records.url = %.200s: not of the form sqlite:///file or "
+                   "dynamodb:",
                    c->records_url);
 }
 

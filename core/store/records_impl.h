@@ -65,6 +65,12 @@ enum status records_sqlite_open(struct str file, struct records **out,
     file: an absolute path. It is made when first used.
  */
 
+enum status records_dynamodb_open(const struct conf *c, struct records **out,
+                                  struct err *err) MUST_CHECK;
+/*
+    By the settings of [dynamodb], which must outlive it.
+ */
+
 /* What is stored for the enums, in either store. */
 const char *trip_status_word(enum trip_status s);
 const char *analysis_status_word(enum analysis_status s);

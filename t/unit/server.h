@@ -27,7 +27,8 @@
 /* What both processes see. */
 struct server_seen {
     atomic_int connections, requests, at_once, most_at_once;
-    atomic_int mode;        /* the test's own */
+    atomic_int mode;        /* the test's own, as is the next */
+    atomic_int count[8];
     char last[SERVER_TEXT]; /* head and body of the latest request */
 };
 

@@ -1,0 +1,147 @@
+#include "store/ddb.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#define PREFIX "DynamoDB_20120810."
+
+enum status ddb_open(struct ddb *db, const struct conf *c, struct err *err)
+{
+    bool china = str_starts(str_of(c->dynamodb_region), STR_LIT("cn-"));
+    char endpoint[256];
+    int n =
+        c->dynamodb_endpoint[0]
+            ? snprintf(endpoint, sizeof endpoint, "%s", c->dynamodb_endpoint)
+            : snprintf(endpoint, sizeof endpoint,
+                       "https://dynamodb.%s.amazonaws.com%s",
+                       c->dynamodb_region, china ? ".cn" : "");
+
+    if (n >= (int)sizeof endpoint)
+        return err_set(err, ST_BAD_REQUEST, NULL,
+                       "dynamodb.endpoint or dynamodb.region is too long");
+    if (endpoint[n - 1] == '/')
+        endpoint[n - 1] = '\0';
+    *db = (struct ddb){.users = c->dynamodb_users_table,
+                       .trips = c->dynamodb_trips_table,
+                       .batches = c->dynamodb_batches_table,
+                       .email_index = c->dynamodb_email_index,
+                       .batches_index = c->dynamodb_batches_index};
+    return aws_open(&(struct aws_options){"dynamodb", c->dynamodb_region,
+                                          endpoint, "", c->dynamodb_ca_file,
+                                          (int)c->dynamodb_connections},
+                    &db->aws, err);
+}
+
+void ddb_close(struct ddb *db)
+{
+    aws_close(&db->aws);
+}
+
+static struct aws_request request(const char *operation, struct str body,
+                                  struct arena *a)
+{
+    struct sigv4_pair *h = arena_alloc_n(a, 2, sizeof *h);
+
+    h[0] = (struct sigv4_pair){STR_LIT("content-type"),
+                               STR_LIT("application/x-amz-json-1.0")};
+    h[1] = (struct sigv4_pair){STR_LIT("x-amz-target"),
+                               arena_printf(a, PREFIX "%s", operation)};
+    return (struct aws_request){.method = "POST",
+                                .path = STR_LIT("/"),
+                                .header = h,
+                                .headers = 2,
+                                .body = body,
+                                .max_body = DDB_REPLY_MAX};
+}
+
+/* What the HTTP layer cannot know: which refusals have a meaning here. */
+static enum status judge(enum status st, const struct aws_reply *reply,
+                         struct err *err)
+{
+    bool invalid = strcmp(reply->fault, "ValidationException") == 0;
+    struct str said = reply->body;
+
+    if (invalid && said.n && memmem(said.p, said.n, "size has exceeded", 17))
+        return err_set(err, ST_TOO_LARGE, "item_too_large",
+                       "the item is over the %d bytes that DynamoDB holds",
+                       DDB_ITEM_MAX);
+    return st;
+}
+
+static enum status read_reply(const char *operation, struct str body,
+                              struct json *out, struct err *err)
+{
+    struct err why = ERR_NONE;
+
+    if (json_check(body, DDB_DEPTH, out, &why) != ST_OK ||
+        out->type != JSON_OBJECT)
+        return err_set(err, ST_CORRUPT, NULL, "%s: the reply is no JSON: %s",
+                       operation, why.text);
+    return ST_OK;
+}
+
+enum status ddb_call(struct ddb *db, const char *operation, struct str body,
+                     struct deadline d, struct arena *a, struct ddb_reply *out,
+                     struct err *err)
+{
+    struct aws_request r = request(operation, body, a);
+    struct aws_reply reply;
+    enum status st = aws_call(db->aws, &r, d, a, &reply, err);
+
+    *out = (struct ddb_reply){.unsure = reply.unsure};
+    if (st != ST_OK)
+        return judge(st, &reply, err);
+    return read_reply(operation, reply.body, &out->root, err);
+}
+
+/* ---- many at once ---- */
+
+struct run {
+    const char *operation;
+    ddb_next next;
+    ddb_done done;
+    void *ctx;
+    struct arena *arena;
+    struct err *err;
+};
+
+static bool run_next(void *ctx, struct arena *a, struct aws_request *out)
+{
+    struct run *run = ctx;
+    struct str body;
+    void *user = NULL;
+
+    if (!run->next(run->ctx, a, &body, &user))
+        return false;
+    *out = request(run->operation, body, a);
+    out->user = user;
+    return true;
+}
+
+static enum status run_done(void *ctx, const struct aws_request *r,
+                            enum status st, const struct aws_reply *reply,
+                            const struct err *err)
+{
+    struct run *run = ctx;
+    struct json root;
+
+    if (st != ST_OK) {
+        if (run->err)
+            *run->err = *err;
+        return judge(st, reply, run->err);
+    }
+    st = read_reply(run->operation, arena_copy(run->arena, reply->body), &root,
+                    run->err);
+    return st == ST_OK
+               ? run->done(run->ctx, r->user, root, run->arena, run->err)
+               : st;
+}
+
+enum status ddb_run(struct ddb *db, const char *operation, ddb_next next,
+                    ddb_done done, void *ctx, struct deadline d,
+                    struct arena *a, struct err *err)
+{
+    struct run run = {operation, next, done, ctx, a, err};
+
+    return aws_run(db->aws, run_next, run_done, &run, d);
+}

@@ -1,0 +1,289 @@
+#include "store/ddb_item.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include "base/isotime.h"
+
+#define TEXT_MAX (4 * 1024 * 1024)
+
+/* ---- writing ---- */
+
+static void put_typed(struct json_out *o, const char *key, const char *type,
+                      struct str v)
+{
+    json_begin_object(o, key);
+    json_put_str(o, type, v);
+    json_end_object(o);
+}
+
+void ddb_put_s(struct json_out *o, const char *key, struct str v)
+{
+    put_typed(o, key, "S", v);
+}
+
+void ddb_put_n(struct json_out *o, const char *key, int64_t v)
+{
+    char z[24];
+
+    snprintf(z, sizeof z, "%" PRId64, v);
+    put_typed(o, key, "N", str_of(z));
+}
+
+void ddb_put_double(struct json_out *o, const char *key, double v)
+{
+    char z[32];
+
+    snprintf(z, sizeof z, "%.17g", v);
+    put_typed(o, key, "N", str_of(z));
+}
+
+void ddb_put_time(struct json_out *o, const char *key, int64_t us)
+{
+    char z[TIME_TEXT_MAX];
+
+    if (us != TIME_NONE)
+        put_typed(o, key, "S", time_print(us, z));
+}
+
+/* A member's name is copied as it stands, escapes and all. */
+static void put_member(struct json_out *o, struct json key)
+{
+    if (o->comma)
+        buf_putc(o->b, ',');
+    buf_put(o->b, key.raw);
+    buf_putc(o->b, ':');
+    o->comma = false;
+}
+
+static void put_value(struct json_out *o, struct json v);
+
+static void put_children(struct json_out *o, struct json v)
+{
+    struct json_iter it = json_iter(v);
+    struct json key, child;
+
+    while (json_next(&it, &key, &child)) {
+        if (v.type == JSON_OBJECT)
+            put_member(o, key);
+        put_value(o, child);
+    }
+}
+
+static void put_value(struct json_out *o, struct json v)
+{
+    json_begin_object(o, NULL);
+    switch (v.type) {
+    case JSON_NONE:
+    case JSON_NULL:
+        json_put_bool(o, "NULL", true);
+        break;
+    case JSON_FALSE:
+    case JSON_TRUE:
+        json_put_bool(o, "BOOL", v.type == JSON_TRUE);
+        break;
+    case JSON_NUMBER:
+        json_put_str(o, "N", v.raw);
+        break;
+    case JSON_STRING:
+        json_put_raw(o, "S", v.raw);
+        break;
+    case JSON_ARRAY:
+        json_begin_array(o, "L");
+        put_children(o, v);
+        json_end_array(o);
+        break;
+    case JSON_OBJECT:
+        json_begin_object(o, "M");
+        put_children(o, v);
+        json_end_object(o);
+        break;
+    }
+    json_end_object(o);
+}
+
+void ddb_put_json(struct json_out *o, const char *key, struct json v)
+{
+    char quoted[64];
+    int n = snprintf(quoted, sizeof quoted, "\"%s\"", key);
+
+    put_member(o, (struct json){JSON_STRING, {quoted, (size_t)n}});
+    put_value(o, v);
+}
+
+/* ---- reading ---- */
+
+/* The one member of an attribute value: its type and its content. */
+static bool typed(struct json attribute, struct json *type, struct json *v)
+{
+    struct json_iter it = json_iter(attribute);
+
+    return attribute.type == JSON_OBJECT && json_next(&it, type, v);
+}
+
+bool ddb_is(struct json item, const char *name, const char *type,
+            struct json *out)
+{
+    struct json key;
+
+    return typed(json_member(item, name), &key, out) && json_key_is(key, type);
+}
+
+struct str ddb_str(struct json item, const char *name, struct arena *a)
+{
+    struct json v;
+
+    if (ddb_is(item, name, "S", &v) || ddb_is(item, name, "N", &v))
+        return json_string(v, a);
+    return STR_NONE;
+}
+
+static struct str unquoted(struct json v)
+{
+    return v.type == JSON_STRING && v.raw.n >= 2
+               ? (struct str){v.raw.p + 1, v.raw.n - 2}
+               : STR_NONE;
+}
+
+bool ddb_double(struct json item, const char *name, double *out)
+{
+    struct json v;
+
+    /* Digits are never escaped, so the quotes are all there is to take off. */
+    return (ddb_is(item, name, "N", &v) || ddb_is(item, name, "S", &v)) &&
+           str_to_double(unquoted(v), out);
+}
+
+bool ddb_int(struct json item, const char *name, int64_t *out)
+{
+    double d;
+
+    if (!ddb_double(item, name, &d) || d != floor(d) || fabs(d) > 0x1p53)
+        return false;
+    *out = (int64_t)d;
+    return true;
+}
+
+int64_t ddb_time(struct json item, const char *name, struct arena *a)
+{
+    int64_t us;
+
+    return time_parse(ddb_str(item, name, a), &us) ? us : TIME_NONE;
+}
+
+size_t ddb_list_count(struct json item, const char *name)
+{
+    struct json v;
+
+    return ddb_is(item, name, "L", &v) ? json_count(v) : 0;
+}
+
+/* ---- back to plain JSON ---- */
+
+static enum status corrupt(struct json v, struct err *err)
+{
+    return err_set(err, ST_CORRUPT, NULL,
+                   "an attribute that is no JSON value: %.*s",
+                   v.raw.n > 80 ? 80 : (int)v.raw.n, v.raw.p);
+}
+
+static enum status put_number(struct json v, struct buf *out, struct err *err)
+{
+    struct str text = unquoted(v);
+    struct json number;
+
+    if (json_check(text, 1, &number, NULL) != ST_OK ||
+        number.type != JSON_NUMBER)
+        return corrupt(v, err);
+    buf_put(out, text);
+    return ST_OK;
+}
+
+static enum status put_container(struct json v, char open, char close,
+                                 struct buf *out, struct err *err)
+{
+    struct json_iter it = json_iter(v);
+    struct json key, child;
+    enum status st = ST_OK;
+    const char *comma = "";
+
+    buf_putc(out, open);
+    while (st == ST_OK && json_next(&it, &key, &child)) {
+        buf_putz(out, comma);
+        comma = ",";
+        if (v.type == JSON_OBJECT) {
+            buf_put(out, key.raw);
+            buf_putc(out, ':');
+        }
+        st = ddb_to_json(child, out, err);
+    }
+    buf_putc(out, close);
+    return st;
+}
+
+static enum status put_set(struct json v, bool numbers, struct buf *out,
+                           struct err *err)
+{
+    struct json_iter it = json_iter(v);
+    struct json key, child;
+    enum status st = ST_OK;
+    const char *comma = "";
+
+    buf_putc(out, '[');
+    while (st == ST_OK && json_next(&it, &key, &child)) {
+        buf_putz(out, comma);
+        comma = ",";
+        if (numbers)
+            st = put_number(child, out, err);
+        else
+            buf_put(out, child.raw);
+    }
+    buf_putc(out, ']');
+    return st;
+}
+
+enum status ddb_to_json(struct json attribute, struct buf *out, struct err *err)
+{
+    struct json type, v;
+
+    if (!typed(attribute, &type, &v))
+        return corrupt(attribute, err);
+    if (json_key_is(type, "L") && v.type == JSON_ARRAY)
+        return put_container(v, '[', ']', out, err);
+    if (json_key_is(type, "M") && v.type == JSON_OBJECT)
+        return put_container(v, '{', '}', out, err);
+    if (json_key_is(type, "N"))
+        return put_number(v, out, err);
+    if ((json_key_is(type, "NS") || json_key_is(type, "SS")) &&
+        v.type == JSON_ARRAY)
+        return put_set(v, json_key_is(type, "NS"), out, err);
+    if (json_key_is(type, "NULL"))
+        buf_putz(out, "null");
+    else if ((json_key_is(type, "S") && v.type == JSON_STRING) ||
+             json_key_is(type, "BOOL"))
+        buf_put(out, v.raw);
+    else
+        return corrupt(attribute, err);
+    return ST_OK;
+}
+
+struct str ddb_json_text(struct json item, const char *name, struct arena *a,
+                         struct err *err)
+{
+    struct json attribute = json_member(item, name);
+    struct str out = STR_NONE;
+    enum status st;
+    struct buf b;
+
+    if (attribute.type == JSON_NONE)
+        return STR_NONE;
+    buf_init(&b, TEXT_MAX);
+    st = ddb_to_json(attribute, &b, err);
+    if (st == ST_OK && !buf_ok(&b))
+        st = err_set(err, ST_CORRUPT, NULL, "attribute %s is over %d bytes",
+                     name, TEXT_MAX);
+    if (st == ST_OK)
+        out = arena_copy(a, buf_str(&b));
+    buf_free(&b);
+    return out;
+}

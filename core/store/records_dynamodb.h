@@ -1,0 +1,113 @@
+/*
+ * records_dynamodb.h - what the files of the DynamoDB record store share.
+ *
+ * records_dynamodb.c has the calls' list and the checks; the calls themselves
+ * are in records_dynamodb_{users,trips,batches}.c, each as the function of
+ * records.h of that name. Tables and attributes: see storage, "Records"; one
+ * is added, `batch_numbers` (a set of numbers) of a trip: which batches
+ * total_batches counts, so that none is counted twice.
+ */
+#ifndef DG_STORE_RECORDS_DYNAMODB_H
+#define DG_STORE_RECORDS_DYNAMODB_H
+
+#include "store/ddb.h"
+#include "store/ddb_expr.h"
+#include "store/ddb_item.h"
+#include "store/records_impl.h"
+
+struct dynamodb {
+    struct records base;
+    struct ddb db;
+    struct arena *arena; /* for calls that return no memory */
+    bool scan_warned, index_warned;
+};
+
+struct dynamodb *dynamodb_of(struct records *r);
+
+/* ---- one item ---- */
+
+enum status dynamodb_get(struct dynamodb *s, const char *table,
+                         const char *key_name, struct str key,
+                         struct deadline d, struct arena *a, struct json *item,
+                         struct err *err) MUST_CHECK;
+/*
+    By key, strongly consistent. ST_NOT_FOUND.
+ */
+
+/* ---- many items ---- */
+
+typedef enum status (*dynamodb_item)(void *ctx, struct json item,
+                                     struct arena *a, struct err *err);
+
+struct dynamodb_query {
+    const char *table, *index;  /* index NULL: the table itself */
+    const char *where;          /* KeyConditionExpression */
+    const char *filter;         /* FilterExpression; NULL: none */
+    const char *fields;         /* ProjectionExpression; NULL: all */
+    const char *names, *values; /* their JSON objects, as texts */
+};
+
+enum status dynamodb_query(struct dynamodb *s, const struct dynamodb_query *q,
+                           struct deadline d, dynamodb_item each, void *ctx,
+                           struct err *err) MUST_CHECK;
+/*
+    Query, page by page. The callback must not call the store.
+ */
+
+enum status dynamodb_scan(struct dynamodb *s, const struct dynamodb_query *q,
+                          struct deadline d, dynamodb_item each, void *ctx,
+                          struct err *err) MUST_CHECK;
+/*
+    The whole table (where is not used), in segments at once, strongly
+    consistent. The callback may call the store.
+ */
+
+/* ---- trips, for batches, too ---- */
+
+enum status dynamodb_read_trip(struct json item, struct arena *a,
+                               struct trip *out, struct err *err) MUST_CHECK;
+
+/* ---- the calls ---- */
+
+enum status dynamodb_user(struct records *r, struct str user_id,
+                          struct deadline d, struct arena *a, struct user *out,
+                          struct err *err);
+enum status dynamodb_user_by_email(struct records *r, struct str email,
+                                   struct deadline d, struct arena *a,
+                                   struct user *out, struct err *err);
+enum status dynamodb_user_put(struct records *r, const struct user *u,
+                              struct deadline d, struct err *err);
+enum status dynamodb_user_remove(struct records *r, struct str user_id,
+                                 struct deadline d, struct err *err);
+enum status dynamodb_users(struct records *r, struct deadline d,
+                           records_user_each each, void *ctx, struct err *err);
+enum status dynamodb_trip(struct records *r, struct str trip_id,
+                          struct deadline d, struct arena *a, struct trip *out,
+                          struct err *err);
+enum status dynamodb_trip_claim(struct records *r, const struct trip_claim *c,
+                                struct deadline d, struct arena *a,
+                                struct trip *out, struct err *err);
+enum status dynamodb_trip_stored(struct records *r, struct str trip_id,
+                                 int64_t revision, enum analysis_status as,
+                                 struct str key, struct deadline d,
+                                 struct err *err);
+enum status dynamodb_trip_forward(struct records *r, struct str trip_id,
+                                  int64_t revision, int64_t to_revision,
+                                  struct str key, struct deadline d,
+                                  struct err *err);
+enum status dynamodb_trips_unsettled(struct records *r, struct str user_id,
+                                     struct deadline d, records_trip_each each,
+                                     void *ctx, struct err *err);
+enum status dynamodb_trips_of(struct records *r, struct str user_id,
+                              struct deadline d, records_trip_each each,
+                              void *ctx, struct err *err);
+enum status dynamodb_pending_count(struct records *r, struct deadline d,
+                                   int64_t *out, struct err *err);
+enum status dynamodb_batch_store(struct records *r, const struct batch *b,
+                                 int64_t now_us, struct deadline d,
+                                 bool *completed, struct err *err);
+enum status dynamodb_batches(struct records *r, const struct trip *t,
+                             struct deadline d, struct arena *a,
+                             struct trip_batches *out, struct err *err);
+
+#endif

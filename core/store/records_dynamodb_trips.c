@@ -1,0 +1,304 @@
+/* records_dynamodb_trips.c - the trips of the DynamoDB record store. */
+#include "store/records_dynamodb.h"
+
+#include "base/fault.h"
+
+enum status dynamodb_read_trip(struct json item, struct arena *a,
+                               struct trip *out, struct err *err)
+{
+    struct str status = ddb_str(item, "status", a);
+    struct str analysis = ddb_str(item, "analysis_status", a);
+    struct err why = ERR_NONE;
+
+    *out = (struct trip){
+        .trip_id = ddb_str(item, "trip_id", a),
+        .user_id = ddb_str(item, "user_id", a),
+        .start_us = ddb_time(item, "start_timestamp", a),
+        .end_us = ddb_time(item, "end_timestamp", a),
+        .created_us = ddb_time(item, "created_at", a),
+        .updated_us = ddb_time(item, "last_updated", a),
+        .finalized_us = ddb_time(item, "finalized_at", a),
+        .analysis_key = ddb_str(item, "analysis_key", a),
+    };
+    (void)ddb_int(item, "total_batches", &out->total_batches);
+    (void)ddb_int(item, "highest_batch", &out->highest_batch);
+    (void)ddb_int(item, "revision", &out->revision);
+    out->trip_quality = ddb_json_text(item, "trip_quality", a, &why);
+    if (trip_status_parse(status, &out->status) &&
+        analysis_status_parse(analysis, &out->analysis_status) &&
+        why.st == ST_OK)
+        return ST_OK;
+    return err_set(err, ST_CORRUPT, NULL, "trip %.*s has status %.*s, %.*s %s",
+                   STR_ARG(out->trip_id), STR_ARG(status), STR_ARG(analysis),
+                   why.text);
+}
+
+enum status dynamodb_trip(struct records *r, struct str trip_id,
+                          struct deadline d, struct arena *a, struct trip *out,
+                          struct err *err)
+{
+    struct dynamodb *s = dynamodb_of(r);
+    struct json item;
+    enum status st =
+        dynamodb_get(s, s->db.trips, "trip_id", trip_id, d, a, &item, err);
+
+    return st == ST_OK ? dynamodb_read_trip(item, a, out, err) : st;
+}
+
+/* ---- claims ---- */
+
+static void claim_for_rescore(struct ddb_expr *e, const struct trip_claim *c)
+{
+    ddb_if(e, "#status = :completed");
+    ddb_value_s(e, "completed", STR_LIT("completed"));
+    ddb_if(e, c->lost ? "attribute_not_exists(#analysis_status) OR "
+                        "#analysis_status IN (:analysis_status, :stored)"
+                      : "attribute_not_exists(#analysis_status) OR "
+                        "#analysis_status = :analysis_status");
+    if (c->lost)
+        ddb_value_s(e, "stored", str_of(analysis_status_word(ANALYSIS_STORED)));
+}
+
+static enum status claim_for_finalize(struct ddb_expr *e,
+                                      const struct trip_claim *c,
+                                      struct err *err)
+{
+    struct json quality;
+
+    ddb_set_s(e, "status", str_of(trip_status_word(TRIP_COMPLETED)));
+    ddb_set_time(e, "start_timestamp", c->start_us);
+    ddb_set_time(e, "end_timestamp", c->end_us);
+    ddb_set_time(e, "finalized_at", c->now_us);
+    ddb_set_time(e, "last_updated", c->now_us);
+    if (c->trip_quality.n == 0)
+        ddb_remove(e, "trip_quality");
+    else if (json_check(c->trip_quality, JSON_DEPTH, &quality, err) != ST_OK)
+        return err->st;
+    else
+        ddb_set_json(e, "trip_quality", quality);
+    return ST_OK;
+}
+
+/* An update can make the item: then these are set, too. */
+static void claim_may_create(struct ddb_expr *e, const struct trip_claim *c)
+{
+    char now[TIME_TEXT_MAX];
+
+    ddb_set_s(e, "user_id", c->user_id);
+    ddb_keep(e, "created_at");
+    ddb_value_s(e, "created_at", time_print(c->now_us, now));
+    ddb_keep(e, "total_batches");
+    ddb_value_n(e, "total_batches", 0);
+    ddb_keep(e, "highest_batch");
+    ddb_value_n(e, "highest_batch", 0);
+}
+
+static enum status claim_body(struct dynamodb *s, const struct trip_claim *c,
+                              struct arena *a, struct str *out, struct err *err)
+{
+    enum status st = ST_OK;
+    struct ddb_expr e;
+
+    ddb_expr_begin(&e, s->db.trips, "trip_id", c->trip_id);
+    ddb_count_up(&e, "revision");
+    ddb_set_s(&e, "analysis_status",
+              str_of(analysis_status_word(ANALYSIS_PENDING)));
+    if (c->create)
+        claim_may_create(&e, c);
+    else
+        ddb_value_s(&e, "user_id", c->user_id);
+    ddb_if(&e, c->create ? "attribute_not_exists(#trip_id) OR "
+                           "#user_id = :user_id"
+                         : "#user_id = :user_id");
+    if (c->rescore)
+        claim_for_rescore(&e, c);
+    else
+        st = claim_for_finalize(&e, c, err);
+    e.returns = "ALL_NEW";
+    *out = ddb_expr_end(&e, a);
+    return st;
+}
+
+/* Why the condition did not hold. */
+static enum status claim_refused(struct dynamodb *s, const struct trip_claim *c,
+                                 struct deadline d, struct arena *a,
+                                 struct err *err)
+{
+    struct json item;
+    enum status st =
+        dynamodb_get(s, s->db.trips, "trip_id", c->trip_id, d, a, &item, err);
+
+    if (st != ST_OK)
+        return st;
+    if (!str_eq(ddb_str(item, "user_id", a), c->user_id))
+        return err_set(err, ST_NOT_OWNER, NULL,
+                       "trip %.*s belongs to another user",
+                       STR_ARG(c->trip_id));
+    if (c->rescore)
+        return err_set(err, ST_PRECONDITION, NULL,
+                       "trip %.*s is not to be scored again",
+                       STR_ARG(c->trip_id));
+    return err_set(err, ST_UNAVAILABLE, NULL,
+                   "trip %.*s came or went in this moment",
+                   STR_ARG(c->trip_id));
+}
+
+enum status dynamodb_trip_claim(struct records *r, const struct trip_claim *c,
+                                struct deadline d, struct arena *a,
+                                struct trip *out, struct err *err)
+{
+    struct dynamodb *s = dynamodb_of(r);
+    struct ddb_reply reply;
+    struct str body;
+    enum status st = claim_body(s, c, a, &body, err);
+
+    if (st != ST_OK)
+        return st;
+    st = ddb_call(&s->db, "UpdateItem", body, d, a, &reply, err);
+    if (st == ST_PRECONDITION)
+        return claim_refused(s, c, d, a, err);
+    if (st != ST_OK)
+        return st;
+    fault_point("dynamodb.claim.after");
+    return dynamodb_read_trip(json_member(reply.root, "Attributes"), a, out,
+                              err);
+}
+
+/* ---- after the scoring ---- */
+
+/*
+    A condition that fails after a lost answer: was it our own update?
+ */
+static bool settled_by_us(struct dynamodb *s, struct str trip_id,
+                          int64_t revision, enum analysis_status as,
+                          struct str key, struct deadline d)
+{
+    struct err none = ERR_NONE;
+    struct trip t;
+
+    return dynamodb_trip(&s->base, trip_id, d, s->arena, &t, &none) == ST_OK &&
+           t.revision == revision && t.analysis_status == as &&
+           str_eq(t.analysis_key, key);
+}
+
+static enum status settle(struct dynamodb *s, struct str trip_id, int64_t at,
+                          int64_t revision, enum analysis_status as,
+                          struct str key, struct deadline d, struct err *err)
+{
+    struct ddb_expr e;
+    struct ddb_reply reply;
+    enum status st;
+
+    ddb_expr_begin(&e, s->db.trips, "trip_id", trip_id);
+    ddb_set_s(&e, "analysis_status", str_of(analysis_status_word(as)));
+    ddb_set_or_remove(&e, "analysis_key", key);
+    if (revision != at)
+        ddb_set_n(&e, "revision", revision);
+    ddb_if(&e, at ? "#revision = :at"
+                  : "attribute_exists(#trip_id) AND "
+                    "(attribute_not_exists(#revision) OR #revision = :at)");
+    ddb_value_n(&e, "at", at);
+    st = ddb_call(&s->db, "UpdateItem", ddb_expr_end(&e, s->arena), d, s->arena,
+                  &reply, err);
+    if (st == ST_PRECONDITION && reply.unsure &&
+        settled_by_us(s, trip_id, revision, as, key, d))
+        st = ST_OK;
+    if (st == ST_PRECONDITION)
+        err_set(err, st, NULL, "trip %.*s is no longer at revision %lld",
+                STR_ARG(trip_id), (long long)at);
+    arena_reset(s->arena);
+    return st;
+}
+
+enum status dynamodb_trip_stored(struct records *r, struct str trip_id,
+                                 int64_t revision, enum analysis_status as,
+                                 struct str key, struct deadline d,
+                                 struct err *err)
+{
+    return settle(dynamodb_of(r), trip_id, revision, revision, as, key, d, err);
+}
+
+enum status dynamodb_trip_forward(struct records *r, struct str trip_id,
+                                  int64_t revision, int64_t to_revision,
+                                  struct str key, struct deadline d,
+                                  struct err *err)
+{
+    return settle(dynamodb_of(r), trip_id, revision, to_revision,
+                  ANALYSIS_STORED, key, d, err);
+}
+
+/* ---- lists: no index has trips by user or by status ---- */
+
+struct trips {
+    records_trip_each each;
+    void *ctx;
+};
+
+static enum status one_trip(void *ctx, struct json item, struct arena *a,
+                            struct err *err)
+{
+    struct trips *t = ctx;
+    struct trip trip;
+    enum status st = dynamodb_read_trip(item, a, &trip, err);
+
+    return st == ST_OK ? t->each(t->ctx, &trip) : st;
+}
+
+static enum status scan_trips(struct dynamodb *s, struct str user_id,
+                              bool unsettled, struct deadline d,
+                              records_trip_each each, void *ctx,
+                              struct err *err)
+{
+    struct arena *a = arena_new(4096);
+    struct trips trips = {each, ctx};
+    struct dynamodb_query q = {.table = s->db.trips};
+    struct buf values;
+    struct json_out o = {.b = &values};
+    enum status st;
+
+    buf_init(&values, 65536);
+    json_begin_object(&o, NULL);
+    if (unsettled) {
+        ddb_put_s(&o, ":c", str_of(trip_status_word(TRIP_COMPLETED)));
+        ddb_put_s(&o, ":p", str_of(analysis_status_word(ANALYSIS_PENDING)));
+    }
+    if (user_id.n)
+        ddb_put_s(&o, ":u", user_id);
+    json_end_object(&o);
+    q.values = arena_z(a, buf_str(&values));
+    q.filter = !unsettled  ? "#u = :u"
+               : user_id.n ? "#s = :c AND #a = :p AND #u = :u"
+                           : "#s = :c AND #a = :p";
+    q.names = !unsettled  ? "{\"#u\":\"user_id\"}"
+              : user_id.n ? "{\"#s\":\"status\",\"#a\":\"analysis_status\","
+                            "\"#u\":\"user_id\"}"
+                          : "{\"#s\":\"status\",\"#a\":\"analysis_status\"}";
+    st = dynamodb_scan(s, &q, d, one_trip, &trips, err);
+    buf_free(&values);
+    arena_free(&a);
+    return st;
+}
+
+enum status dynamodb_trips_unsettled(struct records *r, struct str user_id,
+                                     struct deadline d, records_trip_each each,
+                                     void *ctx, struct err *err)
+{
+    return scan_trips(dynamodb_of(r), user_id, true, d, each, ctx, err);
+}
+
+enum status dynamodb_trips_of(struct records *r, struct str user_id,
+                              struct deadline d, records_trip_each each,
+                              void *ctx, struct err *err)
+{
+    return scan_trips(dynamodb_of(r), user_id, false, d, each, ctx, err);
+}
+
+enum status dynamodb_pending_count(struct records *r, struct deadline d,
+                                   int64_t *out, struct err *err)
+{
+    (void)r;
+    (void)d;
+    (void)err;
+    *out = -1; /* only a scan of the whole table could tell */
+    return ST_OK;
+}

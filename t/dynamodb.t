@@ -1,0 +1,85 @@
+#!/usr/bin/python3
+"""Records in DynamoDB's tables, on npm's dynalite: the contract of records.h, and
+items as other programs write and read them."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "lib"))
+import tables
+import tap
+from tap import in_, is_, ok, subtest
+
+try:
+    import boto3
+except ImportError:
+    tap.skip_all("needs python3-boto3")
+if not os.path.exists(os.path.join(os.environ.get("DYNALITE_HOME", "/nonexistent"),
+                                   "node_modules/dynalite/cli.js")):
+    tap.skip_all("needs npm's dynalite (DYNALITE_HOME)")
+
+BUILD = os.environ.get("DG_BUILD", os.path.dirname(HERE))
+DYNALITE = os.path.join(HERE, "lib", "dynalite.sh")
+
+
+def contract(env, **more):
+    """t/unit/records on the tables: how it ended, and what it printed."""
+    return subprocess.run([os.path.join(BUILD, "t/unit/records"), "dynamodb:"], text=True,
+                          capture_output=True, env={**os.environ, **env, **more})
+
+
+def scan(client, table):
+    return [item for page in client.get_paginator("scan").paginate(TableName=table)
+            for item in page["Items"]]
+
+
+def items_as_stored(client):
+    """What the old functions, which read these tables too, find there."""
+    trips = scan(client, "Trips-Neal")
+    ok(trips, "trips are there")
+    trip = next(t for t in trips if t["trip_id"]["S"].startswith("claim-"))
+    is_(trip["status"], {"S": "completed"}, "a completed trip's status")
+    is_(trip["end_timestamp"], {"S": "2025-12-20T16:13:25+00:00"}, "its end, as text")
+    is_(trip["analysis_status"], {"S": "stored"}, "its analysis")
+    is_(trip["total_batches"], {"N": "2"}, "its batches")
+    is_(sorted(trip["batch_numbers"]["NS"], key=int), ["1", "200"], "which they are")
+    batches = scan(client, "TrajectoryBatches-Neal")
+    batch = next(b for b in batches if b["batch_id"]["S"].startswith("read-")
+                 and b["batch_number"]["N"] == "1")
+    is_(batch["deltas"], {"L": [{"N": "1"}]}, "a batch's deltas")
+    in_("S", batch["upload_timestamp"], "with a time of upload, so that the index has it")
+    is_(batch["processed"], {"BOOL": False}, "not processed")
+    is_(batch["batch_statistics"], {"M": {"total_deltas": {"N": "2"}}}, "statistics")
+    user = next(u for u in scan(client, "Users-Neal") if "email" in u)
+    in_("user_id", user, "a user")
+
+
+def main(folder):
+    up = subprocess.run([DYNALITE, "up", folder], text=True, capture_output=True)
+    if up.returncode:
+        tap.diag(up.stderr)
+        raise SystemExit("dynalite did not start")
+    env = dict(line.split("=", 1) for line in up.stdout.split())
+    client = boto3.client("dynamodb", endpoint_url=env["DYNAMODB_ENDPOINT"],
+                          region_name=env["AWS_REGION"],
+                          aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+                          aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"])
+    with subtest("the contract"):
+        tables.make(client)
+        r = contract(env)
+        if not is_(r.returncode, 0, "on four tables"):
+            tap.diag("\n".join(x for x in (r.stdout + r.stderr).splitlines()
+                               if not x.startswith("ok")))
+    with subtest("items"):
+        items_as_stored(client)
+
+
+with tempfile.TemporaryDirectory(prefix="dg-dynamodb-") as folder:
+    try:
+        main(folder)
+    finally:
+        subprocess.run([DYNALITE, "down", folder], check=False)
+tap.done()
