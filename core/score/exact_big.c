@@ -37,7 +37,9 @@ static struct rough split(double x)
     double f = frexp(fabs(x), &e);
     uint64_t m = (uint64_t)ldexp(f, 53);
 
-    assert(f == 0 || e <= 32);
+    assert(e <= 32);
+    if (x == 0)
+        return (struct rough){0, -UNIT};
     e -= 53;
     if (e < -UNIT) { /* below the normal numbers: those bits are zero */
         m = e + UNIT > -64 ? m >> (-UNIT - e) : 0;
