@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "fcgi/respond.h"
@@ -223,6 +224,13 @@ static void worker_watch(struct worker *w)
     assert(rc == 0);
 }
 
+static enum status worker_open(struct worker *w, struct err *err)
+{
+    if (fault_point("worker.start"))
+        return err_set(err, ST_INTERNAL, NULL, "fault worker.start");
+    return service_open(w->process->conf, &w->service, err);
+}
+
 int worker_run(const struct process *p)
 {
     struct worker w = {.process = p};
@@ -230,7 +238,7 @@ int worker_run(const struct process *p)
 
     w.request = request_new(p->conf->server_keep_conn);
     process_signals();
-    if (service_open(p->conf, &w.service, &err) != ST_OK) {
+    if (worker_open(&w, &err) != ST_OK) {
         log_err(LOG_ERROR, "start_failed", &err);
         request_free(&w.request);
         return CHILD_FAILED;

@@ -130,6 +130,15 @@ def addresses():
         is_(d.stop(), 0, "the end")
         is_([n for n in os.listdir(d.dir) if n.endswith("sock") or
              n.startswith("scoreboard")], [], "takes its files away")
+        with socket.socket(socket.AF_UNIX) as s, \
+                socket.socket(socket.AF_UNIX) as c:
+            s.bind(d.socket)
+            s.listen(0)
+            c.connect(d.socket)  # and the queue is full
+            r = run("driveguard-fcgi", "-c", d.conf)
+            ok(r.returncode == 1 and os.path.exists(d.socket),
+               "who is too busy to answer is not taken for dead")
+        os.unlink(d.socket)
         pathlib.Path(d.socket).write_text("a file")
         r = run("driveguard-fcgi", "-c", d.conf)
         ok(r.returncode == 1 and os.path.isfile(d.socket),
@@ -335,6 +344,46 @@ def held_reload():
         is_([r.status for r in release(d, calls)], [200, 200],
             "requests in flight are finished")
         wait_for("their end", lambda: all(gone(p) for p in old))
+
+
+def slow_reload():
+    with Daemon() as d:
+        old = d.pids()
+        d.fault("worker.start", "sleep 1000", always=True)
+        d.send(signal.SIGHUP)
+        for _ in range(5):
+            time.sleep(0.1)
+            started = time.monotonic()
+            in_(d.call("GET", "/healthz").json()["pid"], old,
+                "until the new workers are ready the old ones serve")
+            ok(time.monotonic() - started < 0.4, "without a pause")
+        d.fault_clear()
+        d.wait_line("event=ready", 2)
+        d.fault("worker.start", "fail", always=True)
+        now = d.pids()
+        d.send(signal.SIGHUP)
+        d.wait_line("child_crashed.*status=1", 4)
+        is_(d.call("GET", "/healthz").json()["pid"] in now, True,
+            "and when the new ones cannot start")
+        d.fault_clear()
+        d.reload()
+        ok(not set(now) & set(d.pids()), "until the next reload that can")
+
+
+def stop_under_load():
+    with Daemon(workers=1) as d:
+        old = d.pids()[0]
+        held = hold(d, 1)
+        queue = [fcgi.Connection(d.socket) for _ in range(50)]
+        for c in queue:
+            c.send("GET", "/healthz")
+        os.kill(old, signal.SIGTERM)
+        release(d, held)
+        served = [c.answer().json()["pid"] for c in queue]
+        for c in queue:
+            c.close()
+        ok(served.count(old) <= 1 and len(set(served)) <= 2,
+           "a worker told to stop does, however many wait")
 
 
 def drain():
@@ -571,7 +620,8 @@ ALONE = (options, addresses, command, reload, bad_reload, renewal, backoff,
          silent_client, inherited, orphans, quick_signals, kept_connections,
          log_file, notify)
 TOGETHER = (answers, targets, bodies, hang_ups)  # with one service
-FAULTS = (busy, held_reload, drain, at_once, crash, stuck)
+FAULTS = (busy, held_reload, slow_reload, stop_under_load,
+          drain, at_once, crash, stuck)
 
 
 def main():

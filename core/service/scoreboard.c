@@ -462,7 +462,10 @@ void scoreboard_view(const struct scoreboard *b, struct arena *a,
         for (enum counter s = 0; s < STAT_COUNT; s++)
             out->counters[s] += stat_get(&m->slots[i].stats, s);
         scoreboard_slot(b, i, &out->slots[out->n]);
-        if (out->slots[out->n].state == SLOT_FREE)
+        /* Without a process id it is just being forked; 0 would be the
+         * reader's own process group to whoever sends a signal there. */
+        if (out->slots[out->n].state == SLOT_FREE ||
+            out->slots[out->n].pid == 0)
             continue;
         out->slots[out->n].rss_bytes = process_rss(out->slots[out->n].pid);
         out->n++;

@@ -93,15 +93,15 @@ class Connection:
 
     def answer(self):
         """The whole answer. Cut when the request did not end properly."""
-        out = b""
+        out = []
         while True:
             _, kind, _, length, pad = struct.unpack(">BBHHBx", self._read(8))
             content = self._read(length)
             self._read(pad)
             if kind == STDOUT:
-                out += content
+                out.append(content)
             elif kind == END:
-                return Answer(out)
+                return Answer(b"".join(out))
 
     def close(self):
         self.input.close()
