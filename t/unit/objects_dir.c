@@ -320,12 +320,15 @@ static int put_once(int i, void *ctx)
 {
     struct objects *s;
     struct etag etag;
+    enum status st;
 
     (void)i, (void)ctx;
     if (objects_open(&conf, &s, &err) != ST_OK)
         abort();
-    return (int)objects_put(s, KEY, STR_LIT("old"), NULL, COND_MATCH,
-                            &(struct etag){MD5_NEW}, soon(), &etag, &err);
+    st = objects_put(s, KEY, STR_LIT("old"), NULL, COND_MATCH,
+                     &(struct etag){MD5_NEW}, soon(), &etag, &err);
+    objects_close(&s);
+    return (int)st;
 }
 
 static void order(const char *name, const char *text)

@@ -62,16 +62,15 @@ static void write_file(const char *name, const char *text, size_t n)
         abort();
 }
 
-/* As another program would; holds what it locked for so long. */
-static void run_sql(const char *name, const char *text, int64_t hold_ms)
+/* As another program would. */
+static sqlite3 *run_sql(const char *name, const char *text)
 {
     sqlite3 *db;
 
     if (sqlite3_open(file(name), &db) ||
         sqlite3_exec(db, text, NULL, NULL, NULL))
         abort();
-    clock_sleep_ms(hold_ms);
-    sqlite3_close(db);
+    return db;
 }
 
 /* ---- files ---- */
@@ -129,7 +128,7 @@ static void of_others(void)
 {
     struct records *r;
 
-    run_sql("other.db", "CREATE TABLE t (x)", 0);
+    sqlite3_close(run_sql("other.db", "CREATE TABLE t (x)"));
     r = open_at("other.db");
     CHECK(records_check(r, soon(), &err) == ST_CORRUPT &&
           strstr(err.text, "another program"));
@@ -138,7 +137,7 @@ static void of_others(void)
     r = open_at("later.db");
     CHECK(records_check(r, soon(), &err) == ST_OK);
     records_close(&r);
-    run_sql("later.db", "PRAGMA user_version = 99", 0);
+    sqlite3_close(run_sql("later.db", "PRAGMA user_version = 99"));
     r = open_at("later.db");
     CHECK(records_check(r, soon(), &err) == ST_CORRUPT &&
           strstr(err.text, "later version"));
@@ -246,30 +245,48 @@ static void read_only(void)
 
 /* ---- waiting ---- */
 
-static int hold_the_lock(int i, void *ctx)
+static void wait_for_file(const char *name)
+{
+    struct deadline limit = soon();
+
+    while (access(file(name), F_OK) && !deadline_over(limit))
+        clock_sleep_ms(2);
+}
+
+static int hold_the_lock(void)
+{
+    sqlite3 *db = run_sql("wait.db", "BEGIN IMMEDIATE");
+
+    write_file("held", "", 0);
+    wait_for_file("seen");
+    clock_sleep_ms(100); /* for the patient one to wait, too */
+    sqlite3_close(db);
+    return 0;
+}
+
+static int write_impatiently(struct records *r)
+{
+    struct user u = {.user_id = USER, .name = STR_LIT("b")};
+    enum status st = records_user_put(r, &u, deadline_in(100), &err);
+    bool read = user_is(r, "a"); /* a reader does not wait */
+
+    write_file("seen", "", 0);
+    return st == ST_TIMEOUT && read ? 0 : 1;
+}
+
+static int lock_meets(int i, void *ctx)
 {
     struct records *r;
-    struct user u;
-    int64_t began;
+    int code;
 
     (void)ctx;
-    if (i == 0) { /* writes for a while */
-        run_sql("wait.db", "BEGIN IMMEDIATE", 400);
-        return 0;
-    }
-    clock_sleep_ms(150);
+    if (i == 0)
+        return hold_the_lock();
+    wait_for_file("held");
     r = open_at("wait.db");
-    began = clock_mono_ms();
-    if (i == 1) { /* too little time */
-        u = (struct user){.user_id = USER};
-        if (records_user_put(r, &u, deadline_in(50), &err) != ST_TIMEOUT)
-            return 1;
-        if (clock_mono_ms() - began > 200)
-            return 2;
-        /* Reading goes on meanwhile. */
-        return user_is(r, "a") ? 0 : 3;
-    }
-    return put_user(r, "c") == ST_OK ? 0 : 4; /* time enough */
+    code = i == 1 ? write_impatiently(r) : put_user(r, "c") != ST_OK;
+    records_close(&r);
+    return code;
 }
 
 static void waiting(void)
@@ -279,7 +296,7 @@ static void waiting(void)
 
     CHECK(put_user(r, "a") == ST_OK);
     records_close(&r);
-    procs_run(3, hold_the_lock, NULL, codes);
+    procs_run(3, lock_meets, NULL, codes);
     CHECK(codes[0] == 0);
     CHECK(codes[1] == 0);
     CHECK(codes[2] == 0);
