@@ -20,6 +20,8 @@ COLUMNS = (
     ("file us", "file_us", "{:,.0f}"),
     ("file/ours", "ratio", "{:.2f}"),
     ("goal", "goal", "{:.2f}"),
+    ("sendfile us", "sendfile_us", "{:,.0f}"),
+    ("sendfile/ours", "sendfile_ratio", "{:.2f}"),
     ("note", "note", "{}"),
 )
 TEXT = ("what", "note")
