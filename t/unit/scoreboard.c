@@ -203,7 +203,8 @@ static void test_reader_beside_writer(void)
         scoreboard_request(b, slot, STR_LIT("/bbbbbbbbbbbbbbbbbbbbbbbbb"),
                            STR_LIT("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"));
     }
-    for (struct deadline d = deadline_in(200); !deadline_over(d);) {
+    for (struct deadline d = deadline_in(300), last = deadline_in(10000);
+         !deadline_over(d) || (seen == 0 && !deadline_over(last));) {
         scoreboard_slot(b, slot, &v);
         if (v.route[0] == '\0')
             continue;
