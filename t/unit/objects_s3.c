@@ -435,10 +435,10 @@ static void urls(void)
     c = conf;
     c.s3_endpoint = "https://host/path";
     CHECK(objects_open(&c, &s, &err) == ST_BAD_REQUEST && !s);
-    c.s3_endpoint = "http://localhost.localdomain:1/";
+    c.s3_endpoint = "http://store.localhost:1/";
     CHECK(objects_open(&c, &s, &err) == ST_OK);
     CHECK(objects_check(s, deadline_in(200), &err) == ST_UNAVAILABLE);
-    CHECK(strstr(err.text, "http://bucket-1.localhost.localdomain:1/:"));
+    CHECK(strstr(err.text, "http://bucket-1.store.localhost:1/:"));
     objects_close(&s);
 }
 
