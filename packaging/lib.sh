@@ -94,7 +94,11 @@ build() {
             "$sources/configure" "$@"
             printf '%s\n' "${CC:-} $*" >configured
         fi
-        make -j"$(nproc)" ${TARGETS:-all}
+        # One after the other: `all` is a make of its own, which would build the
+        # same library at the same time.
+        for target in ${TARGETS:-all}; do
+            make -j"$(nproc)" "$target"
+        done
     ) >"$log" 2>&1; then
         tail -n 40 "$log" >&2
         die "the build failed; its whole log: $log"
