@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <limits.h>
 #include <zlib.h>
+#include "base/gzip_inflate.h"
 
 #define CHUNK ((size_t)64 * 1024)
 #define GZIP_WINDOW (MAX_WBITS + 16) /* zlib: 16 more asks for gzip framing */
@@ -87,43 +88,63 @@ static enum status corrupt(const z_stream *z, struct buf *out, size_t start,
                    z->msg ? z->msg : "not gzip, or cut short", z->total_in);
 }
 
+enum status gzip_inflate_step(struct z_stream_s *z, int flush, struct buf *out,
+                              size_t start, bool *end, struct err *err)
+{
+    unsigned char spare;
+    int rc;
+
+    aim(z, out, &spare);
+    rc = inflate(z, flush);
+    assert(rc != Z_MEM_ERROR && rc != Z_STREAM_ERROR);
+    if (!took(z, out, &spare))
+        return too_large(out, start, err);
+    *end = rc == Z_STREAM_END;
+    /* Z_BUF_ERROR: no progress, so the input ended too early. */
+    return *end || rc == Z_OK ? ST_OK : corrupt(z, out, start, err);
+}
+
 /*
  * One step after the other until the input is used up at a member's end.
  */
 static enum status unpack(z_stream *z, struct buf *out, struct err *err)
 {
     size_t start = out->n;
-    unsigned char spare;
-    int rc;
+    bool end;
 
     for (;;) {
-        aim(z, out, &spare);
-        rc = inflate(z, Z_NO_FLUSH);
-        assert(rc != Z_MEM_ERROR && rc != Z_STREAM_ERROR);
-        if (!took(z, out, &spare))
-            return too_large(out, start, err);
-        if (rc == Z_STREAM_END && z->avail_in == 0)
-            return ST_OK;
-        if (rc == Z_STREAM_END)
-            rc = inflateReset(z);
-        /* Z_BUF_ERROR: no progress, so the input ended too early. */
-        if (rc != Z_OK)
+        enum status st =
+            gzip_inflate_step(z, Z_NO_FLUSH, out, start, &end, err);
+
+        if (st != ST_OK || (end && z->avail_in == 0))
+            return st;
+        if (end && inflateReset(z) != Z_OK)
             return corrupt(z, out, start, err);
     }
+}
+
+enum status gzip_inflate_begin(struct z_stream_s *z, struct str in,
+                               const struct buf *out, struct err *err)
+{
+    int rc;
+
+    if (!buf_ok(out) || in.n > UINT_MAX)
+        return err_set(err, ST_TOO_LARGE, NULL, "more than %zu bytes",
+                       out->max);
+    rc = inflateInit2(z, GZIP_WINDOW);
+    assert(rc == Z_OK && "out of memory");
+    z->next_in = (z_const unsigned char *)in.p;
+    z->avail_in = (uInt)in.n;
+    return ST_OK;
 }
 
 enum status gzip_unpack(struct str in, struct buf *out, struct err *err)
 {
     z_stream z = {0};
-    enum status st;
-    int rc;
+    enum status st = gzip_inflate_begin(&z, in, out, err);
 
-    if (!buf_ok(out) || in.n > UINT_MAX)
-        return too_large(out, out->n, err);
-    rc = inflateInit2(&z, GZIP_WINDOW);
-    assert(rc == Z_OK && "out of memory");
-    z.next_in = (z_const unsigned char *)in.p;
-    z.avail_in = (uInt)in.n;
+    if (st != ST_OK)
+        return st;
     st = unpack(&z, out, err);
     inflateEnd(&z);
     return st;

@@ -1,4 +1,4 @@
-/* gzip.h - the only file that knows zlib. */
+/* gzip.h - packing and unpacking; with gzip_join.c all that knows zlib. */
 #ifndef DG_BASE_GZIP_H
 #define DG_BASE_GZIP_H
 

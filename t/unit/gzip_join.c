@@ -1,0 +1,221 @@
+/* Fragments of stored members, joined: one member with all the texts. */
+#include "base/gzip_join.h"
+
+#include "base/gzip.h"
+#include "t/unit/tap.h"
+
+#define MAX ((size_t)64 * 1024 * 1024)
+
+static uint32_t noise_state = 1;
+static uint32_t noise(uint32_t below)
+{
+    noise_state = noise_state * 1664525 + 1013904223;
+    return (noise_state >> 8) % below;
+}
+
+/* A text of n bytes: digits that compress well, or bytes that do not. */
+static void make_text(struct buf *b, size_t n, bool digits)
+{
+    buf_reset(b);
+    for (size_t i = 0; i < n; i++)
+        buf_putc(b, digits ? "0123456789,\":"[noise(13)] : (char)noise(256));
+}
+
+struct joined {
+    struct buf text, body; /* what it is to hold; the member */
+    struct gzip_sum sum;
+};
+
+static void joined_begin(struct joined *j)
+{
+    buf_init(&j->text, MAX);
+    buf_init(&j->body, MAX);
+    buf_put(&j->body, gzip_head());
+    j->sum = GZIP_SUM_NONE;
+}
+
+static void joined_free(struct joined *j)
+{
+    buf_free(&j->text);
+    buf_free(&j->body);
+}
+
+static bool joined_member(struct joined *j, struct str member)
+{
+    struct gzip_sum sum;
+    size_t before = j->body.n;
+
+    if (gzip_split(member, &j->text, &j->body, &sum, NULL) != ST_OK)
+        return false;
+    gzip_sum_add(&j->sum, &sum);
+    return j->body.n <= before + member.n + 5;
+}
+
+static void joined_text(struct joined *j, struct str text, int level)
+{
+    struct gzip_sum sum;
+
+    gzip_fragment(text, level, &j->body, &sum);
+    buf_put(&j->text, text);
+    gzip_sum_add(&j->sum, &sum);
+}
+
+/* Closed, it is one member that holds the text. */
+static bool joined_right(struct joined *j)
+{
+    char space[GZIP_TAIL_SIZE];
+    struct buf back;
+    bool right;
+
+    buf_put(&j->body, gzip_tail(&j->sum, space));
+    buf_init(&back, MAX);
+    right = buf_ok(&j->body) &&
+            gzip_unpack(buf_str(&j->body), &back, NULL) == ST_OK &&
+            str_eq(buf_str(&back), buf_str(&j->text));
+    buf_free(&back);
+    return right;
+}
+
+/* gzip.compress(b"trip", mtime=5) of Python: one block with fixed codes, whose
+ * last code ends with 6 bits of its byte used. */
+static const struct str trip = {
+    "\x1f\x8b\x08\x00\x05\x00\x00\x00\x02\xff\x2b\x29\xca\x2c\x00\x00"
+    "\x3b\xf5\x56\x76\x04\x00\x00\x00",
+    24};
+
+static void known(void)
+{
+    static const char fragment[] = "\x2a\x29\xca\x2c\x00\x00\x00\x00\xff\xff";
+    struct buf text, deflate;
+    struct gzip_sum sum;
+
+    buf_init(&text, 100);
+    buf_init(&deflate, 100);
+    CHECK(gzip_split(trip, &text, &deflate, &sum, NULL) == ST_OK);
+    CHECK(str_is(buf_str(&text), "trip"));
+    CHECK(sum.crc == 0x7656f53b && sum.length == 4);
+    CHECK(deflate.n >= 5 && memcmp(deflate.p, fragment, 5) == 0);
+    CHECK(memcmp(deflate.p + deflate.n - 4, "\0\0\xff\xff", 4) == 0);
+    buf_free(&text);
+    buf_free(&deflate);
+}
+
+static void nothing(void)
+{
+    struct joined j;
+
+    joined_begin(&j);
+    CHECK(joined_right(&j) && j.body.n == GZIP_HEAD_SIZE + GZIP_TAIL_SIZE);
+    joined_free(&j);
+    joined_begin(&j);
+    joined_text(&j, STR_NONE, 6);
+    joined_text(&j, STR_LIT(","), 0);
+    CHECK(joined_member(&j, trip));
+    joined_text(&j, STR_LIT(","), 0);
+    CHECK(joined_right(&j));
+    CHECK(str_is(buf_str(&j.text), ",trip,"));
+    joined_free(&j);
+}
+
+/* Many blocks, all levels, all ends within a byte, stored blocks, empty texts.
+ */
+static void many(void)
+{
+    struct buf text, packed;
+    bool good = true;
+
+    buf_init(&text, MAX);
+    buf_init(&packed, MAX);
+    for (int round = 0; good && round < 60; round++) {
+        struct joined j;
+
+        joined_begin(&j);
+        for (int i = 0; good && i < 12; i++) {
+            size_t n = noise(4) ? noise(300) : noise(200000);
+
+            make_text(&text, n, noise(4));
+            buf_reset(&packed);
+            good = gzip_pack(buf_str(&text), (int)noise(10), &packed, NULL) ==
+                       ST_OK &&
+                   joined_member(&j, buf_str(&packed));
+            make_text(&text, noise(2) ? 1 : noise(3000), true);
+            joined_text(&j, buf_str(&text), (int)noise(10));
+        }
+        good = good && joined_right(&j);
+        joined_free(&j);
+    }
+    CHECK(good);
+    buf_free(&text);
+    buf_free(&packed);
+}
+
+/* What Python's and other writers' concatenated members are. */
+static void several_members(void)
+{
+    struct joined j;
+    struct buf twice;
+
+    buf_init(&twice, 1000);
+    buf_put(&twice, trip);
+    buf_put(&twice, trip);
+    joined_begin(&j);
+    CHECK(joined_member(&j, buf_str(&twice)));
+    CHECK(str_is(buf_str(&j.text), "triptrip") && joined_right(&j));
+    joined_free(&j);
+    buf_free(&twice);
+}
+
+static enum status refused(struct str in, size_t text_max, size_t deflate_max)
+{
+    struct buf text, deflate;
+    struct gzip_sum sum;
+    struct err err = ERR_NONE;
+    enum status st;
+
+    buf_init(&text, text_max);
+    buf_init(&deflate, deflate_max);
+    buf_putc(&text, '=');
+    buf_putc(&deflate, '=');
+    st = gzip_split(in, &text, &deflate, &sum, &err);
+    CHECK(st == ST_OK || (text.n == 1 && deflate.n == 1 && err.st == st));
+    buf_free(&text);
+    buf_free(&deflate);
+    return st;
+}
+
+static void errors(void)
+{
+    char bad[24];
+
+    for (size_t n = 0; n < trip.n; n++)
+        CHECK(refused((struct str){trip.p, n}, 99, 99) == ST_CORRUPT);
+    for (size_t at = trip.n - 8; at < trip.n; at++) {
+        memcpy(bad, trip.p, trip.n);
+        bad[at] ^= 1;
+        CHECK(refused((struct str){bad, trip.n}, 99, 99) == ST_CORRUPT);
+    }
+    CHECK(refused(trip, 5, 99) == ST_OK);
+    CHECK(refused(trip, 4, 99) == ST_TOO_LARGE);
+    CHECK(refused(trip, 99, 7) == ST_TOO_LARGE);
+}
+
+static void sums(void)
+{
+    struct gzip_sum a = {0x7656f53b, 4}, none = GZIP_SUM_NONE, b = none;
+
+    gzip_sum_add(&a, &none);
+    CHECK(a.crc == 0x7656f53b && a.length == 4);
+    gzip_sum_add(&b, &a);
+    CHECK(b.crc == a.crc && b.length == a.length);
+}
+
+int main(void)
+{
+    known();
+    nothing();
+    many();
+    several_members();
+    errors();
+    sums();
+    return tap_end();
+}
