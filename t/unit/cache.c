@@ -240,8 +240,8 @@ static void garbage(struct cache *c)
                                         "%s",
                                         "%s\n",
                                         "%s\nshort\n1\n",
-                                        "%s\n0123456789abcdef0123456789abcdef"
-                                        "\nsoon\n"};
+                                        ("%s\n0123456789abcdef"
+                                         "0123456789abcdef\nsoon\n")};
     struct cache_entry e = look(c, U);
     char text[256];
 
