@@ -267,10 +267,8 @@ enum status aws_from_instance(const struct aws_asking *ask,
         return ST_NOT_FOUND;
     st = instance_ask(ask, "PUT", "/latest/api/token",
                       "X-aws-ec2-metadata-token-ttl-seconds: 300", &text, err);
-    if (st == ST_UNAVAILABLE || st == ST_TIMEOUT)
-        return ST_NOT_FOUND; /* not on EC2, as far as one can tell */
-    if (st != ST_OK)
-        return st;
+    if (st != ST_OK) /* not on EC2, or switched off there (403) */
+        return ST_NOT_FOUND;
     header = arena_printf(ask->arena, "X-aws-ec2-metadata-token: %.*s",
                           STR_ARG(str_trim(text)))
                  .p;

@@ -9,7 +9,7 @@ static struct json map_of(struct json item, const char *name)
 {
     struct json v;
 
-    return ddb_is(item, name, "M", &v) ? v : (struct json){JSON_NONE};
+    return ddb_is(item, name, "M", &v) ? v : (struct json){.type = JSON_NONE};
 }
 
 static void read_user(struct json item, struct arena *a, struct user *out)

@@ -26,7 +26,7 @@ static const char *const variables[] = {
 static struct server srv;
 static char folder[] = "/tmp/dg-credentials-XXXXXX";
 
-enum { FAST = 0, BROKEN = 1, REFUSES = 2 }; /* the server's modes */
+enum { FAST, BROKEN, REFUSES, SWITCHED_OFF }; /* the server's modes */
 
 static void json_reply(int fd, const char *id, int n, int life_s)
 {
@@ -65,6 +65,8 @@ static bool answer(struct server_seen *seen, int fd, const char *request, int n)
 {
     if (seen->mode == BROKEN)
         server_reply(fd, 500, "", "broken");
+    else if (seen->mode == SWITCHED_OFF)
+        server_reply(fd, 403, "", "");
     else if (strncmp(request, "PUT /latest/api/token", 21) == 0)
         server_reply(fd, 200, "", "imds-token");
     else if (strncmp(request, "POST /sts", 9) == 0)
@@ -275,6 +277,8 @@ static void instance(void)
     CHECK(gives("instance", "IMDS"));
     srv.seen->mode = REFUSES;
     CHECK(fails("no AWS credentials"));
+    srv.seen->mode = SWITCHED_OFF;
+    CHECK(fails("no instance role (instance metadata: 403"));
     setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1", 1);
     CHECK(fails("no AWS credentials"));
 }
