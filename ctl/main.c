@@ -19,6 +19,12 @@ static const struct command {
     {"user show", "ID", "prints one user, by id or e-mail", ctl_user_show},
     {"user remove", "ID", "forgets a user; trips and analyses stay",
      ctl_user_remove},
+    {"bucket init", "", "makes the bucket of objects.url, or sets it right",
+     ctl_bucket_init},
+    {"bucket policy", "[service|operator]",
+     "prints the least rights each needs, as IAM policies", ctl_bucket_policy},
+    {"tables init", "", "makes the tables of [dynamodb] that are missing",
+     ctl_tables_init},
     {"reconcile", "[--user ID]", "completes whatever was left half done",
      ctl_reconcile},
 };

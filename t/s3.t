@@ -3,6 +3,7 @@
 the contract of objects.h, with and without versions, over TLS, and what it says
 when something is missing."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -62,9 +63,9 @@ def start(folder):
     return env, f"https://127.0.0.1:{tls}", cert
 
 
-def contract(env, *arguments, **more):
-    """t/unit/objects on a bucket: how it ended, and what it printed."""
-    return subprocess.run([os.path.join(BUILD, "t/unit/objects"), *arguments], text=True,
+def contract(env, *arguments, program="objects", **more):
+    """A unit test on a bucket: how it ended, and what it printed."""
+    return subprocess.run([os.path.join(BUILD, "t/unit", program), *arguments], text=True,
                           capture_output=True, env={**os.environ, **env, **more})
 
 
@@ -74,6 +75,48 @@ def passes(env, name, *arguments, **more):
         tap.diag("\n".join(x for x in (r.stdout + r.stderr).splitlines()
                            if not x.startswith("ok")))
     return r
+
+
+def ctl(env, folder, bucket, *words):
+    """driveguardctl on a bucket."""
+    conf = os.path.join(folder, "conf")
+    with open(conf, "w") as f:
+        f.write(f"[server]\nspool = {folder}\n[objects]\nurl = s3://{bucket}\n[s3]\n"
+                f"endpoint = {env['S3_ENDPOINT']}\nregion = {env['AWS_REGION']}\n")
+    return subprocess.run([os.path.join(BUILD, "driveguardctl"), "-c", conf, *words],
+                          text=True, capture_output=True, env={**os.environ, **env})
+
+
+def bucket_init(env, folder, s3):
+    first = ctl(env, folder, "made-here", "bucket", "init")
+    if not is_(first.returncode, 0, "bucket init"):
+        tap.diag(first.stderr)
+    in_("made-here: bucket: set\n", first.stdout, "makes the bucket")
+    is_(s3.get_bucket_versioning(Bucket="made-here")["Status"], "Enabled", "with versions")
+    rules = s3.get_bucket_lifecycle_configuration(Bucket="made-here")["Rules"]
+    is_(rules[0]["NoncurrentVersionExpiration"], {"NoncurrentDays": 30}, "that expire")
+    in_("public access blocked: not set: with it this server refuses every PUT", first.stdout,
+        "what would spoil this server is taken back, and said")
+    s3.put_object(Bucket="made-here", Key="users/u/x", Body=b"x")
+    again = ctl(env, folder, "made-here", "bucket", "init")
+    ok(again.returncode == 0 and ": set\n" not in again.stdout, "a second run changes nothing")
+    s3.put_bucket_lifecycle_configuration(Bucket="plain", LifecycleConfiguration={"Rules": [
+        {"ID": "of others", "Status": "Enabled", "Filter": {"Prefix": "x/"},
+         "Expiration": {"Days": 9}}]})
+    ctl(env, folder, "plain", "bucket", "init")
+    is_(sorted(r["ID"] for r in s3.get_bucket_lifecycle_configuration(Bucket="plain")["Rules"]),
+        ["driveguard-old-versions", "of others"], "a rule of others stays")
+
+
+def bucket_policy(env, folder):
+    both = json.loads(ctl(env, folder, "plain", "bucket", "policy").stdout)
+    one = json.loads(ctl(env, folder, "plain", "bucket", "policy", "service").stdout)
+    is_(both["service"], one, "the service's policy, alone and with the operator's")
+    actions = [a for s in one["Statement"] for a in s["Action"]]
+    is_(sorted(actions), ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"],
+        "what the service may do")
+    in_("s3:PutBucketVersioning", str(both["operator"]), "the operator may do more")
+    is_(ctl(env, folder, "plain", "bucket", "policy", "x").returncode, 2, "for nobody else")
 
 
 def says(env, name, wanted, *arguments, **more):
@@ -103,6 +146,13 @@ def main(folder):
                    "s3://versions", "weak")
         in_("keep If-None-Match", r.stderr, "it says so")
         in_("keep If-Match;", r.stderr, "of both")
+    with subtest("versions"):
+        passes(env, "listed and deleted", "s3://versions", program="s3_admin")
+
+    with subtest("bucket init"):
+        bucket_init(env, folder, s3)
+    with subtest("bucket policy"):
+        bucket_policy(env, folder)
 
     with subtest("TLS"):
         passes(env, "over TLS with the right authority", "s3://plain", "weak",

@@ -1,0 +1,199 @@
+/*
+ * policy.c - driveguardctl bucket policy: the least rights, as IAM policies.
+ *
+ * What each needs is a table here, beside which stands why.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/json.h"
+#include "ctl/ctl.h"
+
+#define POLICY_MAX (64 * 1024)
+
+enum who { SERVICE = 1, OPERATOR = 2, BOTH = 3 };
+enum where {
+    BUCKET,
+    OBJECTS,
+    USERS,
+    TRIPS,
+    BATCHES,
+    SUMMARIES,
+    INDEXES,
+    PLACES
+};
+
+static const struct {
+    enum where where;
+    enum who who;
+    const char *action;
+} rights[] = {
+    {BUCKET, BOTH, "s3:ListBucket"},
+    {OBJECTS, BOTH, "s3:GetObject"},
+    {OBJECTS, BOTH, "s3:PutObject"},
+    {OBJECTS, BOTH, "s3:DeleteObject"},
+    /* bucket init */
+    {BUCKET, OPERATOR, "s3:CreateBucket"},
+    {BUCKET, OPERATOR, "s3:GetBucketPublicAccessBlock"},
+    {BUCKET, OPERATOR, "s3:PutBucketPublicAccessBlock"},
+    {BUCKET, OPERATOR, "s3:GetEncryptionConfiguration"},
+    {BUCKET, OPERATOR, "s3:PutEncryptionConfiguration"},
+    {BUCKET, OPERATOR, "s3:GetBucketVersioning"},
+    {BUCKET, OPERATOR, "s3:PutBucketVersioning"},
+    {BUCKET, OPERATOR, "s3:GetLifecycleConfiguration"},
+    {BUCKET, OPERATOR, "s3:PutLifecycleConfiguration"},
+    /* erasure takes the old versions, too */
+    {BUCKET, OPERATOR, "s3:ListBucketVersions"},
+    {OBJECTS, OPERATOR, "s3:DeleteObjectVersion"},
+
+    {USERS, BOTH, "dynamodb:GetItem"},
+    {USERS, OPERATOR, "dynamodb:UpdateItem"},
+    {USERS, OPERATOR, "dynamodb:DeleteItem"},
+    {USERS, BOTH, "dynamodb:Scan"}, /* when there is no index of e-mails */
+    {INDEXES, BOTH, "dynamodb:Query"},
+    {TRIPS, BOTH, "dynamodb:GetItem"},
+    {TRIPS, BOTH, "dynamodb:UpdateItem"},
+    {TRIPS, BOTH, "dynamodb:Scan"}, /* reconcile: what was left pending */
+    {BATCHES, BOTH, "dynamodb:GetItem"},
+    {BATCHES, BOTH, "dynamodb:BatchGetItem"},
+    {BATCHES, BOTH, "dynamodb:PutItem"},
+    /* tables init */
+    {USERS, OPERATOR, "dynamodb:CreateTable"},
+    {USERS, OPERATOR, "dynamodb:DescribeTable"},
+    {TRIPS, OPERATOR, "dynamodb:CreateTable"},
+    {TRIPS, OPERATOR, "dynamodb:DescribeTable"},
+    {BATCHES, OPERATOR, "dynamodb:CreateTable"},
+    {BATCHES, OPERATOR, "dynamodb:DescribeTable"},
+    {SUMMARIES, OPERATOR, "dynamodb:CreateTable"},
+    {SUMMARIES, OPERATOR, "dynamodb:DescribeTable"},
+};
+#define RIGHTS (sizeof rights / sizeof *rights)
+
+/* ---- which resources ---- */
+
+static const char *partition(const char *region)
+{
+    return strncmp(region, "cn-", 3) == 0       ? "aws-cn"
+           : strncmp(region, "us-gov-", 7) == 0 ? "aws-us-gov"
+                                                : "aws";
+}
+
+static void put_table(struct json_out *o, const struct conf *c,
+                      const char *table, const char *below)
+{
+    char arn[400];
+
+    snprintf(arn, sizeof arn, "arn:%s:dynamodb:%s:*:table/%s%s",
+             partition(c->dynamodb_region), c->dynamodb_region, table, below);
+    json_put_z(o, NULL, arn);
+}
+
+static void put_objects(struct json_out *o, const struct conf *c,
+                        const char *below)
+{
+    char arn[400];
+
+    snprintf(arn, sizeof arn, "arn:%s:s3:::%s%s", partition(c->s3_region),
+             c->objects_url + strlen("s3://"), below);
+    json_put_z(o, NULL, arn);
+}
+
+static void put_resources(struct json_out *o, const struct conf *c,
+                          enum where where)
+{
+    switch (where) {
+    case BUCKET:
+        put_objects(o, c, "");
+        break;
+    case OBJECTS:
+        put_objects(o, c, "/users/*");
+        put_objects(o, c, "/probe/*"); /* tried once: conditional DELETE */
+        break;
+    case USERS:
+        put_table(o, c, c->dynamodb_users_table, "");
+        break;
+    case TRIPS:
+        put_table(o, c, c->dynamodb_trips_table, "");
+        break;
+    case BATCHES:
+        put_table(o, c, c->dynamodb_batches_table, "");
+        break;
+    case SUMMARIES:
+        put_table(o, c, c->dynamodb_summaries_table, "");
+        break;
+    case INDEXES:
+        put_table(o, c, c->dynamodb_users_table, "/index/*");
+        put_table(o, c, c->dynamodb_batches_table, "/index/*");
+        break;
+    case PLACES:
+        break;
+    }
+}
+
+/* ---- the document ---- */
+
+static bool any_right(enum where where, enum who who)
+{
+    for (size_t i = 0; i < RIGHTS; i++)
+        if (rights[i].where == where && rights[i].who & who)
+            return true;
+    return false;
+}
+
+static void put_statement(struct json_out *o, const struct conf *c,
+                          enum where where, enum who who)
+{
+    json_begin_object(o, NULL);
+    json_put_z(o, "Effect", "Allow");
+    json_begin_array(o, "Action");
+    for (size_t i = 0; i < RIGHTS; i++)
+        if (rights[i].where == where && rights[i].who & who)
+            json_put_z(o, NULL, rights[i].action);
+    json_end_array(o);
+    json_begin_array(o, "Resource");
+    put_resources(o, c, where);
+    json_end_array(o);
+    json_end_object(o);
+}
+
+static void put_policy(struct json_out *o, const char *key,
+                       const struct conf *c, enum who who)
+{
+    bool bucket = strncmp(c->objects_url, "s3://", 5) == 0;
+    bool tables = strcmp(c->records_url, "dynamodb:") == 0;
+
+    json_begin_object(o, key);
+    json_put_z(o, "Version", "2012-10-17");
+    json_begin_array(o, "Statement");
+    for (int where = BUCKET; where < PLACES; where++)
+        if ((where <= OBJECTS ? bucket : tables) &&
+            any_right((enum where)where, who))
+            put_statement(o, c, (enum where)where, who);
+    json_end_array(o);
+    json_end_object(o);
+}
+
+/* Without an argument both, as members of one object. */
+int ctl_bucket_policy(const struct ctl *ctl, int argc, char **argv)
+{
+    bool service = argc == 2 && strcmp(argv[1], "service") == 0;
+    bool operates = argc == 2 && strcmp(argv[1], "operator") == 0;
+    struct buf b;
+    struct json_out o = {.b = &b};
+
+    if (argc != 1 && !service && !operates)
+        return CTL_USAGE;
+    buf_init(&b, POLICY_MAX);
+    if (argc == 1)
+        json_begin_object(&o, NULL);
+    if (!operates)
+        put_policy(&o, argc == 1 ? "service" : NULL, ctl->conf, SERVICE);
+    if (!service)
+        put_policy(&o, argc == 1 ? "operator" : NULL, ctl->conf, OPERATOR);
+    if (argc == 1)
+        json_end_object(&o);
+    assert(buf_ok(&b));
+    printf("%.*s\n", STR_ARG(buf_str(&b)));
+    buf_free(&b);
+    return CTL_DONE;
+}
