@@ -10,6 +10,9 @@
 #define NEVER ((struct deadline){INT64_MAX / 2})
 /* A failure that stays is told again after this, not at every look. */
 #define REPEAT_MS 60000
+/* After failures the pause doubles up to 2^4 times maintenance.interval: an
+ * outage of hours must not cost a scoring of every pending trip a second. */
+#define PAUSE_DOUBLED 4
 
 struct complaint {
     char code[ERR_CODE_MAX];
@@ -31,17 +34,23 @@ static void maintenance_loop(const struct process *p, struct service *s,
                              struct arena *a)
 {
     struct complaint last = {.at_ms = 0};
+    int failures = 0;
 
     while (!process_stopping()) {
-        int64_t ms = p->conf->maintenance_interval;
-        struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
         struct err err = ERR_NONE;
+        struct timespec pause;
+        int64_t ms;
 
         scoreboard_busy(p->board, p->slot, NEVER);
-        if (maintenance_pass(s, a, &err) != ST_OK)
+        if (maintenance_pass(s, a, &err) != ST_OK) {
             complain(&last, &err);
-        else
+            failures += failures < PAUSE_DOUBLED;
+        } else {
             last.code[0] = '\0';
+            failures = 0;
+        }
+        ms = p->conf->maintenance_interval << failures;
+        pause = (struct timespec){ms / 1000, ms % 1000 * 1000000};
         arena_reset(a);
         scoreboard_served(p->board, p->slot);
         scoreboard_idle(p->board, p->slot);

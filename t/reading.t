@@ -101,7 +101,8 @@ with harness.Stack(workers=4, redis=False) as s:
         is_(r.json()["analysis"], {
             "status": "insufficient_data", "behavior_score": None,
             "behavior_category": None, "total_distance_miles": None,
-            "scoring_version": "3.1"}, "insufficient")
+            "scoring_version": "3.1",
+            "reason": "fewer than two points"}, "insufficient")
         ok(short["trip_id"] not in drivers.trip_ids(read(s)), "counts nowhere")
 
     with subtest("a driver without trips"):

@@ -175,6 +175,10 @@ static void put_analysis(const struct conf *conf, bool settled,
         json_put_null(o, "behavior_score");
         json_put_null(o, "behavior_category");
         json_put_null(o, "total_distance_miles");
+        json_put_z(o, "reason",
+                   settled ? done->reason
+                           : "the stores did not answer in time; the "
+                             "analysis follows by itself");
     }
     json_put_z(o, "scoring_version", conf->scoring_version);
     json_end_object(o);

@@ -35,12 +35,20 @@ static enum status keep_for_later(struct pass *p, const char *event,
     return st;
 }
 
+/* The store is away: what comes next in this pass would only wait as well. */
+static bool is_outage(enum status st)
+{
+    return st == ST_UNAVAILABLE || st == ST_TIMEOUT || st == ST_DENIED;
+}
+
 static enum status trip_entry(void *ctx, struct str user_id, struct str trip_id)
 {
     struct pass *p = ctx;
     struct call c = call_of(p);
     enum status st;
 
+    if (is_outage(p->worst))
+        return p->worst;
     err_clear(p->err);
     st = finalize_pending(p->s, &c, user_id, trip_id, p->err);
     arena_reset(p->a);

@@ -71,6 +71,15 @@ static bool upload_under_way(const struct settling *w, size_t batches)
            clock_wall_us() - w->trip->updated_us < grace_us;
 }
 
+static enum status insufficient(struct settlement *out, const char *reason,
+                                struct err *err)
+{
+    out->how = SETTLED_INSUFFICIENT;
+    out->reason = reason;
+    err_clear(err);
+    return ST_OK;
+}
+
 static enum status read_deltas(struct settling *w, struct delta_list *deltas,
                                struct settlement *out, struct err *err)
 {
@@ -80,6 +89,8 @@ static enum status read_deltas(struct settling *w, struct delta_list *deltas,
 
     st = records_batches(w->s->records, w->trip, w->c->deadline, w->c->arena,
                          &batches, err);
+    if (st == ST_TOO_LARGE) /* nor will it ever be less */
+        return insufficient(out, "more points than a trip may have", err);
     if (st != ST_OK)
         return st;
     for (size_t i = 0; i < batches.n; i++) {
@@ -122,10 +133,8 @@ static enum status score(struct settling *w, const struct delta_list *deltas,
         in.totals = client_totals_read(quality);
     }
     st = score_trip(&in, w->c->arena, &out->analysis);
-    if (st == ST_NOT_FOUND) {
-        out->how = SETTLED_INSUFFICIENT;
-        return ST_OK;
-    }
+    if (st == ST_NOT_FOUND)
+        return insufficient(out, "fewer than two points", err);
     out->has_analysis = st == ST_OK;
     return st;
 }
@@ -286,7 +295,8 @@ enum status settle_trip(struct service *s, const struct call *c,
 
     *out = (struct settlement){.how = SETTLED_STORED};
     if ((st = load_user(&w, err)) == ST_OK &&
-        (st = read_deltas(&w, &deltas, out, err)) == ST_OK)
+        (st = read_deltas(&w, &deltas, out, err)) == ST_OK &&
+        out->how != SETTLED_INSUFFICIENT)
         st = score(&w, &deltas, out, err);
     if (st == ST_OK && out->has_analysis)
         st = store_analysis(&w, out, err);

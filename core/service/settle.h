@@ -22,7 +22,8 @@
 
 enum settled {
     SETTLED_STORED,
-    SETTLED_INSUFFICIENT, /* fewer than two deltas */
+    SETTLED_INSUFFICIENT, /* fewer than two deltas, or more than the records
+                             hand out (records_batches) */
     SETTLED_SUPERSEDED    /* a later claim of the trip was first everywhere */
 };
 
@@ -31,6 +32,7 @@ struct settlement {
     size_t batches;
     int64_t original_deltas;
     struct delta_counts counts;
+    const char *reason; /* SETTLED_INSUFFICIENT: why, for the client */
     enum settled how;
     bool has_analysis; /* how it scored, whether or not it was superseded */
     struct analysis analysis;
