@@ -111,6 +111,7 @@ class Fleet:
         self.stack = stack
         self.trips = _simulated()
         self.users = 0
+        self.run = os.urandom(4).hex()  # the store may have seen other runs
         self.folder = None
         url = stack.settings["objects.url"]
         if url.startswith("file://"):
@@ -126,8 +127,8 @@ class Fleet:
             self.users += 1
             users.append(dict(
                 simulate.user(simulate.DRIVERS[self.users % len(simulate.DRIVERS)]),
-                user_id=f"b{self.users:07x}-0000-4000-8000-000000000000",
-                email=f"driver{self.users}@example.com"))
+                user_id=f"{self.run}-0000-4000-8000-{self.users:012x}",
+                email=f"driver{self.users}.{self.run}@example.com"))
         self.stack.users(users)
         return [u["user_id"] for u in users]
 
