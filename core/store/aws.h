@@ -78,9 +78,9 @@ enum status aws_call(struct aws *w, const struct aws_request *r,
       ST_BUSY         409: another writer interfered
       ST_DENIED       refused: credentials or rights, or there are none
       ST_UNAVAILABLE  not reached, or refused for now, after all tries; the
-                      bucket or table is missing or in another region
+                      bucket or table is missing or in another region; code
+                      "cut_short": each answer ended too early
       ST_TIMEOUT      the deadline is over; the outcome is unknown
-      ST_CORRUPT      the body was cut short each time
       ST_TOO_LARGE    the reply is over max_body, or the request too large
       ST_INTERNAL     the service does not understand us: a defect
  */

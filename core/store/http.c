@@ -286,7 +286,7 @@ static enum status judge(struct http_call *c, CURLcode rc, const char *why)
     case CURLE_OPERATION_TIMEDOUT:
         return err_set(&c->err, ST_TIMEOUT, NULL, "%s", text);
     case CURLE_PARTIAL_FILE:
-        return err_set(&c->err, ST_CORRUPT, "cut_short", "%s", text);
+        return err_set(&c->err, ST_UNAVAILABLE, "cut_short", "%s", text);
     case CURLE_WRITE_ERROR:
         if (!buf_ok(&c->body_in))
             return err_set(&c->err, ST_TOO_LARGE, NULL,

@@ -73,9 +73,9 @@ void http_start(struct http *h, struct http_call *c);
       ST_OK           the reply is whole (Content-Length or the last chunk came)
       ST_TIMEOUT      timeout_ms is over; what the server did is unknown
       ST_UNAVAILABLE  no connection (code "unreachable"), the server's
-                      certificate is not trusted ("tls_failed"), or the
-                      connection was lost ("connection_lost")
-      ST_CORRUPT      the body was cut short ("cut_short")
+                      certificate is not trusted ("tls_failed"), the
+                      connection was lost ("connection_lost"), or the body
+                      was cut short ("cut_short")
       ST_TOO_LARGE    a good reply's body is over max_body
  */
 struct http_call *http_wait(struct http *h, struct deadline until);

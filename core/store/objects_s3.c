@@ -95,6 +95,14 @@ static enum status read_object(struct str key, struct str head, struct str body,
     return ST_OK;
 }
 
+/* Cut short at each try: this object is the trouble, not the store. */
+static enum status damaged(enum status st, struct err *err)
+{
+    if (st == ST_UNAVAILABLE && err && strcmp(err->code, "cut_short") == 0)
+        err->st = st = ST_CORRUPT;
+    return st;
+}
+
 static enum status s3_objects_get(struct objects *base, struct str key,
                                   const struct etag *match, size_t max,
                                   struct deadline d, struct arena *a,
@@ -111,7 +119,7 @@ static enum status s3_objects_get(struct objects *base, struct str key,
     enum status st = s3_call(&of(base)->s3, &ask, d, a, &reply, err);
 
     return st == ST_OK ? read_object(key, reply.head, reply.body, out, err)
-                       : st;
+                       : damaged(st, err);
 }
 
 struct gets {
@@ -153,6 +161,8 @@ static enum status one_got(void *ctx, const struct aws_request *r,
 
     if (st == ST_OK)
         st = read_object(w->key, reply->head, reply->body, &o, &bad);
+    else
+        st = damaged(st, &bad);
     return g->got(g->ctx, w, st, st == ST_OK ? &o : NULL, &bad);
 }
 

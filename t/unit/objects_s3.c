@@ -20,7 +20,8 @@ enum {
     DASHES = 64,
     BY_KMS = 128,
     BAD_PAGE = 256,
-    REFUSES_PROBE = 512
+    REFUSES_PROBE = 512,
+    CUTS = 1024
 };
 
 static struct server srv;
@@ -139,7 +140,10 @@ static void do_get(int fd, struct server_seen *seen, const char *path,
     if (!(seen->mode & NO_ETAG))
         snprintf(head + n, sizeof head - (size_t)n, "ETag: \"%s\"\r\n",
                  k->etag);
-    if (strncmp(request, "HEAD", 4) == 0) {
+    if (seen->mode & CUTS) {
+        server_say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf");
+        shutdown(fd, SHUT_WR);
+    } else if (strncmp(request, "HEAD", 4) == 0) {
         server_say(fd, "HTTP/1.1 200 OK\r\n");
         server_say(fd, head);
         server_say(fd, "Content-Length: 0\r\n\r\n");
@@ -368,6 +372,8 @@ static void reading(void)
     CHECK(get("r", &o) == ST_OK);
     srv.seen->mode = NO_ETAG;
     CHECK(get("r", &o) == ST_CORRUPT);
+    srv.seen->mode = CUTS;
+    CHECK(get("r", &o) == ST_CORRUPT && srv.seen->requests > 6);
 }
 
 struct listed {
