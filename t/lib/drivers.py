@@ -8,6 +8,7 @@ import os
 import sqlite3
 import threading
 
+import awsstores
 import trips
 from harness import wait_for
 
@@ -31,6 +32,21 @@ def _ms(text):
 
     t = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     return int(t.timestamp() * 1000)
+
+
+def everything(stack):
+    """All that is stored, as something to compare."""
+    stored = awsstores.everything(stack) if stack.on_aws else _in_folder(stack)
+    return stored, sorted(_files(stack.spool))
+
+
+def _in_folder(stack):
+    with sqlite3.connect(f"file:{stack.records}?mode=ro", uri=True) as db:
+        return list(db.iterdump()), sorted(_files(stack.objects))
+
+
+def _files(top):
+    return [os.path.join(folder, n) for folder, _, names in os.walk(top) for n in names]
 
 
 def objects(stack, user_id=trips.USER):

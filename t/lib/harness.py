@@ -16,7 +16,8 @@ those of its first host.
 Everything listens on unix sockets and one free port of 127.0.0.1 a host, so any
 number of stacks run side by side. Leaving the `with` stops and removes all;
 what the sanitizers reported makes the test fail then, and so does a service that does
-not stop by itself. DG_KEEP=1 keeps the folder.
+not stop by itself. DG_KEEP=1 keeps the folder. DG_STORES=aws puts objects and records
+into S3 and DynamoDB (awsstores.py) instead of a folder and SQLite.
 """
 
 import contextlib
@@ -458,6 +459,10 @@ class Stack:
         }
         self.hosts = []
         self.redis = None
+        self.on_aws = os.environ.get("DG_STORES") == "aws"
+        if self.on_aws:
+            import awsstores
+            settings = {**awsstores.servers().settings(), **(settings or {})}
         self._settings = {"server.workers": str(workers), **(settings or {})}
         self._names = ["host%d" % i for i in range(hosts)]
         try:
@@ -474,6 +479,8 @@ class Stack:
     def start(self):
         if self.redis:
             self.redis.start()
+        if self.on_aws:
+            self.ctl("tables", "init")
         for host in self.hosts:
             host.start()
         return self
