@@ -26,6 +26,10 @@
  *                            name; the driver's lock is not yet taken
  *   dir.put.after_rename     it is in place, the lock held, the folder not
  *                            yet synced
+ *   cache.connect        connecting to Redis
+ *   cache.call           its commands, but not the reading of pieces
+ *   cache.commit         a fill, before its head is stored
+ *   cache.replace_token  before the token is removed
  *   records.fail         every call of either record store
  *   sqlite.claim.after   the claim is committed
  *   spool.fail           new spool entries

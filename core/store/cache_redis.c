@@ -305,8 +305,8 @@ enum status cache_redis_commit(struct cache_redis *c, struct str user_id,
     if (left <= 0)
         return err_set(err, ST_PRECONDITION, NULL,
                        "the read took longer than cache.ttl");
-    if (fault_point("cache_commit"))
-        return err_set(err, ST_UNAVAILABLE, NULL, "fault point cache_commit");
+    if (fault_point("cache.commit"))
+        return err_set(err, ST_UNAVAILABLE, NULL, "fault point cache.commit");
     buf_init(&text, head.n + sizeof(struct word));
     buf_printf(&text, "%s\n%s\n%lld\n", t->z, c->fill,
                (long long)read_began_ms);
@@ -323,9 +323,9 @@ enum status cache_redis_replace_token(struct cache_redis *c, struct str user_id,
     struct word tk, hk;
     long long removed;
 
-    if (fault_point("cache_replace_token"))
+    if (fault_point("cache.replace_token"))
         return err_set(err, ST_UNAVAILABLE, NULL,
-                       "fault point cache_replace_token");
+                       "fault point cache.replace_token");
     return redis_link_number(&c->link,
                              LINK_COMMAND(LINK_URGENT, STR_LIT("DEL"),
                                           token_key(&tk, user_id),

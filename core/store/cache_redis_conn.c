@@ -174,7 +174,7 @@ enum status redis_conn_call(struct redis_conn *c, const struct str *arg, int n,
 {
     enum status st;
 
-    if (fault_point("cache_call"))
+    if (fault_point("cache.call"))
         return err_set(err, ST_UNAVAILABLE, NULL, "redis: fault point");
     st = send_command(c, arg, n, d, err);
     return st ? st : recv_reply(c, d, reply, err);
@@ -381,7 +381,7 @@ enum status redis_conn_open(const struct redis_address *at, struct deadline d,
     assert(c->reader);
     snprintf(c->name, sizeof c->name, "%s%s%s", at->host, at->local ? "" : ":",
              at->port);
-    if (fault_point("cache_connect"))
+    if (fault_point("cache.connect"))
         st = err_set(err, ST_UNAVAILABLE, NULL, "redis: fault point");
     else if (at->local)
         st = connect_unix(c, at->host, d, err);

@@ -99,12 +99,14 @@ static void away(struct cache *c)
     redis_start();
     CHECK(look_later(c, &later) == ST_OK && !later.hit);
     CHECK(strcmp(later.token.z, e.token.z) != 0);
+    CHECK(redis_logged("cache_down") == 1 && redis_logged("cache_up") == 1);
 
     /* Restarted between two requests: nobody notices. */
     redis_kill();
     redis_start();
     CHECK(look(c, &e) == ST_OK);
     CHECK(cache_replace_token(c, U, D, &err) == ST_OK);
+    CHECK(redis_logged("cache_down") == 1);
 }
 
 /* A reply that comes too late must not answer the next command. */

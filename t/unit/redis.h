@@ -17,18 +17,39 @@
 #include <unistd.h>
 #include <hiredis/hiredis.h>
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/cache.h"
 #include "t/unit/tap.h"
 
 static char redis_dir[64];
 static pid_t redis_pid;
 
+static const char *redis_file(const char *name)
+{
+    static char z[96];
+
+    snprintf(z, sizeof z, "%s/%s", redis_dir, name);
+    return z;
+}
+
 __attribute__((unused)) static const char *redis_socket(void)
 {
-    static char z[80];
+    return redis_file("redis.sock");
+}
 
-    snprintf(z, sizeof z, "%s/redis.sock", redis_dir);
-    return z;
+/* How many lines with that event the cache has logged so far. */
+__attribute__((unused)) static int redis_logged(const char *event)
+{
+    FILE *f = fopen(redis_file("cache.log"), "r");
+    char line[4096], want[64];
+    int n = 0;
+
+    snprintf(want, sizeof want, "event=%s ", event);
+    while (f && fgets(line, sizeof line, f))
+        n += strstr(line, want) != NULL;
+    if (f)
+        fclose(f);
+    return n;
 }
 
 /* The test's own connection, for a look behind the cache's back. */
@@ -132,6 +153,7 @@ __attribute__((unused)) static bool redis_begin(void)
     signal(SIGPIPE, SIG_IGN); /* for the test's own connection */
     snprintf(redis_dir, sizeof redis_dir, "/tmp/dg-redis-XXXXXX");
     assert(mkdtemp(redis_dir));
+    log_open(redis_file("cache.log"), LOG_WARN, "test");
     redis_start();
     return true;
 }
@@ -139,15 +161,12 @@ __attribute__((unused)) static bool redis_begin(void)
 __attribute__((unused)) static void redis_end(void)
 {
     static const char *const files[] = {"redis.sock", "dump.rdb", "log",
-                                        "password"};
-    char path[128];
+                                        "password", "cache.log"};
 
     if (redis_pid)
         redis_kill();
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        snprintf(path, sizeof path, "%s/%s", redis_dir, files[i]);
-        unlink(path);
-    }
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        unlink(redis_file(files[i]));
     rmdir(redis_dir);
 }
 
