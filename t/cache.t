@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import drivers
 import harness
 import trips
-from drivers import Background
+from drivers import Background, held
 from tap import done, is_, ok, subtest
 
 harness.need_faults()
@@ -125,6 +125,91 @@ with harness.Stack(workers=8, settings={"maintenance.interval": "100ms"}) as s:
         filler.result()
         s.fault_clear()
 
+    with subtest("a filler that fails gives its lock back"):
+        s.redis("FLUSHALL")
+        waits = count(s, "cache_waits")
+        s.fault("dir.list.fail", "fail")
+        is_(read(s).status, 503, "the filler had no store")
+        is_(read(s).json()["total_trips"], 3, "the next reader fills")
+        is_(count(s, "cache_waits"), waits, "without waiting for nobody")
+        s.fault_clear()
+
+    with subtest("who waits in vain waits no longer than fill_wait"):
+        s.redis("FLUSHALL")
+        with held(s, "analytics.before_store", read, s):
+            began = time.monotonic()
+            is_(read(s).json()["total_trips"], 3, "helps itself")
+            took = time.monotonic() - began
+            ok(1.5 < took < 4, f"after 2 s ({took:.1f} s)")
+
+    with subtest("nobody waits for a fill that a change has made useless"):
+        s.redis("FLUSHALL")
+        waits = count(s, "cache_waits")
+        with held(s, "analytics.before_fill", read, s):
+            s.users([trips.user(name="Changed")])
+            is_(read(s).json()["user_name"], "Changed", "the new state")
+            is_(count(s, "cache_waits"), waits, "filled beside the old one")
+        is_(read(s).json()["user_name"], "Changed", "which changes nothing")
+        s.users([trips.user()])
+
+    with subtest("a fill made while the object is on its way is forgotten"):
+        t = trips.trip(6)
+        s.upload(t)
+        with held(s, "dir.put.before_rename", s.finalize, t):
+            is_(read(s).json()["total_trips"], 3, "cached without it")
+        is_(read(s).json()["total_trips"], 4, "the next read has the trip")
+        os.unlink([p for p in drivers.objects(s) if t["trip_id"] in p][0])
+        s.redis("FLUSHALL")
+        is_(read(s).json()["total_trips"], 3, "(taken away again)")
+
+    with subtest("an answer that misses unreadable trips is not cached"):
+        path = drivers.objects(s)[0]
+        with open(path, "rb") as f:
+            good = f.read()
+        for spoilt in (b"no gzip", good[:40] + b"\0" * 8 + good[48:]):
+            with open(path, "wb") as f:
+                f.write(spoilt)
+            s.redis("FLUSHALL")
+            is_(read(s).json()["unreadable_trips"], 1, "said")
+            with open(path, "wb") as f:
+                f.write(good)
+            r = read(s).json()
+            is_((r["total_trips"], r.get("unreadable_trips")), (3, None),
+                "mended without a word to the cache, and seen at once")
+
+    with subtest("a token that cannot be replaced: this host reads past"):
+        s.fault("cache_replace_token.always", "fail")
+        read(s)
+        bypassed = count(s, "cache_bypassed")
+        t = trips.trip(7)
+        is_(drivers.drive(s, t).json()["analysis"]["status"], "stored",
+            "remembered in the spool")
+        is_(read(s).json()["total_trips"], 4, "though the old entry is there")
+        is_(count(s, "cache_bypassed"), bypassed + 1, "read past")
+        s.fault_clear()
+        drivers.spool_empty(s.hosts[0])
+        is_(read(s).json()["total_trips"], 4, "and so when it was delivered")
+        os.unlink([p for p in drivers.objects(s) if t["trip_id"] in p][0])
+        s.users([trips.user()])
+        is_(read(s).json()["total_trips"], 3, "(taken away again)")
+
+    with subtest("neither replaced nor remembered: not acknowledged as stored"):
+        t = trips.trip(8)
+        s.upload(t)
+        owed = os.path.join(s.hosts[0].spool, "tokens", trips.USER)
+        with open(owed, "w"):
+            pass  # where the driver's folder would be
+        s.fault("cache_replace_token.always", "fail")
+        is_(s.finalize(t).json()["analysis"]["status"], "pending",
+            "the client is told that it is not done")
+        os.unlink(owed)
+        s.fault_clear()
+        drivers.spool_empty(s.hosts[0])
+        is_(read(s).json()["total_trips"], 4, "finished without him")
+        os.unlink([p for p in drivers.objects(s) if t["trip_id"] in p][0])
+        s.users([trips.user()])
+        is_(read(s).json()["total_trips"], 3, "(taken away again)")
+
     with subtest("Redis hangs: answered all the same, within a moment"):
         s.redis.pause()
         began = time.monotonic()
@@ -190,6 +275,23 @@ with harness.Stack(hosts=2, settings={"maintenance.interval": "100ms",
         drivers.spool_empty(here)
         is_(read(there).json()["total_trips"], 3, "the other host sees it")
         is_(read(here).json()["total_trips"], 3, "so does this one")
+
+with harness.Stack(settings={"cache.ttl": "2s"}) as s:
+    s.users([trips.user()])
+    drivers.drive(s, trips.trip(1))
+
+    with subtest("age counts from the beginning of the store read"):
+        with held(s, "analytics.before_fill", read, s):
+            time.sleep(2.1)
+        is_(count(s, "cache_fills_refused"), 1, "too old when it was ready")
+        with held(s, "roster.listed", read, s):
+            time.sleep(1.2)
+        hits = count(s, "cache_hits")
+        read(s)
+        is_(count(s, "cache_hits"), hits + 1, "served while it is young")
+        time.sleep(1)
+        read(s)
+        is_(count(s, "cache_hits"), hits + 1, "not for a whole ttl more")
 
 with harness.Stack(redis=False) as s:
     with subtest("no cache configured"):

@@ -1,15 +1,17 @@
 #!/usr/bin/python3
 # Rules 1 and 2: an acknowledged trip is never lost, and a trip has one
 # analysis, of the latest claim, whoever stalls, dies or repeats.
+import fcntl
 import os
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "lib"))
 import drivers
 import harness
 import trips
-from drivers import Background
+from drivers import Background, held
 from tap import done, is_, ok, subtest
 
 harness.need_faults()
@@ -153,6 +155,144 @@ with harness.Stack(workers=4, settings={"server.finalize_timeout": "2s",
         is_(after["end_timestamp"], before["end_timestamp"], "times stay")
         ok(after["segments_analyzed"] > before["segments_analyzed"],
            "with the late points")
+
+    with subtest("a store that keeps it waiting: pending in time, not later"):
+        t = trips.trip(50)
+        s.upload(t)
+        with open(f"{s.objects}/users/{trips.USER}/.lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            began = time.monotonic()
+            r = s.finalize(t)
+            took = time.monotonic() - began
+        is_(r.json()["analysis"]["status"], "pending", "acknowledged")
+        ok(took < 5, f"within finalize_timeout ({took:.1f} s)")
+        one_of_everything(s, t)
+
+    with subtest("a claim whose outcome is unknown is finished all the same"):
+        t = trips.trip(51)
+        s.upload(t)
+        s.fault("finalize.after_claim", "fail")
+        is_(s.finalize(t).status, 503, "not acknowledged")
+        drivers.spool_empty(s.hosts[0])
+        one_of_everything(s, t)
+
+    with subtest("a batch that nobody can read: pending, nothing invented"):
+        t = trips.trip(52)
+        s.upload(t)
+        drivers.change_records(
+            s, "update batches set deltas = '[{' where trip_id = ?",
+            t["trip_id"])
+        r = s.finalize(t).json()
+        is_([r["analysis"][k] for k in ("status", "behavior_score",
+                                        "behavior_category",
+                                        "total_distance_miles")],
+            ["pending", None, None, None], "no analysis")
+        is_([r[k] for k in ("total_deltas_analyzed", "movement_detected",
+                            "trip_validity", "data_quality_score",
+                            "batch_aggregation_summary")], [None] * 5,
+            "nothing is said of deltas that were not read")
+        s.upload(t)
+        one_of_everything(s, t)
+
+    with subtest("an upload between its two steps: the claim stays open"):
+        t = trips.trip(57)
+        s.upload(t)
+        count = "update trips set total_batches = total_batches %s 1 " \
+                "where trip_id = ?"
+        drivers.change_records(s, count % "+", t["trip_id"])
+        is_(s.finalize(t).status, 200, "acknowledged")
+        is_(drivers.record(s, t["trip_id"])["analysis_status"], "pending",
+            "a batch is still to come")
+        drivers.change_records(s, count % "-", t["trip_id"])
+        one_of_everything(s, t)
+
+    with subtest("without any start there is no duration"):
+        t = trips.trip(53, points=1)
+        for b in t["batches"]:
+            del b["first_point_timestamp"], b["last_point_timestamp"]
+            s.post("/store-trajectory-batch", b)
+        del t["finalize"]["start_timestamp"]
+        r = s.finalize(t).json()
+        is_([r[k] for k in ("start_timestamp", "duration_seconds",
+                            "duration_minutes")], [None] * 3, "null, not 0")
+
+    with subtest("the older object stays until the summary has the newer"):
+        t = trips.trip(54)
+        drivers.drive(s, t)
+        old = [p for p in drivers.objects(s) if t["trip_id"] in p]
+        with held(s, "summary.before_write", s.post, "/finalize-trip",
+                  drivers.ended_at(t, 90)):
+            ok(os.path.exists(old[0]), "there while the row names it")
+            is_(drivers.trip_ids(s.driver(email=trips.EMAIL)).count(
+                t["trip_id"]), 1, "counted once")
+        ok(not os.path.exists(old[0]), "gone after it")
+        one_of_everything(s, t)
+
+    with subtest("what is removed is the version that was judged"):
+        t = trips.trip(55)
+        drivers.drive(s, t)
+        with held(s, "finalize.tidy", s.post, "/finalize-trip",
+                  drivers.ended_at(t, 90)):
+            is_(s.finalize(t).json()["analysis"]["status"], "stored",
+                "a later one under the key that is about to be removed")
+        is_(one_of_everything(s, t)["revision"], 3, "it stays")
+
+    with subtest("giving up on the summary leaves the older object"):
+        t = trips.trip(56)
+        drivers.drive(s, t)
+        s.fault("summary.before_write.always", "fail")
+        r = s.post("/finalize-trip", drivers.ended_at(t, 90))
+        is_(r.json()["analysis"]["status"], "stored", "stored all the same")
+        s.fault_clear()
+        is_(len([p for p in drivers.objects(s) if t["trip_id"] in p]), 2,
+            "both are there")
+        a = [a for a in s.driver(email=trips.EMAIL).json()["trips"]
+             if a["trip_id"] == t["trip_id"]]
+        is_([x["revision"] for x in a], [2], "the later one counts")
+        s.ctl("reconcile", "--user", trips.USER)
+        one_of_everything(s, t)
+
+# No maintenance within the test: what is done here, the calls did.
+ALONE = {"maintenance.interval": "10m"}
+
+with harness.Stack(workers=4, settings=ALONE) as s:
+    s.users(USERS)
+
+    with subtest("the loser of two finalizes replaces the token, too"):
+        t = trips.trip(1)
+        drivers.drive(s, t)
+        is_(s.driver(email=trips.EMAIL).status, 200, "cached")
+        with held(s, "finalize.after_claim", s.post, "/finalize-trip",
+                  drivers.ended_at(t, 80)) as loser:
+            s.fault("finalize.before_token", "crash")
+            is_(s.post("/finalize-trip", drivers.ended_at(t, 90)).status, 503,
+                "the winner died before its token")
+        is_(loser.result().status, 200, "the loser is answered")
+        is_([a["revision"] for a in
+             s.driver(email=trips.EMAIL).json()["trips"]], [3],
+            "and its reader sees the winner")
+
+    with subtest("a batch that arrives while its trip is analysed"):
+        t = trips.trip(2, points=75)
+        late = t["batches"].pop()
+        s.upload(t)
+        with held(s, "finalize.after_object", s.finalize, t):
+            is_(s.post("/store-trajectory-batch", late).status, 200, "taken")
+        is_(drivers.record(s, t["trip_id"])["analysis_status"], "pending",
+            "the analysis without it does not end the claim")
+        is_(s.ctl("reconcile", "--user", trips.USER).returncode, 0,
+            "reconcile finishes what is pending")
+        a = one_of_everything(s, t)
+        is_(a["segments_analyzed"], 74, "with the late points")
+
+    with subtest("reconcile moves a record on to a later object"):
+        t = trips.trip(3)
+        drivers.drive(s, t)
+        drivers.change_records(
+            s, "update trips set revision = 0, analysis_key = null "
+            "where trip_id = ?", t["trip_id"])
+        s.ctl("reconcile", "--user", trips.USER)
+        one_of_everything(s, t)
 
 for number, step in enumerate(STEPS):
     with subtest(f"killed at {step}, then tried again"):

@@ -8,7 +8,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import drivers
 import harness
 import trips
-from drivers import Background
+from drivers import Background, held
 from tap import done, is_, ok, subtest
 
 harness.need_faults()
@@ -121,5 +121,51 @@ with harness.Stack(workers=4, redis=False) as s:
         is_(drivers.objects(s), before, "untouched")
         s.users([trips.user()])
         is_(read(s).json()["total_trips"], 2, "and he may come back")
+
+with harness.Stack(workers=4, redis=False) as s:
+    s.users([trips.user()])
+    one, two = trips.trip(1), trips.trip(2)
+
+    with subtest("a row whose object moved on while it was looked for"):
+        s.upload(one)
+        s.fault("roster.listed", "hold")
+        reader = Background(read, s)
+        s.fault_taken("roster.listed")
+        s.finalize(one)  # too late for the listing; the summary has it
+        s.fault("roster.matched", "hold")
+        s.fault_go("roster.listed")
+        s.fault_taken("roster.matched")
+        s.post("/finalize-trip", drivers.ended_at(one, 90))
+        s.fault_go("roster.matched")
+        r = reader.result()
+        is_(r.status, 200, "the trip is not taken for gone")
+        is_([t["revision"] for t in r.json()["trips"]], [2], "as it is now")
+        s.fault_clear()
+
+    with subtest("a row whose object was written anew meanwhile"):
+        s.upload(two)
+        s.fault("roster.listed", "hold")
+        reader = Background(read, s)
+        s.fault_taken("roster.listed")
+        s.finalize(two)
+        s.fault("roster.matched", "hold")
+        s.fault_go("roster.listed")
+        s.fault_taken("roster.matched")
+        s.finalize(two)
+        s.fault_go("roster.matched")
+        is_({t["trip_id"]: t["revision"]
+             for t in reader.result().json()["trips"]},
+            {one["trip_id"]: 2, two["trip_id"]: 2}, "as it is now")
+        s.fault_clear()
+
+    with subtest("an object that moves on while the answer is put together"):
+        with held(s, "roster.taken", read, s) as reader:
+            s.post("/finalize-trip", drivers.ended_at(one, 60))
+            s.finalize(two)
+        r = reader.result()
+        is_(r.status, 200, "answered")
+        is_({t["trip_id"]: t["revision"] for t in r.json()["trips"]},
+            {one["trip_id"]: 3, two["trip_id"]: 3}, "listed again")
+        ok("unreadable_trips" not in r.json(), "neither is unreadable")
 
 done()

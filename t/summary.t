@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import drivers
 import harness
 import trips
-from drivers import Background
+from drivers import Background, held
 from tap import done, is_, ok, subtest
 
 harness.need_faults()
@@ -113,5 +113,75 @@ with harness.Stack(workers=4) as s:
         s.ctl("reconcile", "--user", trips.USER)
         is_([os.path.basename(p) for p in drivers.objects(s) if name in p],
             [f"{name}_1577837500000.json.gz"], "reconcile removes the older")
+
+    with subtest("without a revision the later of two is the later written"):
+        pair = [(1577837400000, 60, 2000000), (1577837500000, 50, 1000000)]
+        for end_ms, score, at in pair:
+            path = (f"{s.objects}/users/{trips.USER}/trips/"
+                    f"plain_{end_ms}.json.gz")
+            with open(path, "wb") as f:
+                f.write(gzip.compress(json.dumps(dict(
+                    body, trip_id="plain", behavior_score=score)).encode()))
+            os.utime(path, (at, at))
+        s.redis("FLUSHALL")
+        r = s.driver(email=trips.EMAIL).json()
+        is_([t["behavior_score"] for t in r["trips"]
+             if t["trip_id"] == "plain"], [60], "by LastModified, not by key")
+        s.ctl("reconcile", "--user", trips.USER)
+        is_([os.path.basename(p) for p in drivers.objects(s) if "plain" in p],
+            ["plain_1577837400000.json.gz"], "reconcile keeps the same one")
+
+    with subtest("reconcile leaves an unreadable object for a person"):
+        path = (f"{s.objects}/users/{trips.USER}/trips/"
+                "plain_1577837600000.json.gz")
+        with open(path, "wb") as f:
+            f.write(b"not gzip")
+        s.ctl("reconcile", "--user", trips.USER)
+        ok(os.path.exists(path), "beside a readable one of its trip")
+        os.unlink(path)
+
+with harness.Stack(workers=4, redis=False) as s:
+    s.users([trips.user()])
+    first, second, third, fourth = [trips.trip(n) for n in range(1, 5)]
+
+    def miles():
+        return s.driver(email=trips.EMAIL).json()["total_distance_miles"]
+
+    with subtest("a finalize that meets another merges with what is there"):
+        s.upload(first)
+        s.upload(second)
+        with held(s, "summary.before_write", s.finalize, first):
+            is_(s.finalize(second).status, 200, "the other goes first")
+        is_(set(drivers.summary_rows(s)),
+            {first["trip_id"], second["trip_id"]},
+            "both rows are there before anybody reads")
+
+    with subtest("a repair does not undo a row written meanwhile"):
+        os.unlink(drivers.summary_path(s))
+        s.upload(third)
+        with held(s, "summary.before_write", miles):
+            is_(s.finalize(third).status, 200, "stored during the repair")
+        ok(third["trip_id"] in drivers.summary_rows(s), "its row is there")
+
+    with subtest("conflicts without end: stored in time, and the read repairs"):
+        s.upload(fourth)
+        s.fault("summary.before_write.always", "fail")
+        r = s.finalize(fourth)
+        s.fault_clear()
+        is_(r.json()["analysis"]["status"], "stored", "not pending")
+        is_(s.stats()["counters"]["summary_given_up"], 1, "given up, once")
+        ok(fourth["trip_id"] not in drivers.summary_rows(s), "no row")
+        miles()
+        is_(len(drivers.summary_rows(s)), 4, "all rows, of the next read")
+
+    with subtest("a row stands for its object only with key, ETag and size"):
+        right = miles()
+        drivers.change_summary(
+            s, lambda row: row.update(total_distance_miles=1000))
+        is_(miles(), 4000, "complete rows do")
+        for what in ({"end_ms": 1}, {"etag": "0" * 32}, {"size": 1}):
+            drivers.change_summary(
+                s, lambda row: row.update(what, total_distance_miles=1000))
+            is_(miles(), right, f"not with another {list(what)[0]}")
 
 done()

@@ -396,7 +396,7 @@ enum status roster_take(struct service *s, struct str user_id,
             return st;
         if (!t.again) {
             choose(&t, out);
-            return ST_OK;
+            return faulty(&t, "roster.taken");
         }
         stat_add(STAT_listings_retaken, 1);
         arena_release(a, mark);

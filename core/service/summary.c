@@ -1,6 +1,7 @@
 #include "service/summary.h"
 
 #include <assert.h>
+#include "base/fault.h"
 #include "base/gzip.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -132,6 +133,8 @@ enum status summary_write(struct service *s, struct str user_id,
         return err_set(err, ST_CORRUPT, "summary_newer",
                        "The summary was written by a later version of this "
                        "service; it is left alone");
+    if (fault_point("summary.before_write"))
+        return err_set(err, ST_PRECONDITION, NULL, "fault point");
     buf_init(&text, SUMMARY_JSON_MAX);
     buf_init(&packed, SUMMARY_JSON_MAX);
     summary_print(sum, user_id, clock_wall_us(), a, &text);

@@ -1,6 +1,7 @@
 """drivers.py - what the consistency tests ask of a stack: whole trips in, and
 what is then in the stores and in the answers."""
 
+import contextlib
 import glob
 import gzip
 import json
@@ -101,6 +102,29 @@ def spool_empty(host):
         f for _, _, files in os.walk(host.spool) for f in files])
 
 
+def change_records(stack, statement, *values):
+    """Another hand in the database: one statement, committed."""
+    db = sqlite3.connect(stack.records, timeout=10)
+    try:
+        with db:
+            db.execute(statement, values)
+    finally:
+        db.close()
+
+
+def change_summary(stack, change, user_id=trips.USER):
+    """Rewrites the summary with change(row as a dict) done to every row."""
+    path = summary_path(stack, user_id)
+    with gzip.open(path) as f:
+        doc = json.load(f)
+    rows = [dict(zip(doc["columns"], row)) for row in doc["trips"]]
+    for row in rows:
+        change(row)
+    doc["trips"] = [list(row.values()) for row in rows]
+    with gzip.open(path, "wb") as f:
+        f.write(json.dumps(doc).encode())
+
+
 def trip_ids(answer):
     return [t["trip_id"] for t in answer.json()["trips"]]
 
@@ -127,3 +151,20 @@ class Background(threading.Thread):
         if self._error:
             raise self._error
         return self._value
+
+
+@contextlib.contextmanager
+def held(host, point, call, *args):
+    """The call, stopped at a fault point as long as the block runs. Its
+    .result() is there after the block."""
+    host.fault(point, "hold")
+    stopped = Background(call, *args)
+    host.fault_taken(point)
+    try:
+        yield stopped
+    finally:
+        host.fault_go(point)
+        stopped.join(60)
+        for ending in (".taken", ".go"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(host.faults, point + ending))

@@ -12,6 +12,7 @@
 #include "store/folder.h"
 #include "store/objects.h"
 #include "t/unit/procs.h"
+#include "t/unit/syncs.h"
 #include "t/unit/tap.h"
 
 #define KEY STR_LIT("users/u/trips/t_5.json.gz")
@@ -105,6 +106,26 @@ static int names_in(const char *folder, enum folder_which which)
 }
 
 /* ---- what lies on the disk ---- */
+
+/* A new object, its name, and each folder that was made for it. */
+static void durable(void)
+{
+    static const char *const parents[] = {".", "users", "users/new",
+                                          "users/new/trips"};
+    struct etag etag;
+
+    syncs.n = 0;
+    CHECK(put(STR_LIT("users/new/trips/t_5.json.gz"), "old", COND_ABSENT, "") ==
+          ST_OK);
+    CHECK(synced(path_of("users/new/trips/t_5.json.gz")));
+    for (size_t i = 0; i < sizeof parents / sizeof *parents; i++)
+        CHECK(synced(path_of(parents[i])));
+    syncs.n = 0;
+    snprintf(etag.z, sizeof etag.z, MD5_OLD);
+    CHECK(objects_delete(store, STR_LIT("users/new/trips/t_5.json.gz"), &etag,
+                         soon(), &err) == ST_OK);
+    CHECK(synced(path_of("users/new/trips")));
+}
 
 static bool attribute_is(const char *name, const char *value)
 {
@@ -378,6 +399,7 @@ int main(void)
     if (objects_open(&conf, &store, &err) != ST_OK)
         abort();
     layout();
+    durable();
     by_hand();
     what_is_no_object();
     sweeping();

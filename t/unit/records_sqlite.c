@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "store/records.h"
 #include "t/unit/procs.h"
+#include "t/unit/syncs.h"
 #include "t/unit/tap.h"
 
 #define USER STR_LIT("u")
@@ -336,6 +337,18 @@ static int write_and_die(int i, void *ctx)
     return 1;
 }
 
+/* A killed process leaves its writes to the kernel; a power cut does not. */
+static void durable(void)
+{
+    struct records *r = open_at("durable.db");
+
+    CHECK(put_user(r, "first") == ST_OK);
+    syncs.n = 0;
+    CHECK(put_user(r, "second") == ST_OK);
+    CHECK(synced(file("durable.db-wal")));
+    records_close(&r);
+}
+
 static void after_a_crash(void)
 {
     struct records *r;
@@ -362,6 +375,7 @@ int main(void)
     read_only();
     waiting();
     made_by_many();
+    durable();
     after_a_crash();
     arena_free(&arena);
     temp_remove(folder);

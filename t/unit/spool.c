@@ -6,8 +6,10 @@
 #include <utime.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/folder.h"
 #include "store/spool.h"
 #include "t/unit/procs.h"
+#include "t/unit/syncs.h"
 #include "t/unit/tap.h"
 
 #define USER STR_LIT("driver-1")
@@ -41,6 +43,12 @@ static char *path_of(const char *name)
 
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return path;
+}
+
+static enum status add_nothing(void *ctx, struct str user_id)
+{
+    (void)ctx, (void)user_id;
+    return ST_OK;
 }
 
 /* ---- trips ---- */
@@ -87,6 +95,35 @@ static void own_entries(void)
     CHECK(counts().trips == 2);
     CHECK(taken(ST_UNAVAILABLE) == 2 && counts().trips == 2);
     CHECK(taken(ST_OK) == 2 && counts().trips == 0);
+}
+
+/* Killing a process proves nothing of a power cut: what counts is whether the
+ * disk was asked to keep an entry, and its name, before the call returned. */
+static void durable_entries(void)
+{
+    char path[99];
+    struct spool_trip t;
+    struct folder_names entries;
+    struct arena *a = arena_new(0);
+    int user;
+
+    syncs.n = 0;
+    CHECK(spool_trip_begin(spool, USER, TRIP, &t, &err) == ST_OK);
+    snprintf(path, sizeof path, "trips/%s", t.name);
+    CHECK(synced(path_of(path)) && synced(path_of("trips")));
+    spool_trip_done(spool, &t);
+
+    syncs.n = 0;
+    CHECK(spool_token_add(spool, USER, &err) == ST_OK);
+    CHECK(synced(path_of("tokens")) && synced(path_of("tokens/driver-1")));
+    CHECK(folder_open(path_of("tokens/driver-1"), &user, &err) == ST_OK &&
+          folder_names(user, NAMES_PLAIN, a, &entries, &err) == ST_OK &&
+          entries.n == 1);
+    snprintf(path, sizeof path, "tokens/driver-1/%s", entries.v[0]);
+    CHECK(synced(path_of(path)));
+    close(user);
+    arena_free(&a);
+    CHECK(spool_tokens(spool, add_nothing, NULL, &err) == ST_OK);
 }
 
 static int die_at_work(int i, void *ctx)
@@ -244,12 +281,6 @@ static void tokens(void)
     CHECK(spool_tokens(spool, see_token, &s, &err) == ST_OK && s.n == 1);
 }
 
-static enum status add_nothing(void *ctx, struct str user_id)
-{
-    (void)ctx, (void)user_id;
-    return ST_OK;
-}
-
 static int add_or_deliver(int i, void *ctx)
 {
     struct spool *s = own_spool();
@@ -292,6 +323,7 @@ int main(void)
     snprintf(folder, sizeof folder, "%s/var/spool", top);
     CHECK(spool_open(folder, &spool, &err) == ST_OK);
     own_entries();
+    durable_entries();
     after_a_crash();
     taking_over();
     what_is_no_entry();
