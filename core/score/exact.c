@@ -60,9 +60,15 @@ static inline struct wide wide_root(struct wide a)
     return renormal(s, (fma(-s, s, a.hi) + a.lo) / (2 * s));
 }
 
-/* Whether all of v +- error round to one double, and which. */
+/*
+ * Whether all of v +- error round to one double, and which. An error too small
+ * to change lo would count for nothing and let a tie pass that is none: it is
+ * taken as at least a unit of lo.
+ */
 static inline bool settled(struct wide v, double error, double *out)
 {
+    if (error > 0)
+        error += fabs(v.lo) * 0x1p-52;
     *out = v.hi + (v.lo - error);
     return *out == v.hi + (v.lo + error);
 }

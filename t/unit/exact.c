@@ -120,10 +120,20 @@ static void known(void)
           exact_deviation(deep, 2) == 0x1p-1074);
 }
 
+/* Just above the middle of two doubles, by what twice the precision drops. */
+static void by_a_hair(void)
+{
+    const double sum[] = {1, 0x1p-53, 0x1p-120, 0}, pair[] = {1, -0x1p-54};
+
+    CHECK(exact_mean(sum, 4) == (1 + 0x1p-52) / 4);
+    CHECK(exact_variance(pair, 2) == (1 + 0x1p-52) / 2);
+}
+
 int main(void)
 {
     rounding();
     fast_against_sure();
     known();
+    by_a_hair();
     return tap_end();
 }
