@@ -83,24 +83,27 @@ sources_copy() {
 build() {
     local sources=$1 folder=$2 log=$3
     shift 3
-    # Another compiler or other arguments start afresh.
-    [ "$(cat "$folder/configured" 2>/dev/null)" = "${CC:-} $*" ] || rm -rf "$folder"
-    mkdir -p "$folder"
-    if ! (
-        set -e
-        [ -x "$sources/configure" ] || (cd "$sources" && autoreconf -fi)
-        cd "$folder"
-        if [ ! -e configured ]; then
-            "$sources/configure" "$@"
-            printf '%s\n' "${CC:-} $*" >configured
-        fi
-        # One after the other: `all` is a make of its own, which would build the
-        # same library at the same time.
-        for target in ${TARGETS:-all}; do
-            make -j"$(nproc)" "$target"
-        done
-    ) >"$log" 2>&1; then
+    (build_steps "$sources" "$folder" "$@") >"$log" 2>&1 || {
         tail -n 40 "$log" >&2
         die "the build failed; its whole log: $log"
+    }
+}
+
+build_steps() {
+    local sources=$1 folder=$2 target
+    shift 2
+    # Another compiler or other arguments start afresh.
+    [ "$(cat "$folder/configured" 2>/dev/null)" = "${CC:-} $*" ] || rm -rf "$folder"
+    mkdir -p "$folder" || return
+    [ -x "$sources/configure" ] || (cd "$sources" && autoreconf -fi) || return
+    cd "$folder" || return
+    if [ ! -e configured ]; then
+        "$sources/configure" "$@" || return
+        printf '%s\n' "${CC:-} $*" >configured
     fi
+    # One after the other: `all` is a make of its own, which would build the same
+    # library at the same time.
+    for target in ${TARGETS:-all}; do
+        make -j"$(nproc)" "$target" || return
+    done
 }
