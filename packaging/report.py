@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 """report.py - a driver's aggregate and last trips, readably.
 
-    report.py URL EMAIL|--most-trips USERS.json
-
-With --most-trips: the driver in the file who has most trips.
+    report.py URL EMAIL
+    report.py URL --first USERS.json    the first driver in the file who has trips
 """
 
 import json
+import signal
 import sys
 import urllib.error
 import urllib.parse
@@ -30,11 +30,11 @@ def fetch(url, email):
         sys.exit(f"report.py: {url}: {e}")
 
 
-def most_trips(url, path):
+def first(url, path):
     with open(path) as f:
         users = json.load(f)
-    answers = [a for a in (fetch(url, u["email"]) for u in users) if a]
-    return max(answers, key=lambda a: a["total_trips"], default=None)
+    answers = (fetch(url, u["email"]) for u in users)
+    return next((a for a in answers if a), None)
 
 
 AGGREGATE = [
@@ -63,8 +63,9 @@ def show(a):
 
 
 def main():
-    if len(sys.argv) == 4 and sys.argv[2] == "--most-trips":
-        answer = most_trips(sys.argv[1], sys.argv[3])
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` is no error
+    if len(sys.argv) == 4 and sys.argv[2] == "--first":
+        answer = first(sys.argv[1], sys.argv[3])
     elif len(sys.argv) == 3:
         answer = fetch(sys.argv[1], sys.argv[2])
     else:
