@@ -36,39 +36,36 @@ with harness.Stack(workers=4) as s:
             "all in the summary after it")
 
     with subtest("the aggregate in the summary is the answer's"):
-        with gzip.open(drivers.summary_path(s)) as f:
-            doc = json.load(f)
+        doc = drivers.summary(s)
         r = s.driver(email=trips.EMAIL).json()
         is_({k: r[k] for k in doc["aggregate"]}, doc["aggregate"], "the same")
 
     with subtest("a summary that is gone"):
-        os.unlink(drivers.summary_path(s))
+        drivers.remove_object(s, drivers.summary_key())
         s.redis("FLUSHALL")
         is_(s.driver(email=trips.EMAIL).json()["total_trips"], MANY, "read")
         is_(len(drivers.summary_rows(s)), MANY, "repaired")
 
     with subtest("a summary that is spoilt"):
-        with open(drivers.summary_path(s), "wb") as f:
-            f.write(b"not gzip")
+        drivers.write_object(s, drivers.summary_key(), b"not gzip")
         s.redis("FLUSHALL")
         is_(s.driver(email=trips.EMAIL).json()["total_trips"], MANY, "read")
         is_(len(drivers.summary_rows(s)), MANY, "repaired")
         ok("summary_unreadable" in s.log(), "named in the log")
 
     with subtest("a summary of a later version is left alone"):
-        with gzip.open(drivers.summary_path(s), "wb") as f:
-            f.write(b'{"format": 2, "what": "later"}')
+        drivers.write_object(s, drivers.summary_key(),
+                             gzip.compress(b'{"format": 2, "what": "later"}'))
         s.redis("FLUSHALL")
         is_(s.driver(email=trips.EMAIL).json()["total_trips"], MANY, "read")
-        with gzip.open(drivers.summary_path(s)) as f:
-            is_(json.load(f)["format"], 2, "not overwritten")
-        os.unlink(drivers.summary_path(s))
+        is_(drivers.summary(s)["format"], 2, "not overwritten")
+        drivers.remove_object(s, drivers.summary_key())
 
     with subtest("an object taken away by hand: its row goes at the next read"):
         s.redis("FLUSHALL")
         s.driver(email=trips.EMAIL)
         gone = all_trips[3]["trip_id"]
-        os.unlink([p for p in drivers.objects(s) if gone in p][0])
+        drivers.remove_object(s, [k for k in drivers.objects(s) if gone in k][0])
         s.redis("FLUSHALL")
         r = s.driver(email=trips.EMAIL).json()
         is_(r["total_trips"], MANY - 1, "not counted")
@@ -87,10 +84,9 @@ with harness.Stack(workers=4) as s:
                 "trip_id": name, "behavior_score": 71, "note": "\u00e4 \\ \"",
                 "total_distance_miles": 1e1, "duration_minutes": 10,
                 "driving_context": {"context": "city"}, "new": [1, {"a": None}]}
-        path = (f"{s.objects}/users/{trips.USER}/trips/"
-                f"{name}_1577837400000.json.gz")
-        with open(path, "wb") as f:
-            f.write(gzip.compress(json.dumps(body, indent=2).encode()))
+        drivers.write_object(
+            s, f"users/{trips.USER}/trips/{name}_1577837400000.json.gz",
+            gzip.compress(json.dumps(body, indent=2).encode()))
         s.redis("FLUSHALL")
         r = s.driver(email=trips.EMAIL).json()
         mine = [t for t in r["trips"] if t["trip_id"] == name]
@@ -98,10 +94,9 @@ with harness.Stack(workers=4) as s:
         is_(drivers.summary_rows(s)[name]["revision"], 0, "has a row")
 
     with subtest("two objects of one trip: the later counts, once"):
-        path = (f"{s.objects}/users/{trips.USER}/trips/"
-                f"{name}_1577837500000.json.gz")
-        with open(path, "wb") as f:
-            f.write(gzip.compress(json.dumps(dict(
+        drivers.write_object(
+            s, f"users/{trips.USER}/trips/{name}_1577837500000.json.gz",
+            gzip.compress(json.dumps(dict(
                 body, behavior_score=99, revision=5)).encode()))
         s.redis("FLUSHALL")
         r = s.driver(email=trips.EMAIL).json()
@@ -110,9 +105,12 @@ with harness.Stack(workers=4) as s:
         is_(mine, [99], "the greater revision")
         is_(len([p for p in drivers.objects(s) if name in p]), 2,
             "a reader removes nothing")
-        s.ctl("reconcile", "--user", trips.USER)
+        # A server without conditional DELETE (Ceph's gateway) has to wait until
+        # both objects are older than any finalize that could be running.
+        r = s.ctl("reconcile", "--user", trips.USER, check=not s.on_aws)
         is_([os.path.basename(p) for p in drivers.objects(s) if name in p],
-            [f"{name}_1577837500000.json.gz"], "reconcile removes the older")
+            [f"{name}_1577837{n}00000.json.gz" for n in ((4, 5) if s.on_aws else (5,))],
+            "reconcile removes the older, where it safely can")
 
     with subtest("without a revision the later of two is the later written"):
         pair = [(1577837400000, 60, 2000000), (1577837500000, 50, 1000000)]

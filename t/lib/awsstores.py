@@ -66,6 +66,43 @@ def everything(stack):
     return objects, sorted(items)
 
 
+def _bucket(stack):
+    return stack.hosts[0].settings["objects.url"].removeprefix("s3://")
+
+
+def keys(stack, prefix):
+    pages = servers().client("s3").get_paginator("list_objects_v2").paginate(
+        Bucket=_bucket(stack), Prefix=prefix)
+    return [o["Key"] for page in pages for o in page.get("Contents", [])]
+
+
+def read(stack, key):
+    s3 = servers().client("s3")
+    try:
+        return s3.get_object(Bucket=_bucket(stack), Key=key)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return None
+
+
+def write(stack, key, data):
+    servers().client("s3").put_object(Bucket=_bucket(stack), Key=key, Body=data)
+
+
+def remove(stack, key):
+    servers().client("s3").delete_object(Bucket=_bucket(stack), Key=key)
+
+
+def record(stack, trip_id):
+    """A trip's record as plain values, or None."""
+    item = servers().client("dynamodb").get_item(
+        TableName=stack.hosts[0].settings["dynamodb.trips_table"],
+        Key={"trip_id": {"S": trip_id}}, ConsistentRead=True).get("Item")
+    if item is None:
+        return None
+    plain = {name: int(v["N"]) if "N" in v else v.get("S") for name, v in item.items()}
+    return {"analysis_status": None, "analysis_key": None, "revision": 0, **plain}
+
+
 class Servers:
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="dg-aws-", dir=os.environ.get("TMPDIR"))

@@ -50,35 +50,65 @@ def _files(top):
     return [os.path.join(folder, n) for folder, _, names in os.walk(top) for n in names]
 
 
+def read_object(stack, key):
+    """Its bytes, or None."""
+    if stack.on_aws:
+        return awsstores.read(stack, key)
+    with contextlib.suppress(FileNotFoundError), open(f"{stack.objects}/{key}", "rb") as f:
+        return f.read()
+    return None
+
+
+def write_object(stack, key, data):
+    if stack.on_aws:
+        return awsstores.write(stack, key, data)
+    with open(f"{stack.objects}/{key}", "wb") as f:
+        f.write(data)
+
+
+def remove_object(stack, key):
+    if stack.on_aws:
+        return awsstores.remove(stack, key)
+    os.unlink(f"{stack.objects}/{key}")
+
+
 def objects(stack, user_id=trips.USER):
-    """Paths of the driver's trip objects."""
-    return sorted(glob.glob(f"{stack.objects}/users/{user_id}/trips/*.json.gz"))
+    """Keys of the driver's trip objects."""
+    prefix = f"users/{user_id}/trips/"
+    if stack.on_aws:
+        return awsstores.keys(stack, prefix)
+    return sorted(prefix + os.path.basename(path)
+                  for path in glob.glob(f"{stack.objects}/{prefix}*.json.gz"))
 
 
 def analyses(stack, user_id=trips.USER):
-    out = []
-    for path in objects(stack, user_id):
-        with gzip.open(path) as f:
-            out.append(json.load(f))
-    return out
+    return [json.loads(gzip.decompress(read_object(stack, key)))
+            for key in objects(stack, user_id)]
 
 
-def summary_path(stack, user_id=trips.USER):
-    return f"{stack.objects}/users/{user_id}/summary.json.gz"
+def summary_key(user_id=trips.USER):
+    return f"users/{user_id}/summary.json.gz"
+
+
+def summary(stack, user_id=trips.USER):
+    """The summary as stored, or None."""
+    data = read_object(stack, summary_key(user_id))
+    return json.loads(gzip.decompress(data)) if data is not None else None
 
 
 def summary_rows(stack, user_id=trips.USER):
     """The summary's rows as dicts by trip id."""
-    if not os.path.exists(summary_path(stack, user_id)):
+    doc = summary(stack, user_id)
+    if doc is None:
         return {}
-    with gzip.open(summary_path(stack, user_id)) as f:
-        doc = json.load(f)
     rows = [dict(zip(doc["columns"], row)) for row in doc["trips"]]
     return {row["trip_id"]: row for row in rows}
 
 
 def record(stack, trip_id):
     """The trip's record as the database has it."""
+    if stack.on_aws:
+        return awsstores.record(stack, trip_id)
     db = sqlite3.connect(f"file:{stack.records}?mode=ro", uri=True, timeout=10)
     try:
         db.row_factory = sqlite3.Row
