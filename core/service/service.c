@@ -47,7 +47,6 @@ void service_close(struct service **sp)
 bool service_ready(struct service *s, struct deadline d,
                    struct backend_state out[SERVICE_BACKENDS])
 {
-    struct spool_counts counts;
     bool ready = true;
 
     out[0] = (struct backend_state){.name = "objects", .required = true};
@@ -55,7 +54,7 @@ bool service_ready(struct service *s, struct deadline d,
     out[1] = (struct backend_state){.name = "records", .required = true};
     out[1].ok = records_check(s->records, d, &out[1].err) == ST_OK;
     out[2] = (struct backend_state){.name = "spool", .required = true};
-    out[2].ok = spool_count(s->spool, &counts, &out[2].err) == ST_OK;
+    out[2].ok = spool_check(s->spool, &out[2].err) == ST_OK;
     out[3] = (struct backend_state){.name = "cache", .required = false};
     out[3].ok = cache_check(s->cache, d, &out[3].err) == ST_OK;
     for (int i = 0; i < SERVICE_BACKENDS; i++)

@@ -3,9 +3,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -17,7 +19,8 @@
 #define ENTRY_MAX (2 * ID_MAX + 1)
 
 struct spool {
-    int trips, tokens; /* the two folders */
+    char folder[PATH_MAX];
+    int trips, tokens; /* the two folders in it */
 };
 
 static int open_below(int at, const char *name)
@@ -37,25 +40,72 @@ static enum status make_below(int at, const char *name, int *fd,
     return st;
 }
 
-enum status spool_open(const char *folder, struct spool **out, struct err *err)
+static void close_folders(struct spool *s)
 {
-    struct spool *s = malloc(sizeof *s);
-    int top;
-    enum status st = folder_open(folder, &top, err);
+    if (s->trips >= 0)
+        close(s->trips);
+    if (s->tokens >= 0)
+        close(s->tokens);
+    s->trips = s->tokens = -1;
+}
 
-    assert(s && "out of memory");
-    *s = (struct spool){-1, -1};
+static enum status open_folders(struct spool *s, struct err *err)
+{
+    int top;
+    enum status st = folder_open(s->folder, &top, err);
+
     if (st == ST_OK) {
         st = make_below(top, "trips", &s->trips, err);
         if (st == ST_OK)
             st = make_below(top, "tokens", &s->tokens, err);
         close(top);
     }
-    *out = s;
     if (st != ST_OK) {
-        spool_close(out);
-        err_add(err, "server.spool = %s", folder);
+        close_folders(s);
+        err_add(err, "server.spool = %s", s->folder);
     }
+    return st;
+}
+
+static bool leads_to(const char *folder, const char *name, int fd)
+{
+    char path[PATH_MAX + 8];
+    struct stat there, ours;
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return fd >= 0 && stat(path, &there) == 0 && fstat(fd, &ours) == 0 &&
+           there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
+}
+
+/*
+    A folder that was removed, moved or mounted over since it was opened would
+    refuse every entry, or take it where no process looks after a restart.
+ */
+static enum status reach(struct spool *s, struct err *err)
+{
+    if (leads_to(s->folder, "trips", s->trips) &&
+        leads_to(s->folder, "tokens", s->tokens))
+        return ST_OK;
+    close_folders(s);
+    return open_folders(s, err);
+}
+
+enum status spool_open(const char *folder, struct spool **out, struct err *err)
+{
+    struct spool *s;
+    enum status st;
+
+    *out = NULL;
+    if (strlen(folder) >= sizeof s->folder)
+        return err_set(err, ST_BAD_REQUEST, NULL, "server.spool is too long");
+    s = malloc(sizeof *s);
+    assert(s && "out of memory");
+    strcpy(s->folder, folder);
+    s->trips = s->tokens = -1;
+    st = open_folders(s, err);
+    *out = s;
+    if (st != ST_OK)
+        spool_close(out);
     return st;
 }
 
@@ -63,19 +113,36 @@ void spool_close(struct spool **s)
 {
     if (!*s)
         return;
-    if ((*s)->trips >= 0)
-        close((*s)->trips);
-    if ((*s)->tokens >= 0)
-        close((*s)->tokens);
+    close_folders(*s);
     free(*s);
     *s = NULL;
 }
 
-static enum status enter(struct err *err)
+static enum status enter(struct spool *s, struct err *err)
 {
     if (fault_point("spool.fail"))
         return err_set(err, ST_UNAVAILABLE, NULL, "fault point spool.fail");
-    return ST_OK;
+    return reach(s, err);
+}
+
+enum status spool_check(struct spool *s, struct err *err)
+{
+    char temp[TEMP_NAME_MAX + 1];
+    int fd = -1;
+    enum status st = enter(s, err);
+
+    temp_name(temp);
+    if (st == ST_OK)
+        st = temp_create(s->trips, temp, &fd, err);
+    if (st != ST_OK)
+        return st;
+    st = file_write(fd, STR_LIT("check"), err);
+    close(fd);
+    if (unlinkat(s->trips, temp, 0) && st == ST_OK)
+        st = file_errno(err, "remove", temp);
+    if (st != ST_OK)
+        err_add(err, "server.spool = %s", s->folder);
+    return st;
 }
 
 /* ---- trips ---- */
@@ -103,7 +170,7 @@ enum status spool_trip_begin(struct spool *s, struct str user_id,
     char temp[TEMP_NAME_MAX + 1], text[ENTRY_MAX + 1];
     int n = snprintf(text, sizeof text, "%.*s\n%.*s", STR_ARG(user_id),
                      STR_ARG(trip_id));
-    enum status st = enter(err);
+    enum status st = enter(s, err);
 
     assert(id_valid(user_id) && id_valid(trip_id));
     out->fd = -1;
@@ -218,8 +285,10 @@ enum status spool_trips(struct spool *s, spool_trip_each each, void *ctx,
 {
     struct arena *a = arena_new(0);
     struct folder_names names = {0};
-    enum status st = folder_sweep(s->trips, err);
+    enum status st = reach(s, err);
 
+    if (st == ST_OK)
+        st = folder_sweep(s->trips, err);
     if (st == ST_OK)
         st = folder_names(s->trips, NAMES_PLAIN, a, &names, err);
     /* One entry that cannot be read does not keep the others waiting. */
@@ -284,7 +353,7 @@ enum status spool_token_add(struct spool *s, struct str user_id,
                             struct err *err)
 {
     char user[ID_MAX + 1];
-    enum status st = enter(err);
+    enum status st = enter(s, err);
     int fd;
 
     assert(id_valid(user_id));
@@ -300,12 +369,12 @@ enum status spool_token_add(struct spool *s, struct str user_id,
 
 bool spool_token_waits(struct spool *s, struct str user_id)
 {
-    char user[ID_MAX + 1];
+    char path[PATH_MAX + ID_MAX + 16];
 
     assert(id_valid(user_id));
-    snprintf(user, sizeof user, "%.*s", STR_ARG(user_id));
+    snprintf(path, sizeof path, "%s/tokens/%.*s", s->folder, STR_ARG(user_id));
     /* Whatever hides it from us, it may be there. */
-    return faccessat(s->tokens, user, F_OK, 0) == 0 || errno != ENOENT;
+    return access(path, F_OK) == 0 || errno != ENOENT;
 }
 
 static enum status forget(int tokens, const char *user, int folder,
@@ -346,9 +415,11 @@ enum status spool_tokens(struct spool *s, spool_token_each each, void *ctx,
                          struct err *err)
 {
     struct arena *a = arena_new(0);
-    struct folder_names users;
-    enum status st = folder_names(s->tokens, NAMES_PLAIN, a, &users, err);
+    struct folder_names users = {0};
+    enum status st = reach(s, err);
 
+    if (st == ST_OK)
+        st = folder_names(s->tokens, NAMES_PLAIN, a, &users, err);
     for (size_t i = 0; i < users.n; i++) {
         enum status one =
             deliver(s->tokens, users.v[i], each, ctx, st == ST_OK ? err : NULL);
@@ -364,8 +435,10 @@ enum status spool_count(struct spool *s, struct spool_counts *out,
 {
     struct arena *a = arena_new(0);
     struct folder_names trips, users;
-    enum status st = folder_names(s->trips, NAMES_PLAIN, a, &trips, err);
+    enum status st = reach(s, err);
 
+    if (st == ST_OK)
+        st = folder_names(s->trips, NAMES_PLAIN, a, &trips, err);
     if (st == ST_OK)
         st = folder_names(s->tokens, NAMES_PLAIN, a, &users, err);
     if (st == ST_OK)

@@ -25,10 +25,17 @@ struct spool;
 enum status spool_open(const char *folder, struct spool **out,
                        struct err *err) MUST_CHECK;
 /*
-    Makes the folder and its two below when missing. ST_UNAVAILABLE when it
+    Makes the folder and its two below when missing, now and whenever a later
+    call finds that they were removed or replaced. ST_UNAVAILABLE when it
     cannot be written.
  */
 void spool_close(struct spool **s);
+
+enum status spool_check(struct spool *s, struct err *err) MUST_CHECK;
+/*
+    Whether an entry could be written now: writes one that counts nowhere, and
+    removes it. For /readyz.
+ */
 
 struct spool_trip {
     int fd; /* holds the lock; -1: none */

@@ -307,6 +307,46 @@ static void adding_while_delivering(void)
     CHECK(!spool_token_waits(spool, USER));
 }
 
+/* Somebody clears the state folder away under a running process. */
+static void folder_replaced(void)
+{
+    char aside[320];
+    struct spool_trip t;
+
+    snprintf(aside, sizeof aside, "%s.aside", folder);
+    CHECK(spool_token_add(spool, USER, &err) == ST_OK);
+    CHECK(rename(folder, aside) == 0);
+    CHECK(!spool_token_waits(spool, USER));
+    CHECK(spool_trip_begin(spool, USER, TRIP, &t, &err) == ST_OK);
+    CHECK(access(path_of("trips"), F_OK) == 0);
+    spool_trip_leave(spool, &t);
+    CHECK(taken(ST_OK) == 1);
+
+    temp_remove(folder);
+    CHECK(rename(aside, folder) == 0); /* and back */
+    CHECK(counts().tokens == 1 && spool_token_waits(spool, USER));
+    CHECK(spool_tokens(spool, add_nothing, NULL, &err) == ST_OK);
+    CHECK(counts().tokens == 0);
+
+    temp_remove(folder);
+    CHECK(spool_token_add(spool, USER, &err) == ST_OK);
+    CHECK(spool_token_waits(spool, USER));
+    CHECK(spool_tokens(spool, add_nothing, NULL, &err) == ST_OK);
+}
+
+static void not_writable(void)
+{
+    FILE *f;
+
+    CHECK(spool_check(spool, &err) == ST_OK);
+    temp_remove(folder);
+    f = fopen(folder, "w");
+    CHECK(f && fclose(f) == 0);
+    CHECK(spool_check(spool, &err) != ST_OK && strstr(err.text, folder));
+    CHECK(unlink(folder) == 0);
+    CHECK(spool_check(spool, &err) == ST_OK && counts().trips == 0);
+}
+
 static void refused(void)
 {
     struct spool *s;
@@ -329,6 +369,8 @@ int main(void)
     what_is_no_entry();
     tokens();
     adding_while_delivering();
+    folder_replaced();
+    not_writable();
     refused();
     spool_close(&spool);
     CHECK(spool == NULL);
