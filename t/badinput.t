@@ -179,6 +179,20 @@ def foreign(s):
     is_(drivers.everything(s), before, "nothing is changed then, either")
 
 
+def just_fitting(s, body):
+    """The limits of a batch, to the byte."""
+    small = {"delta_lat": 1, "delta_long": 1, "delta_time": 9}
+    for size, metrics, status in ((380000, None, 200), (380001, None, 413),
+                                  (379998, {}, 200), (379999, {}, 413)):
+        room = size - len(json.dumps([dict(small, note="")], separators=(",", ":")))
+        r = s.post(BATCH, dict(body, quality_metrics=metrics,
+                               deltas=[dict(small, note="x" * room)]))
+        is_(r.status, status, f"deltas of {size} bytes, metrics {metrics}")
+    for count, status in ((5000, 200), (5001, 413)):
+        r = s.post(BATCH, dict(body, deltas=[small] * count))
+        is_(r.status, status, f"{count} deltas")
+
+
 def main():
     trip = trips.trip(7)
     batch, finalize = trip["batches"][0], trip["finalize"]
@@ -203,6 +217,8 @@ def main():
         with subtest("hanging up"):
             hanging_up(s, batch)
         is_(drivers.everything(s), before, "nothing was stored")
+        with subtest("just fitting"):
+            just_fitting(s, batch)
         with subtest("another user's trip"):
             foreign(s)
         is_(s.service.children(), workers, "no worker was lost")

@@ -5,7 +5,7 @@
 #include "service/service.h"
 
 #define BATCH_MAX_DELTAS 5000
-#define BATCH_MAX_BYTES 380000
+#define BATCH_MAX_BYTES 380000 /* deltas and quality_metrics, compact */
 #define BATCH_MAX_NUMBER 100000
 
 enum status batch_store(struct service *s, const struct call *c,
