@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # Rules 5 to 7: the cache never hides an acknowledged trip, brings nothing back,
 # costs one fill for many readers, and its absence is never an error.
+import gzip
+import json
 import os
 import sys
 import time
@@ -98,6 +100,29 @@ with harness.Stack(workers=8, settings={"maintenance.interval": "100ms"}) as s:
         s.users([trips.user()])
         is_(read(s).json()["total_trips"], 3, "back again")
 
+    with subtest("a removed user is unknown at once, cached or not"):
+        read(s)
+        s.ctl("user", "remove", trips.USER)
+        is_(s.driver(user_id=trips.USER).status, 404, "by id")
+        is_(read(s).status, 404, "by e-mail")
+        s.users([trips.user()])
+
+    with subtest("what a writer without a cache put there: after reconcile"):
+        read(s)
+        body = {"trip_id": "by_hand", "behavior_score": 71,
+                "start_timestamp": "2020-01-01T00:00:00+00:00",
+                "end_timestamp": "2020-01-01T00:10:00+00:00"}
+        path = (f"{s.objects}/users/{trips.USER}/trips/"
+                "by_hand_1577837400000.json.gz")
+        with open(path, "wb") as f:
+            f.write(gzip.compress(json.dumps(body).encode()))
+        is_(read(s).json()["total_trips"], 3, "not seen for up to ttl")
+        s.ctl("reconcile", "--user", trips.USER)
+        is_(read(s).json()["total_trips"], 4, "seen")
+        os.unlink(path)
+        s.ctl("reconcile", "--user", trips.USER)
+        is_(read(s).json()["total_trips"], 3, "and so when it is gone")
+
     with subtest("many readers on a cold driver: one fill"):
         s.redis("FLUSHALL")
         s.fault("analytics.before_store", "hold")
@@ -178,7 +203,7 @@ with harness.Stack(workers=8, settings={"maintenance.interval": "100ms"}) as s:
                 "mended without a word to the cache, and seen at once")
 
     with subtest("a token that cannot be replaced: this host reads past"):
-        s.fault("cache_replace_token.always", "fail")
+        s.fault("cache.replace_token.always", "fail")
         read(s)
         bypassed = count(s, "cache_bypassed")
         t = trips.trip(7)
@@ -199,7 +224,7 @@ with harness.Stack(workers=8, settings={"maintenance.interval": "100ms"}) as s:
         owed = os.path.join(s.hosts[0].spool, "tokens", trips.USER)
         with open(owed, "w"):
             pass  # where the driver's folder would be
-        s.fault("cache_replace_token.always", "fail")
+        s.fault("cache.replace_token.always", "fail")
         is_(s.finalize(t).json()["analysis"]["status"], "pending",
             "the client is told that it is not done")
         os.unlink(owed)
@@ -292,6 +317,15 @@ with harness.Stack(settings={"cache.ttl": "2s"}) as s:
         time.sleep(1)
         read(s)
         is_(count(s, "cache_hits"), hits + 1, "not for a whole ttl more")
+
+with harness.Stack(workers=3, settings={"server.request_timeout": "4s",
+                                        "server.finalize_timeout": "2s",
+                                        "cache.fill_wait": "20s"}) as s:
+    with subtest("who waits keeps the time to help himself"):
+        s.users([trips.user()])
+        drivers.drive(s, trips.trip(1))
+        with held(s, "analytics.before_store", read, s):
+            is_(read(s).status, 200, "answered before its deadline")
 
 with harness.Stack(redis=False) as s:
     with subtest("no cache configured"):

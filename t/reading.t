@@ -37,6 +37,16 @@ with harness.Stack(workers=4, redis=False) as s:
         ok(s.stats()["counters"]["listings_retaken"] >= 1, "listed again")
         s.fault_clear()
 
+    with subtest("the same under one key: read as listed, or listed again"):
+        os.unlink(drivers.summary_path(s))
+        retaken = s.stats()["counters"]["listings_retaken"]
+        with held(s, "roster.matched", read, s) as reader:
+            s.post("/finalize-trip", drivers.ended_at(first, 90))
+        is_([t["revision"] for t in reader.result().json()["trips"]], [3],
+            "as it is now")
+        is_(s.stats()["counters"]["listings_retaken"], retaken + 1,
+            "not another version than the listing's")
+
     with subtest("a trip stored between the listing and the summary"):
         second = trips.trip(2)
         s.upload(second)
