@@ -13,6 +13,7 @@ struct exchange {
     struct call call;
     struct str method, path, query;
     struct str methods; /* those that the path has, for Allow */
+    struct str files;   /* where the web server has cache.files; or empty */
     bool head;          /* the answer's body is not sent */
 
     /* The answer, kept by respond.c. */

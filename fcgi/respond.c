@@ -23,6 +23,7 @@ static const struct answer {
     [ST_BAD_REQUEST] = {400, false, "Bad Request", NULL},
     [ST_NOT_FOUND] = {404, false, "Not Found", NULL},
     [ST_NO_METHOD] = {405, false, "Method Not Allowed", NULL},
+    [ST_NOT_ACCEPTABLE] = {406, false, "Not Acceptable", NULL},
     [ST_NOT_OWNER] = {409, false, "Conflict", NULL},
     [ST_TOO_LARGE] = {413, false, "Content Too Large", NULL},
     [ST_PRECONDITION] = {503, true, "Service Unavailable",
@@ -74,8 +75,16 @@ static void head_begin(struct exchange *x, struct buf *h, int http,
                "Access-Control-Expose-Headers: ETag, Retry-After, "
                "Server-Timing, X-Request-Id\r\n",
                origin);
-    if (strcmp(origin, "*") != 0)
-        buf_putz(h, "Vary: Origin\r\n");
+}
+
+/* One line: nginx 1.22 hands no second one on with a file. */
+static void head_vary(struct exchange *x, struct buf *h, bool coding)
+{
+    bool origin = strcmp(x->process->conf->server_allow_origin, "*") != 0;
+
+    if (coding || origin)
+        buf_printf(h, "Vary: %s%s%s\r\n", coding ? "Accept-Encoding" : "",
+                   coding && origin ? ", " : "", origin ? "Origin" : "");
 }
 
 static void head_send(struct exchange *x, struct buf *h)
@@ -108,6 +117,7 @@ void respond_json(struct exchange *x, struct str body)
 
     buf_init(&h, HEAD_MAX);
     head_begin(x, &h, answers[ST_OK].http, answers[ST_OK].reason);
+    head_vary(x, &h, false);
     buf_putz(&h, "Cache-Control: no-store\r\n");
     head_body(x, &h, body.n);
     head_send(x, &h);
@@ -157,6 +167,7 @@ void respond_error(struct exchange *x, const struct err *err)
     error_body(x, err, &body);
     assert(buf_ok(&body));
     head_begin(x, &h, a->http, a->reason);
+    head_vary(x, &h, false);
     buf_putz(&h, "Cache-Control: no-store\r\n");
     if (a->again)
         buf_printf(&h, "Retry-After: %u\r\n", 1 + random_below(2));
@@ -175,6 +186,7 @@ void respond_preflight(struct exchange *x)
 
     buf_init(&h, HEAD_MAX);
     head_begin(x, &h, 204, "No Content");
+    head_vary(x, &h, false);
     buf_printf(&h,
                "Allow: %.*s\r\n"
                "Access-Control-Allow-Methods: %.*s\r\n"
@@ -188,15 +200,39 @@ void respond_preflight(struct exchange *x)
 
 /* ---- streamed ---- */
 
-static enum status sink_begin(void *ctx, size_t content_length)
+/* Content-Length is nginx's own when it sends the file. */
+static void head_file(struct exchange *x, struct buf *h, struct str name)
+{
+    buf_printf(h,
+               "Content-Type: application/json\r\n"
+               "X-Accel-Redirect: %.*s%.*s\r\n",
+               STR_ARG(x->files), STR_ARG(name));
+}
+
+static enum status sink_begin(void *ctx, const struct reply *reply)
 {
     struct exchange *x = ctx;
+    const struct answer *a = &answers[ST_OK];
     struct buf h;
 
     buf_init(&h, HEAD_MAX);
-    head_begin(x, &h, answers[ST_OK].http, answers[ST_OK].reason);
-    buf_putz(&h, "Cache-Control: private, no-cache\r\n");
-    head_body(x, &h, content_length);
+    if (reply->unchanged)
+        head_begin(x, &h, 304, "Not Modified");
+    else
+        head_begin(x, &h, a->http, a->reason);
+    head_vary(x, &h, true);
+    buf_printf(&h,
+               "Cache-Control: private, no-cache\r\n"
+               "ETag: %.*s\r\n"
+               "Server-Timing: %s;dur=%.3f\r\n",
+               STR_ARG(reply->etag), reply->source,
+               (double)reply->took_us / 1000);
+    if (reply->gzip && !reply->unchanged)
+        buf_putz(&h, "Content-Encoding: gzip\r\n");
+    if (reply->file.n)
+        head_file(x, &h, reply->file);
+    else if (!reply->unchanged)
+        head_body(x, &h, reply->length);
     head_send(x, &h);
     buf_free(&h);
     return x->gone ? ST_GONE_CLIENT : ST_OK;

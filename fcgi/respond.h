@@ -27,8 +27,9 @@ void respond_preflight(struct exchange *x);
 
 struct sink respond_sink(struct exchange *x);
 /*
-    200, streamed: for answers that are not in memory as a whole. When less
-    than the announced length was written, respond_end cuts the connection.
+    200, streamed, for answers that are not in memory as a whole; or left to the
+    web server, as a file; or 304. When less than the announced length was
+    written, respond_end cuts the connection.
  */
 
 bool respond_end(struct exchange *x);

@@ -62,9 +62,19 @@ static enum status route_finalize(struct exchange *x, struct err *err)
 
 static enum status route_analytics(struct exchange *x, struct err *err)
 {
+    struct analytics_request request = {
+        .query = x->query,
+        .accept_encoding = request_param(x->request, "HTTP_ACCEPT_ENCODING"),
+        .if_none_match = request_param(x->request, "HTTP_IF_NONE_MATCH"),
+    };
     struct sink sink = respond_sink(x);
 
-    return analytics_answer(x->service, &x->call, x->query, &sink, err);
+    x->files = request_param(x->request, "DRIVEGUARD_FILES");
+    /* nginx would compare these with an ETag and a date of its own. */
+    request.files = x->files.n &&
+                    !request_param(x->request, "HTTP_IF_MATCH").n &&
+                    !request_param(x->request, "HTTP_IF_UNMODIFIED_SINCE").n;
+    return analytics_answer(x->service, &x->call, &request, &sink, err);
 }
 
 static enum status route_healthz(struct exchange *x, struct err *err)

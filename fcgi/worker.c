@@ -67,8 +67,8 @@ static struct str request_id(struct worker *w)
 /*
  * DOCUMENT_URI and SCRIPT_NAME are the path as the web server understood it
  * (decoded, rewritten); REQUEST_URI is as the client wrote it, for servers
- * that send nothing else. Routes are compared byte by byte, so there is
- * nothing to decode here.
+ * that send nothing else, and for what nginx asks again (site.conf). Routes are
+ * compared byte by byte, so there is nothing to decode here.
  */
 static void read_target(struct exchange *x)
 {
@@ -83,7 +83,7 @@ static void read_target(struct exchange *x)
     if (x->path.n == 0)
         x->path = (struct str){uri.p, mark ? (size_t)(mark - uri.p) : uri.n};
     x->query = request_param(x->request, "QUERY_STRING");
-    if (!x->query.p && mark)
+    if (!x->query.n && mark)
         x->query = str_of(mark + 1);
 }
 

@@ -9,6 +9,7 @@ static const char *const names[ST_COUNT] = {
     [ST_BAD_REQUEST] = "bad_request",
     [ST_NOT_FOUND] = "not_found",
     [ST_NO_METHOD] = "method_not_allowed",
+    [ST_NOT_ACCEPTABLE] = "not_acceptable",
     [ST_NOT_OWNER] = "not_owner",
     [ST_TOO_LARGE] = "too_large",
     [ST_PRECONDITION] = "precondition_failed",

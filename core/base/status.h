@@ -13,6 +13,7 @@ enum status {
     ST_BAD_REQUEST,    /* the caller's input is wrong; nothing was changed   */
     ST_NOT_FOUND,      /* no such thing, said by the store itself            */
     ST_NO_METHOD,      /* the path is known, the method is not               */
+    ST_NOT_ACCEPTABLE, /* no form that the caller takes                      */
     ST_NOT_OWNER,      /* it belongs to another user; nothing was changed    */
     ST_TOO_LARGE,      /* over a stated limit; nothing was changed           */
     ST_PRECONDITION,   /* a conditional write or read found another version  */

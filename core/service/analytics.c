@@ -1,9 +1,11 @@
 /*
  * The life of a read: query -> whose answer (an e-mail's hint or the records)
- * -> token and cache entry in one look -> hit: load, send.
- * Miss: the fill lock, or wait for whoever has it -> the driver's record and
- * roster, both read after the token -> answer -> fill (refused if the token
- * changed) -> send.
+ * -> token and the variant's entry in one look -> the reader has it already, or
+ * the bytes are in the entry or in a file of this host: send.
+ * Else the driver's entry -> its front and trips, as they are -> keep -> send.
+ * Else the fill lock, or wait for whoever has it -> the driver's record and
+ * roster, both read after the token -> answer -> fill and keep (refused if the
+ * token changed) -> send.
  */
 #include "service/analytics.h"
 
@@ -14,7 +16,7 @@
 #include "service/answer.h"
 #include "service/driver.h"
 #include "service/query.h"
-#include "service/roster.h"
+#include "service/representation.h"
 #include "store/keys.h"
 
 #define WAIT_STEP_MS 10
@@ -26,13 +28,15 @@
 struct reading {
     struct service *s;
     const struct call *c;
+    const struct analytics_request *request;
     struct err *err;
     struct str email;   /* as looked up; empty when asked by id */
     struct str user_id; /* whose; by e-mail only a hint until proved */
-    struct str searched_by;
+    struct variant variant;
     bool stranger; /* user_id is nobody, or not who was asked for */
     struct cache_token token;
-    struct answer answer;
+    struct reply reply;
+    struct body body;
 };
 
 /* ---- whose ---- */
@@ -44,7 +48,7 @@ static enum status driver_unknown(struct reading *r)
 
     r->stranger = true;
     buf_init(&b, 64 * 1024);
-    json_put_str(&o, "searched_for", r->searched_by);
+    json_put_str(&o, "searched_for", r->variant.searched_by);
     json_put_z(&o, "tip",
                "Make sure to use the driver's registered email address");
     err_set(r->err, ST_NOT_FOUND, "driver_not_found", "Driver not found");
@@ -69,31 +73,46 @@ static enum status no_trips(struct reading *r)
     return ST_NOT_FOUND;
 }
 
-static enum status read_query(struct reading *r, struct str text)
+static enum status read_whose(struct reading *r, const struct query *q)
 {
-    struct query *q = arena_alloc(r->c->arena, sizeof *q);
-    const struct query_param *email, *id;
-    enum status st = query_parse(text, r->c->arena, q, r->err);
+    const struct query_param *email = query_find(q, "email");
+    const struct query_param *id = query_find(q, "user_id");
+    struct str *by = &r->variant.searched_by;
+
+    if (email && id)
+        return err_set(r->err, ST_BAD_REQUEST, "bad_query",
+                       "Give \"email\" or \"user_id\", not both");
+    if (email)
+        r->email = *by =
+            driver_email_lower(str_trim(email->value), r->c->arena);
+    else if (id)
+        r->user_id = *by = str_trim(id->value);
+    if (!by->n)
+        return err_set(r->err, ST_BAD_REQUEST, "missing_query",
+                       "Either \"email\" or \"user_id\" parameter is required");
+    return ST_OK;
+}
+
+static enum status read_query(struct reading *r)
+{
+    struct arena *a = r->c->arena;
+    struct query *q = arena_alloc(a, sizeof *q);
+    enum status st = query_parse(r->request->query, a, q, r->err);
 
     if (st != ST_OK)
         return st;
     if (!q->n)
         return err_set(r->err, ST_BAD_REQUEST, "missing_query",
                        "Query parameters are required");
-    email = query_find(q, "email");
-    id = query_find(q, "user_id");
-    if (email && id)
-        return err_set(r->err, ST_BAD_REQUEST, "bad_query",
-                       "Give \"email\" or \"user_id\", not both");
-    if (email)
-        r->email = r->searched_by =
-            driver_email_lower(str_trim(email->value), r->c->arena);
-    else if (id)
-        r->user_id = r->searched_by = str_trim(id->value);
-    if (!r->searched_by.n)
-        return err_set(r->err, ST_BAD_REQUEST, "missing_query",
-                       "Either \"email\" or \"user_id\" parameter is required");
-    if (email ? !driver_email_plausible(r->email) : !id_valid(r->user_id))
+    if ((st = read_whose(r, q)) != ST_OK ||
+        (st = view_parse(q, a, &r->variant.view, r->err)) != ST_OK)
+        return st;
+    r->variant.coding = coding_accepted(r->request->accept_encoding);
+    if (r->variant.coding == CODING_NONE)
+        return err_set(r->err, ST_NOT_ACCEPTABLE, NULL,
+                       "Answers are sent as they are or with gzip");
+    variant_name(&r->variant, a);
+    if (r->email.n ? !driver_email_plausible(r->email) : !id_valid(r->user_id))
         return driver_unknown(r);
     return ST_OK;
 }
@@ -119,33 +138,140 @@ static enum status id_from_records(struct reading *r)
     return ST_OK;
 }
 
+/* ---- what comes of it ---- */
+
+static struct keeping keeping_of(struct reading *r, int64_t read_began_ms)
+{
+    return (struct keeping){.s = r->s,
+                            .user_id = r->user_id,
+                            .variant = &r->variant,
+                            .token = &r->token,
+                            .read_began_ms = read_began_ms,
+                            .d = r->c->deadline,
+                            .a = r->c->arena};
+}
+
+/* True if that is what the reader has already. */
+static bool reply_is(struct reading *r, struct str etag, const char *source)
+{
+    r->reply = (struct reply){.etag = arena_copy(r->c->arena, etag),
+                              .gzip = r->variant.coding == CODING_GZIP,
+                              .source = source};
+    r->reply.unchanged = etag_listed(r->request->if_none_match, etag);
+    return r->reply.unchanged;
+}
+
+static void reply_file(struct reading *r, const struct file_name *name,
+                       const char *source)
+{
+    r->reply.file = arena_copy(r->c->arena, str_of(name->z));
+    r->reply.source = source;
+    stat_add(STAT_files_sent, 1);
+}
+
+static void reply_body(struct reading *r, struct body b)
+{
+    r->body = b;
+    r->reply.length = body_length(&b);
+}
+
 /* ---- the cache ---- */
 
-/* ST_OK: r->answer is whole. ST_NOT_FOUND: a miss, r->token is set if there is
+/* The variant's own entry. */
+static bool from_kept(struct reading *r, const struct cache_entry *e)
+{
+    struct keeping k = keeping_of(r, e->read_began_ms);
+    struct file_name name;
+    struct kept kept;
+
+    if (!e->hit || kept_read(e->head, &kept, r->err) != ST_OK)
+        return false;
+    if (reply_is(r, kept.etag, "cache"))
+        return true;
+    if (kept.here) {
+        reply_body(r, (struct body){.front = kept.body});
+        return true;
+    }
+    if (!kept.file || !r->request->files || !kept_in_file(&k, &name))
+        return false;
+    reply_file(r, &name, "file");
+    return true;
+}
+
+/* The driver's entry, which has what whole answers are made of. */
+static enum status from_entry(struct reading *r, const struct cache_entry *e,
+                              struct deadline d)
+{
+    struct keeping k = keeping_of(r, e->read_began_ms);
+    struct arena *a = r->c->arena;
+    struct answer_entry found;
+    struct file_name name;
+    struct str etag;
+    enum status st = answer_found(e, a, &found, r->err);
+
+    if (st != ST_OK)
+        return st;
+    /* The entry of a hint's driver who has another e-mail by now is not what
+     * was asked for. */
+    if (r->email.n && !str_eq(r->email, found.answer.email))
+        return ST_NOT_FOUND;
+    etag = variant_etag(&r->variant, found.answer.state, a);
+    if (reply_is(r, etag, "cache")) {
+        keep_etag(&k, etag, true);
+        return ST_OK;
+    }
+    if (r->request->files && kept_in_file(&k, &name)) {
+        keep_etag(&k, etag, true);
+        reply_file(r, &name, "file");
+        return ST_OK;
+    }
+    if (!r->variant.view.summary) {
+        st = answer_load(r->s, r->user_id, &found, r->reply.gzip, d, a, r->err);
+        if (st != ST_OK)
+            return st;
+    }
+    reply_body(r, body_make(&r->variant, &found.answer, a));
+    if (keep_body(&k, etag, &r->body, &name) && r->request->files)
+        reply_file(r, &name, "cache");
+    return ST_OK;
+}
+
+/* ST_OK: the reply is made. ST_NOT_FOUND: a miss, r->token is set if there is
  * a cache to fill. */
 static enum status from_cache(struct reading *r, struct deadline d)
 {
+    const struct view *v = &r->variant.view;
+    struct cache *cache = r->s->cache;
     struct cache_entry e;
     enum status st;
+    bool done = false;
 
     r->token = (struct cache_token){.z = ""};
     if (spool_token_waits(r->s->spool, r->user_id)) {
         stat_add(STAT_cache_bypassed, 1);
         return ST_NOT_FOUND;
     }
-    st = cache_lookup(r->s->cache, r->user_id, d, r->c->arena, &e, r->err);
+    st = cache_lookup(cache, r->user_id, r->variant.name, d, r->c->arena, &e,
+                      r->err);
     if (st == ST_OK) {
         r->token = e.token;
-        st = e.hit ? answer_load(r->s, r->user_id, &e, d, r->c->arena,
-                                 &r->answer, r->err)
-                   : ST_NOT_FOUND;
+        done = from_kept(r, &e);
     }
-    /* The entry of a hint's driver who has another e-mail by now is not what
-     * was asked for. */
-    if (st == ST_OK && r->email.n && !str_eq(r->email, r->answer.email))
-        st = ST_NOT_FOUND;
+    if (st == ST_OK && !done && r->token.z[0] &&
+        (view_whole(v) || v->summary)) {
+        st = cache_lookup(cache, r->user_id, CACHE_WHOLE, d, r->c->arena, &e,
+                          r->err);
+        r->token = e.token;
+        done = st == ST_OK && e.hit && from_entry(r, &e, d) == ST_OK;
+    }
     err_clear(r->err); /* the cache has counted what was an error */
-    return st == ST_OK ? ST_OK : ST_NOT_FOUND;
+    return done ? ST_OK : ST_NOT_FOUND;
+}
+
+/* Whole answers fill the driver's entry, of which all of them are made. */
+static struct str fill_of(const struct reading *r)
+{
+    return view_whole(&r->variant.view) ? CACHE_WHOLE : r->variant.name;
 }
 
 /* Somebody else fills: wait for the entry. Each look reads token and entry
@@ -167,8 +293,8 @@ static bool wait_for_fill(struct reading *r)
             return true;
         if (strcmp(r->token.z, first.z) != 0)
             return false; /* the driver changed: that fill will be refused */
-        st =
-            cache_fill_begin(r->s->cache, r->user_id, &r->token, until, r->err);
+        st = cache_fill_begin(r->s->cache, r->user_id, fill_of(r), &r->token,
+                              until, r->err);
         err_clear(r->err);
         if (st != ST_BUSY)
             return false; /* the filler gave up */
@@ -191,33 +317,94 @@ static enum status the_driver(struct reading *r, struct user *u)
     return st;
 }
 
-static enum status from_store(struct reading *r)
+/* Nothing but the listing says that the reader has it: no object is read. */
+static bool unchanged(struct reading *r, const struct user *u,
+                      const struct roster *roster)
+{
+    struct keeping k = keeping_of(r, roster->read_began_ms);
+    char state[ROSTER_STATE + 1];
+    struct str etag;
+
+    roster_state(roster, u, state);
+    etag = variant_etag(&r->variant, str_of(state), r->c->arena);
+    if (!reply_is(r, etag, "store"))
+        return false;
+    if (r->token.z[0] && !roster->unreadable)
+        keep_etag(&k, etag, true);
+    return true;
+}
+
+static enum status make(struct reading *r, const struct user *u,
+                        struct roster *roster, struct answer *out)
+{
+    bool gzip = r->variant.coding == CODING_GZIP;
+    /* Whole answers are kept in both codings, for whoever comes next. */
+    bool both = r->token.z[0] && view_whole(&r->variant.view);
+    struct answer_wish wish = {
+        .view = &r->variant.view, .plain = !gzip || both, .gzip = gzip || both};
+
+    return answer_make(r->s, u, roster, &wish, r->c->deadline, r->c->arena, out,
+                       r->err);
+}
+
+static enum status look_and_make(struct reading *r, const struct user *u,
+                                 struct answer *out)
 {
     struct arena *a = r->c->arena;
     struct roster roster;
+    enum status st;
+
+    st = roster_take(r->s, r->user_id, r->c->deadline, a, &roster, r->err);
+    if (st != ST_OK)
+        return st;
+    if (!roster.n && !roster.unreadable) {
+        roster_repair(r->s, r->user_id, &roster, r->c->deadline, a);
+        return no_trips(r);
+    }
+    if (!unchanged(r, u, &roster) && (st = make(r, u, &roster, out)) != ST_OK)
+        return st;
+    roster_repair(r->s, r->user_id, &roster, r->c->deadline, a);
+    return ST_OK;
+}
+
+static void fill_and_keep(struct reading *r, struct answer *ans)
+{
+    struct keeping k = keeping_of(r, ans->read_began_ms);
+    struct arena *a = r->c->arena;
+    struct file_name name;
+
+    (void)reply_is(r, variant_etag(&r->variant, ans->state, a), "store");
+    r->reply.unchanged = false; /* that was asked before its trips were read */
+    reply_body(r, body_make(&r->variant, ans, a));
+    if (!answer_cacheable(r->s, &r->token, ans, r->reply.length))
+        return;
+    if (view_whole(&r->variant.view) &&
+        !answer_fill(r->s, r->user_id, &r->token, ans, r->c->deadline, a))
+        return;
+    if (keep_body(&k, r->reply.etag, &r->body, &name) && r->request->files)
+        reply_file(r, &name, "store");
+}
+
+static enum status from_store(struct reading *r)
+{
+    struct answer answer;
     struct user u;
     enum status st = the_driver(r, &u);
 
     for (int tries = 0; st == ST_OK && tries < ROSTER_TRIES; tries++) {
-        st = roster_take(r->s, r->user_id, r->c->deadline, a, &roster, r->err);
-        if (st != ST_OK)
-            return st;
-        if (!roster.n && roster.unreadable)
-            return err_set(r->err, ST_CORRUPT, "trips_unreadable",
-                           "None of the driver's %zu trips can be read",
-                           roster.unreadable);
-        st = answer_make(r->s, &u, &roster, r->c->deadline, a, &r->answer,
-                         r->err);
+        st = look_and_make(r, &u, &answer);
         if (st == ST_PRECONDITION) { /* changed under our hands */
             stat_add(STAT_listings_retaken, 1);
             err_clear(r->err);
             st = ST_OK;
             continue;
         }
-        if (st != ST_OK)
+        if (st != ST_OK || r->reply.unchanged)
             return st;
-        roster_repair(r->s, r->user_id, &roster, r->c->deadline, a);
-        return r->answer.n_trips ? ST_OK : no_trips(r);
+        if (fault_point("analytics.before_fill"))
+            return err_set(r->err, ST_UNAVAILABLE, NULL, "fault point");
+        fill_and_keep(r, &answer);
+        return ST_OK;
     }
     return st != ST_OK ? st
                        : err_set(r->err, ST_UNAVAILABLE, "changing_too_fast",
@@ -227,12 +414,13 @@ static enum status from_store(struct reading *r)
 
 static enum status cold(struct reading *r)
 {
+    struct str fill = fill_of(r);
     bool locked = false;
     enum status st;
 
     stat_add(STAT_cache_misses, 1);
     if (r->token.z[0]) {
-        st = cache_fill_begin(r->s->cache, r->user_id, &r->token,
+        st = cache_fill_begin(r->s->cache, r->user_id, fill, &r->token,
                               r->c->deadline, r->err);
         err_clear(r->err);
         if (st == ST_BUSY && wait_for_fill(r))
@@ -242,13 +430,9 @@ static enum status cold(struct reading *r)
     if (fault_point("analytics.before_store"))
         return err_set(r->err, ST_UNAVAILABLE, NULL, "fault point");
     st = from_store(r);
-    if (fault_point("analytics.before_fill"))
-        return err_set(r->err, ST_UNAVAILABLE, NULL, "fault point");
-    if (st == ST_OK)
-        answer_fill(r->s, r->user_id, &r->token, &r->answer, r->c->deadline,
-                    r->c->arena);
     if (locked)
-        cache_fill_end(r->s->cache, r->user_id, &r->token, r->c->deadline);
+        cache_fill_end(r->s->cache, r->user_id, fill, &r->token,
+                       r->c->deadline);
     return st;
 }
 
@@ -283,13 +467,18 @@ static enum status answer_for(struct reading *r)
 }
 
 enum status analytics_answer(struct service *s, const struct call *c,
-                             struct str query, struct sink *out,
-                             struct err *err)
+                             const struct analytics_request *request,
+                             struct sink *out, struct err *err)
 {
-    struct reading r = {.s = s, .c = c, .err = err};
+    int64_t began_us = clock_mono_us();
+    struct reading r = {.s = s, .c = c, .request = request, .err = err};
     enum status st;
 
-    if ((st = read_query(&r, query)) != ST_OK || (st = answer_for(&r)) != ST_OK)
+    if ((st = read_query(&r)) != ST_OK || (st = answer_for(&r)) != ST_OK)
         return st;
-    return answer_send(&r.answer, r.searched_by, c->arena, out, err);
+    r.reply.took_us = clock_mono_us() - began_us;
+    st = out->begin(out->ctx, &r.reply);
+    if (st != ST_OK || r.reply.unchanged || r.reply.file.n)
+        return st;
+    return body_each(&r.body, out->write, out->ctx, err);
 }

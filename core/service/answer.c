@@ -1,9 +1,8 @@
 #include "service/answer.h"
 
 #include <assert.h>
-#include <stdio.h>
+#include "base/fault.h"
 #include "base/json.h"
-#include "base/stats.h"
 #include "score/aggregate.h"
 #include "score/score.h"
 #include "service/trip_object.h"
@@ -14,6 +13,11 @@
 /* Trips read and put into the answer at a time: what is in memory at once. */
 #define WINDOW 128
 
+/* What is left of trips when fields are chosen is compressed here, once for a
+ * token: quickly. */
+#define FIELDS_GZIP_LEVEL 4
+#define COMMA_MAX 64
+
 /* ---- the trip list ---- */
 
 struct window {
@@ -21,13 +25,16 @@ struct window {
     struct str user_id;
     struct arena *a;
     struct err *err;
-    struct str json[WINDOW];
+    analysis_fields fields;
+    struct str comma; /* as a gzip fragment */
+    struct gzip_sum comma_sum;
+    struct trip_text text[WINDOW];
 };
 
 struct slot {
     struct window *w;
     struct roster_trip *trip;
-    struct str *json;
+    struct trip_text *text;
 };
 
 static enum status into_window(void *ctx, const struct object_want *want,
@@ -38,11 +45,10 @@ static enum status into_window(void *ctx, const struct object_want *want,
     struct slot *slot = want->user;
 
     if (st == ST_OK)
-        st = trip_object_unpack(obj, w->a, slot->json, w->err);
+        st = trip_object_unpack(obj, w->a, slot->text, w->err);
     else
         *w->err = *err;
-    if (st == ST_OK &&
-        (int64_t)str_trim(*slot->json).n != slot->trip->row.length)
+    if (st == ST_OK && (int64_t)slot->text->json.n != slot->trip->row.length)
         st = err_set(w->err, ST_CORRUPT, NULL,
                      "its length is not what the summary says");
     if (st == ST_NOT_FOUND)
@@ -65,10 +71,10 @@ static enum status read_window(struct service *s, struct window *w,
     for (size_t i = 0; i < n; i++) {
         const struct summary_row *row = &trip[i]->row;
 
-        w->json[i] = trip[i]->json;
-        if (w->json[i].n)
+        w->text[i] = trip[i]->text;
+        if (w->text[i].json.n)
             continue;
-        slot[i] = (struct slot){w, trip[i], &w->json[i]};
+        slot[i] = (struct slot){w, trip[i], &w->text[i]};
         want[wanted++] = (struct object_want){
             .key = key_trip(w->a, w->user_id, row->trip_id, row->end_ms),
             .match = row->etag,
@@ -76,47 +82,140 @@ static enum status read_window(struct service *s, struct window *w,
     }
     if (!wanted)
         return ST_OK;
+    if (fault_point("answer.read"))
+        return err_set(w->err, ST_UNAVAILABLE, NULL, "fault point");
     return objects_get_many(s->objects, want, wanted, TRIP_JSON_MAX, d,
                             into_window, w, w->err);
+}
+
+static enum status put_plain(struct answer *out, bool comma, struct str json,
+                             struct err *err)
+{
+    enum status st = ST_OK;
+
+    if (comma)
+        st = pieces_put(out->plain, STR_LIT(","), err);
+    return st == ST_OK ? pieces_put(out->plain, json, err) : st;
+}
+
+static enum status put_fragment(struct answer *out, struct str deflate,
+                                const struct gzip_sum *sum, struct err *err)
+{
+    gzip_sum_add(&out->sum, sum);
+    return pieces_put(out->gzip, deflate, err);
+}
+
+/* As it is stored, in either coding. */
+static enum status put_stored(struct window *w, const struct trip_text *text,
+                              struct answer *out)
+{
+    bool comma = out->n_trips++ > 0;
+    enum status st = ST_OK;
+
+    if (out->plain)
+        st = put_plain(out, comma, text->json, w->err);
+    if (st == ST_OK && out->gzip && comma)
+        st = put_fragment(out, w->comma, &w->comma_sum, w->err);
+    if (st == ST_OK && out->gzip)
+        st = put_fragment(out, text->deflate, &text->sum, w->err);
+    return st;
+}
+
+/* With some of its fields only: the window's trips are one text. */
+static enum status put_chosen(struct window *w, struct roster_trip **trip,
+                              size_t n, struct answer *out)
+{
+    struct gzip_sum sum;
+    struct buf text, deflate;
+    enum status st = ST_OK;
+
+    buf_init(&text, WINDOW * TRIP_JSON_MAX);
+    buf_init(&deflate, WINDOW * TRIP_JSON_MAX);
+    for (size_t i = 0; i < n; i++) {
+        if (trip[i]->unreadable)
+            continue;
+        if (out->n_trips++)
+            buf_putc(&text, ',');
+        analysis_fields_put(w->fields, json_of(w->text[i].json), &text);
+    }
+    assert(buf_ok(&text));
+    if (out->plain)
+        st = pieces_put(out->plain, buf_str(&text), w->err);
+    if (st == ST_OK && out->gzip) {
+        gzip_fragment(buf_str(&text), FIELDS_GZIP_LEVEL, &deflate, &sum);
+        st = put_fragment(out, buf_str(&deflate), &sum, w->err);
+    }
+    buf_free(&deflate);
+    buf_free(&text);
+    return st;
 }
 
 static enum status put_window(struct window *w, struct roster_trip **trip,
                               size_t n, struct answer *out)
 {
-    for (size_t i = 0; i < n; i++) {
-        enum status st;
-
-        if (trip[i]->unreadable)
-            continue;
-        if (out->n_trips++ &&
-            (st = pieces_put(out->trips, STR_LIT(","), w->err)) != ST_OK)
-            return st;
-        st = pieces_put(out->trips, str_trim(w->json[i]), w->err);
-        if (st != ST_OK)
-            return st;
-    }
-    return ST_OK;
-}
-
-static enum status put_trips(struct service *s, struct str user_id,
-                             struct roster *r, struct deadline d,
-                             struct arena *a, struct answer *out,
-                             struct err *err)
-{
-    struct window *w = arena_alloc(a, sizeof *w);
     enum status st = ST_OK;
 
-    *w = (struct window){.roster = r, .user_id = user_id, .a = a, .err = err};
-    for (size_t from = 0; st == ST_OK && from < r->n; from += WINDOW) {
-        struct arena_mark mark = arena_mark(a);
-        size_t n = r->n - from < WINDOW ? r->n - from : WINDOW;
+    if (w->fields != FIELDS_ALL)
+        return put_chosen(w, trip, n, out);
+    for (size_t i = 0; st == ST_OK && i < n; i++)
+        if (!trip[i]->unreadable)
+            st = put_stored(w, &w->text[i], out);
+    return st;
+}
 
-        st = read_window(s, w, r->trip + from, n, d);
+static struct window *window_new(struct roster *r, struct str user_id,
+                                 const struct view *v, struct arena *a,
+                                 struct err *err)
+{
+    struct window *w = arena_alloc(a, sizeof *w);
+    struct buf comma;
+
+    *w = (struct window){.roster = r,
+                         .user_id = user_id,
+                         .a = a,
+                         .err = err,
+                         .fields = v->fields};
+    buf_init(&comma, COMMA_MAX);
+    gzip_fragment(STR_LIT(","), 0, &comma, &w->comma_sum);
+    assert(buf_ok(&comma));
+    w->comma = arena_copy(a, buf_str(&comma));
+    buf_free(&comma);
+    return w;
+}
+
+static enum status put_trips(struct service *s, struct window *w, size_t from,
+                             size_t to, struct deadline d, struct answer *out)
+{
+    enum status st = ST_OK;
+
+    for (; st == ST_OK && from < to; from += WINDOW) {
+        struct arena_mark mark = arena_mark(w->a);
+        size_t n = to - from < WINDOW ? to - from : WINDOW;
+
+        st = read_window(s, w, w->roster->trip + from, n, d);
         if (st == ST_OK)
-            st = put_window(w, r->trip + from, n, out);
-        arena_release(a, mark);
+            st = put_window(w, w->roster->trip + from, n, out);
+        arena_release(w->a, mark);
     }
     return st;
+}
+
+/* The trips of the view, newest first, are [*from, *to) of the roster. */
+static void choose_trips(const struct roster *r, const struct view *v,
+                         struct arena *a, size_t *from, size_t *to,
+                         struct str *next)
+{
+    *from = *to = 0;
+    *next = STR_NONE;
+    if (v->summary)
+        return;
+    while (*from < r->n && !view_behind(v, &r->trip[*from]->row))
+        ++*from;
+    *to = r->n;
+    if (v->limit && r->n - *from > (size_t)v->limit) {
+        *to = *from + (size_t)v->limit;
+        *next = view_cursor(&r->trip[*to - 1]->row, a);
+    }
 }
 
 /* ---- the front ---- */
@@ -163,21 +262,15 @@ static void put_front(const struct user *u, const struct roster *r,
         json_put_int(o, "unreadable_trips", (int64_t)r->unreadable);
 }
 
-enum status answer_make(struct service *s, const struct user *u,
-                        struct roster *r, struct deadline d, struct arena *a,
-                        struct answer *out, struct err *err)
+static enum status make_front(const struct user *u, const struct roster *r,
+                              struct arena *a, struct answer *out,
+                              struct err *err)
 {
+    char state[ROSTER_STATE + 1];
     struct buf front;
     struct json_out o = {.b = &front};
-    enum status st;
+    enum status st = ST_OK;
 
-    *out =
-        (struct answer){.email = u->email, .read_began_ms = r->read_began_ms};
-    out->trips = pieces_new(s->conf->server_spool, a);
-    st = put_trips(s, u->user_id, r, d, a, out, err);
-    out->unreadable = r->unreadable;
-    if (st != ST_OK || !out->n_trips)
-        return st;
     buf_init(&front, CACHE_PIECE_MAX);
     put_front(u, r, a, &o);
     if (!buf_ok(&front))
@@ -185,49 +278,42 @@ enum status answer_make(struct service *s, const struct user *u,
                      "the driver's aggregate is too large");
     out->front = arena_copy(a, buf_str(&front));
     buf_free(&front);
+    roster_state(r, u, state);
+    out->state = arena_copy(a, str_of(state));
+    out->unreadable = r->unreadable;
     return st;
 }
 
-/* ---- sending ---- */
-
-#define TRIPS_OPEN STR_LIT(",\"trips\":[")
-#define TRIPS_CLOSE STR_LIT("]}")
-
-static struct str head_of(const struct answer *ans, struct str searched_by,
-                          struct arena *a)
+static size_t readable(const struct roster *r)
 {
-    char now[TIME_TEXT_MAX];
-    struct buf b;
-    struct json_out o = {.b = &b};
-    struct str head;
+    size_t n = 0;
 
-    buf_init(&b, 2 * CACHE_PIECE_MAX);
-    json_begin_object(&o, NULL);
-    json_put_str(&o, "searched_by", searched_by);
-    json_put_str(&o, "analysis_timestamp", time_print(clock_wall_us(), now));
-    buf_putc(&b, ',');
-    buf_put(&b, ans->front);
-    buf_put(&b, TRIPS_OPEN);
-    assert(buf_ok(&b));
-    head = arena_copy(a, buf_str(&b));
-    buf_free(&b);
-    return head;
+    for (size_t i = 0; i < r->n; i++)
+        n += !r->trip[i]->unreadable;
+    return n;
 }
 
-enum status answer_send(const struct answer *ans, struct str searched_by,
-                        struct arena *a, struct sink *out, struct err *err)
+enum status answer_make(struct service *s, const struct user *u,
+                        struct roster *r, const struct answer_wish *wish,
+                        struct deadline d, struct arena *a, struct answer *out,
+                        struct err *err)
 {
-    struct str part = head_of(ans, searched_by, a);
+    struct window *w = window_new(r, u->user_id, wish->view, a, err);
+    size_t from, to;
     enum status st;
 
-    st =
-        out->begin(out->ctx, part.n + pieces_total(ans->trips) + TRIPS_CLOSE.n);
-    if (st == ST_OK)
-        st = out->write(out->ctx, part);
-    for (int i = 0; st == ST_OK && i < pieces_count(ans->trips); i++) {
-        st = pieces_get(ans->trips, i, &part, err);
-        if (st == ST_OK)
-            st = out->write(out->ctx, part);
-    }
-    return st == ST_OK ? out->write(out->ctx, TRIPS_CLOSE) : st;
+    *out =
+        (struct answer){.email = u->email, .read_began_ms = r->read_began_ms};
+    if (wish->plain)
+        out->plain = pieces_new(s->conf->server_spool, a);
+    if (wish->gzip)
+        out->gzip = pieces_new(s->conf->server_spool, a);
+    choose_trips(r, wish->view, a, &from, &to, &out->next);
+    if ((st = put_trips(s, w, from, to, d, out)) != ST_OK)
+        return st;
+    if (!readable(r) && r->unreadable)
+        return err_set(err, ST_CORRUPT, "trips_unreadable",
+                       "None of the driver's %zu trips can be read",
+                       r->unreadable);
+    return make_front(u, r, a, out, err);
 }

@@ -88,6 +88,7 @@ enum status maintenance_pass(struct service *s, struct arena *a,
 
     if ((st = spool_trips(s->spool, trip_entry, &p, err)) != ST_OK ||
         (st = spool_tokens(s->spool, token_entry, &p, err)) != ST_OK ||
+        (s->files && (st = files_evict(s->files, err)) != ST_OK) ||
         (st = sweep_sometimes(s, err)) != ST_OK)
         return st;
     return p.worst;

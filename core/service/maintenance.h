@@ -11,7 +11,8 @@ enum status maintenance_pass(struct service *s, struct arena *a,
     delivers the token replacements that could not be delivered, as far as the
     stores allow now. Any status but ST_OK: something could not be done and
     stays for the next pass; err says what. Resets the arena between entries.
-    Once an hour it also sweeps the object store's temporaries.
+    Also keeps cache.files in bounds, and once an hour sweeps the object
+    store's temporaries.
  */
 
 #endif

@@ -10,7 +10,7 @@
 #include "store/keys.h"
 
 /* Texts read for their figures are kept for the answer up to this much. */
-#define KEEP_JSON ((size_t)8 * 1024 * 1024)
+#define KEEP_TEXT ((size_t)8 * 1024 * 1024)
 
 struct found { /* a listed object, or a row that was not listed */
     struct object_entry entry;
@@ -30,7 +30,7 @@ struct taking {
     struct summary seen;
     struct found **found;
     size_t n, room;
-    size_t kept; /* bytes of JSON kept */
+    size_t kept; /* bytes of texts kept */
     bool again;  /* something listed was gone: take the listing again */
 };
 
@@ -108,6 +108,17 @@ static void unreadable(struct str key, const struct err *why)
              log_quoted(key, &space), why->text);
 }
 
+static void keep_text(struct taking *t, struct found *f,
+                      const struct trip_text *text)
+{
+    if (t->kept + text->json.n + text->deflate.n > KEEP_TEXT)
+        return;
+    t->kept += text->json.n + text->deflate.n;
+    f->trip.text.json = arena_copy(t->a, text->json);
+    f->trip.text.deflate = arena_copy(t->a, text->deflate);
+    f->trip.text.sum = text->sum;
+}
+
 static enum status keep_reading(struct taking *t, struct found *f,
                                 const struct object *obj)
 {
@@ -129,10 +140,7 @@ static enum status keep_reading(struct taking *t, struct found *f,
     reading.row.trip_id = f->trip_id;
     f->trip.row = reading.row;
     f->counts = true;
-    if (t->kept + reading.json.n <= KEEP_JSON) {
-        t->kept += reading.json.n;
-        f->trip.json = arena_copy(t->a, reading.json);
-    }
+    keep_text(t, f, &reading.text);
     return ST_OK;
 }
 
@@ -159,6 +167,7 @@ static enum status read_one(void *ctx, const struct object_want *want,
         return ST_OK;
     case ST_BAD_REQUEST:
     case ST_NO_METHOD:
+    case ST_NOT_ACCEPTABLE:
     case ST_NOT_OWNER:
     case ST_BUSY:
     case ST_UNAVAILABLE:

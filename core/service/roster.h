@@ -12,13 +12,15 @@
 
 #include "service/service.h"
 #include "service/summary.h"
+#include "service/trip_object.h"
 
 #define ROSTER_TRIES 4
+#define ROSTER_STATE 32
 
 struct roster_trip {
     struct summary_row row;
-    struct str json; /* the analysis, when it had to be read and there was
-                        room to keep it; else empty */
+    struct trip_text text; /* when it had to be read and there was room to keep
+                              it; else empty */
     bool unreadable;
 };
 
@@ -29,6 +31,14 @@ struct roster {
     struct summary seen;   /* the summary as it was read */
     int64_t read_began_ms; /* wall clock, before the first store read */
 };
+
+void roster_state(const struct roster *r, const struct user *u,
+                  char out[ROSTER_STATE + 1]);
+/*
+    A hash of all that an answer about this driver is made of: the objects that
+    count, how many do not, and what the user's record gives to it. Needs no
+    object's body.
+ */
 
 enum status roster_take(struct service *s, struct str user_id,
                         struct deadline d, struct arena *a, struct roster *out,

@@ -15,7 +15,8 @@ enum status service_open(const struct conf *c, struct service **out,
     if ((st = objects_open(c, &s->objects, err)) != ST_OK ||
         (st = records_open(c, &s->records, err)) != ST_OK ||
         (st = cache_open(c, &s->cache, err)) != ST_OK ||
-        (st = spool_open(c->server_spool, &s->spool, err)) != ST_OK) {
+        (st = spool_open(c->server_spool, &s->spool, err)) != ST_OK ||
+        (st = files_open(c, &s->files, err)) != ST_OK) {
         service_close(&s);
         return st;
     }
@@ -32,6 +33,7 @@ void service_close(struct service **sp)
         return;
     if (s->hints)
         driver_hints_free(&s->hints);
+    files_close(&s->files);
     if (s->spool)
         spool_close(&s->spool);
     if (s->cache)

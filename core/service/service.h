@@ -14,6 +14,7 @@
 #include "base/conf.h"
 #include "base/err.h"
 #include "store/cache.h"
+#include "store/files.h"
 #include "store/objects.h"
 #include "store/records.h"
 #include "store/spool.h"
@@ -26,6 +27,7 @@ struct service {
     struct records *records;
     struct cache *cache;
     struct spool *spool;
+    struct files *files; /* NULL: cache.files is off */
     struct driver_hints *hints;
     int64_t sweep_due_ms; /* maintenance: when to look for temporaries next */
 };
@@ -44,17 +46,27 @@ struct call {
     struct str request_id;
 };
 
+struct reply {       /* what an answer says of itself, before its body */
+    struct str etag; /* with its quotes */
+    size_t length;   /* of the body */
+    bool gzip;
+    bool unchanged;     /* the reader has it: there is no body */
+    struct str file;    /* in cache.files, whose bytes are the body; or empty */
+    const char *source; /* where it came from: "cache", "file", "store" */
+    int64_t took_us;    /* to find or make it */
+};
+
 /* Where an answer's body goes: see fcgi/respond.h for the one that streams. */
 struct sink {
-    enum status (*begin)(void *ctx, size_t content_length);
+    enum status (*begin)(void *ctx, const struct reply *reply);
     enum status (*write)(void *ctx, struct str bytes);
     void *ctx;
 };
 /*
-    begin is called once, with the exact length, when nothing can fail any
-    more but the client (or a store in mid-stream, which cuts the answer so
-    that the client sees it); then write until the length is reached. Both
-    return ST_GONE_CLIENT when the client hung up.
+    begin is called once, when nothing can fail any more but the client (or a
+    store in mid-stream, which cuts the answer so that the client sees it);
+    then, unless the reply is unchanged or in a file, write until the length
+    is reached. Both return ST_GONE_CLIENT when the client hung up.
  */
 
 struct backend_state {

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include "base/fault.h"
-#include "base/gzip.h"
 #include "base/json.h"
 #include "base/stats.h"
 #include "score/analysis_json.h"
@@ -14,15 +13,19 @@
 #define SAME_TRIP_MAX 64
 
 enum status trip_object_unpack(const struct object *obj, struct arena *a,
-                               struct str *json, struct err *err)
+                               struct trip_text *out, struct err *err)
 {
-    struct buf text;
+    struct buf text, deflate;
     enum status st;
 
     buf_init(&text, TRIP_JSON_MAX);
-    st = gzip_unpack(obj->body, &text, err);
-    if (st == ST_OK)
-        *json = arena_copy(a, buf_str(&text));
+    buf_init(&deflate, 2 * TRIP_JSON_MAX);
+    st = gzip_split(obj->body, &text, &deflate, &out->sum, err);
+    if (st == ST_OK) {
+        out->json = str_trim(arena_copy(a, buf_str(&text)));
+        out->deflate = arena_copy(a, buf_str(&deflate));
+    }
+    buf_free(&deflate);
     buf_free(&text);
     return st == ST_TOO_LARGE
                ? err_set(err, ST_CORRUPT, NULL,
@@ -38,16 +41,15 @@ enum status trip_object_open(struct str key, const struct object *obj,
     struct json root;
     enum status st;
 
-    *out = (struct trip_reading){.json = STR_NONE};
+    *out = (struct trip_reading){.text = {.json = STR_NONE}};
     if (!key_parse_trip(key, &user_id, &trip_id, &out->row.end_ms))
         return err_set(err, ST_CORRUPT, NULL, "not a trip's key");
-    if ((st = trip_object_unpack(obj, a, &out->json, err)) != ST_OK)
+    if ((st = trip_object_unpack(obj, a, &out->text, err)) != ST_OK)
         return st;
-    if (json_check(out->json, TRIP_DEPTH, &root, err) != ST_OK ||
+    if (json_check(out->text.json, TRIP_DEPTH, &root, err) != ST_OK ||
         root.type != JSON_OBJECT)
         return err_set(err, ST_CORRUPT, NULL, "not one JSON object: %s",
                        err->text);
-    out->json = root.raw;
     st = analysis_figures(root, a, &out->row.figures, &named,
                           &out->row.revision, err);
     if (st != ST_OK)
@@ -56,7 +58,7 @@ enum status trip_object_open(struct str key, const struct object *obj,
     out->row.trip_id = arena_copy(a, trip_id);
     out->row.etag = obj->etag;
     out->row.size = (int64_t)obj->body.n;
-    out->row.length = (int64_t)out->json.n;
+    out->row.length = (int64_t)out->text.json.n;
     out->row.modified_us = obj->modified_us;
     return ST_OK;
 }

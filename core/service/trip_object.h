@@ -10,6 +10,7 @@
 #ifndef DG_SERVICE_TRIP_OBJECT_H
 #define DG_SERVICE_TRIP_OBJECT_H
 
+#include "base/gzip_join.h"
 #include "service/service.h"
 #include "service/summary.h"
 
@@ -34,9 +35,15 @@ enum status trip_object_put(struct service *s, struct trip_object *t,
     nothing was written.
  */
 
+struct trip_text {       /* an analysis, as it goes into answers */
+    struct str json;     /* without blanks around */
+    struct str deflate;  /* a gzip fragment of it, blanks included */
+    struct gzip_sum sum; /* of the fragment */
+};
+
 struct trip_reading { /* an object as read */
     struct summary_row row;
-    struct str json; /* the analysis, checked */
+    struct trip_text text; /* checked */
 };
 enum status trip_object_open(struct str key, const struct object *obj,
                              struct arena *a, struct trip_reading *out,
@@ -47,7 +54,8 @@ enum status trip_object_open(struct str key, const struct object *obj,
  */
 
 enum status trip_object_unpack(const struct object *obj, struct arena *a,
-                               struct str *json, struct err *err) MUST_CHECK;
+                               struct trip_text *out,
+                               struct err *err) MUST_CHECK;
 /*
     Unpacks only: for an object whose very version was checked before (its row
     is complete).

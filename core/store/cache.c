@@ -54,14 +54,15 @@ enum status cache_check(struct cache *c, struct deadline d, struct err *err)
     return c->redis ? cache_redis_check(c->redis, d, err) : ST_OK;
 }
 
-enum status cache_lookup(struct cache *c, struct str user_id, struct deadline d,
-                         struct arena *a, struct cache_entry *out,
-                         struct err *err)
+enum status cache_lookup(struct cache *c, struct str user_id,
+                         struct str variant, struct deadline d, struct arena *a,
+                         struct cache_entry *out, struct err *err)
 {
     *out = (struct cache_entry){.hit = false};
     if (!c->redis)
         return ST_OK;
-    return counted(cache_redis_lookup(c->redis, user_id, d, a, out, err));
+    return counted(
+        cache_redis_lookup(c->redis, user_id, variant, d, a, out, err));
 }
 
 enum status cache_piece(struct cache *c, struct str user_id,
@@ -75,22 +76,24 @@ enum status cache_piece(struct cache *c, struct str user_id,
 }
 
 enum status cache_fill_begin(struct cache *c, struct str user_id,
-                             const struct cache_token *t, struct deadline d,
-                             struct err *err)
+                             struct str variant, const struct cache_token *t,
+                             struct deadline d, struct err *err)
 {
     if (!c->redis)
         return ST_OK;
-    return counted(cache_redis_fill_begin(c->redis, user_id, t, d, err));
+    return counted(
+        cache_redis_fill_begin(c->redis, user_id, variant, t, d, err));
 }
 
-void cache_fill_end(struct cache *c, struct str user_id,
+void cache_fill_end(struct cache *c, struct str user_id, struct str variant,
                     const struct cache_token *t, struct deadline d)
 {
     struct err err = ERR_NONE;
 
     /* A lock that cannot be given back expires by itself. */
     if (c->redis)
-        (void)counted(cache_redis_fill_end(c->redis, user_id, t, d, &err));
+        (void)counted(
+            cache_redis_fill_end(c->redis, user_id, variant, t, d, &err));
 }
 
 enum status cache_piece_put(struct cache *c, struct str user_id,
@@ -107,17 +110,18 @@ enum status cache_piece_put(struct cache *c, struct str user_id,
 }
 
 enum status cache_commit(struct cache *c, struct str user_id,
-                         const struct cache_token *t, struct str head,
-                         int64_t read_began_ms, struct deadline d,
-                         struct err *err)
+                         struct str variant, const struct cache_token *t,
+                         struct str head, int64_t read_began_ms,
+                         struct deadline d, struct err *err)
 {
     enum status st;
 
     if (!c->redis)
         return ST_OK;
-    st = cache_redis_commit(c->redis, user_id, t, head, read_began_ms, d, err);
+    st = cache_redis_commit(c->redis, user_id, variant, t, head, read_began_ms,
+                            d, err);
     if (st == ST_OK)
-        stat_add(STAT_cache_fills, 1);
+        stat_add(variant.n ? STAT_variants_kept : STAT_cache_fills, 1);
     if (st == ST_PRECONDITION)
         stat_add(STAT_cache_fills_refused, 1);
     return counted(st);

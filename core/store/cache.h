@@ -1,10 +1,10 @@
 /*
  * cache.h - the cache's contract: Redis, or none.
  *
- * The cache is never the truth. Per driver: a token, and under the token one
- * entry: a head (small) and pieces (each at most CACHE_PIECE_MAX bytes). An
- * entry counts only while its token is the driver's token, so taking the token
- * away forgets everything at once.
+ * The cache is never the truth. Per driver: a token, and under the token
+ * entries: each a head (small), and pieces if it has any (each at most
+ * CACHE_PIECE_MAX bytes). An entry counts only while its token is the driver's
+ * token, so taking the token away forgets everything at once.
  *
  * Tokens are fresh random texts, never counters (an evicted counter starts
  * again and would match an old entry), and carry the Redis server's run_id:
@@ -23,12 +23,14 @@
  * Redis keys (U the user_id, T a token, F a fill):
  *   dg:{U}:token      the token
  *   dg:{U}:head       T, F, read-began (ms since 1970), head; newlines between
+ *   dg:{U}:rep:V      the same, of a variant of the driver's answer
  *   dg:{U}:piece:F:N  piece N
- *   dg:{U}:fill:T     the fill under way
+ *   dg:{U}:fill:T:V   the fill under way
  * The braces keep a driver on one cluster slot. All of them expire.
  *
- * Counted here: cache_errors, cache_fills, cache_fills_refused,
- * tokens_replaced. A change between usable and not is logged, once.
+ * Counted here: cache_errors, cache_fills, variants_kept,
+ * cache_fills_refused, tokens_replaced. A change between usable and not is
+ * logged, once.
  */
 #ifndef DG_STORE_CACHE_H
 #define DG_STORE_CACHE_H
@@ -47,6 +49,11 @@
 #define CACHE_TOKEN_MAX 96
 
 #define CACHE_FILL_ID 32
+
+/* Which of a driver's entries: the one that all hosts make their answers of, or
+ * a variant (a short text of letters and digits). */
+#define CACHE_WHOLE STR_NONE
+#define CACHE_VARIANT_MAX 64
 
 struct cache_token {
     char z[CACHE_TOKEN_MAX + 1];  /* empty: none */
@@ -79,9 +86,9 @@ struct cache_entry {
     int64_t read_began_ms;    /* wall clock of the filler's store read */
 };
 
-enum status cache_lookup(struct cache *c, struct str user_id, struct deadline d,
-                         struct arena *a, struct cache_entry *out,
-                         struct err *err) MUST_CHECK;
+enum status cache_lookup(struct cache *c, struct str user_id,
+                         struct str variant, struct deadline d, struct arena *a,
+                         struct cache_entry *out, struct err *err) MUST_CHECK;
 /*
     One round trip when a token is there, two when it has to be set. It is set
     only where none is, or in place of the very one of another run that was
@@ -100,15 +107,15 @@ enum status cache_piece(struct cache *c, struct str user_id,
  */
 
 enum status cache_fill_begin(struct cache *c, struct str user_id,
-                             const struct cache_token *t, struct deadline d,
-                             struct err *err) MUST_CHECK;
+                             struct str variant, const struct cache_token *t,
+                             struct deadline d, struct err *err) MUST_CHECK;
 /*
     ST_OK: the caller fills (for at most CACHE_FILL_MS, then the lock expires);
     ST_BUSY: another does. Also names the fill: the pieces and the head put
     from now on belong together, until the next cache_fill_begin.
  */
 #define CACHE_FILL_MS 5000
-void cache_fill_end(struct cache *c, struct str user_id,
+void cache_fill_end(struct cache *c, struct str user_id, struct str variant,
                     const struct cache_token *t, struct deadline d);
 /*
     Gives the lock back (only one's own).
@@ -119,9 +126,9 @@ enum status cache_piece_put(struct cache *c, struct str user_id,
                             struct str bytes, struct deadline d,
                             struct err *err) MUST_CHECK;
 enum status cache_commit(struct cache *c, struct str user_id,
-                         const struct cache_token *t, struct str head,
-                         int64_t read_began_ms, struct deadline d,
-                         struct err *err) MUST_CHECK;
+                         struct str variant, const struct cache_token *t,
+                         struct str head, int64_t read_began_ms,
+                         struct deadline d, struct err *err) MUST_CHECK;
 /*
     Stores the head in one atomic script, only if the token is still the
     driver's: ST_PRECONDITION else. Lives until read_began_ms + cache.ttl;

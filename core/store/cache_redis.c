@@ -21,7 +21,7 @@
  *   commit         COMMIT: the head, if the token is the one looked up
  *   fill_end       RELEASE: only one's own lock
  *   piece          GET piece, named by the fill that the head names
- *   replace_token  DEL token head
+ *   replace_token  DEL token head; variants die with their token
  *
  * Scripts are sent whole: they are short, Redis finds the compiled one by its
  * hash, and there is no case of a script that the server has forgotten.
@@ -64,7 +64,7 @@ struct cache_redis {
 /* ---- words of a command ---- */
 
 struct word {
-    char z[ID_MAX + CACHE_TOKEN_MAX + 32];
+    char z[ID_MAX + CACHE_TOKEN_MAX + CACHE_VARIANT_MAX + 32];
 };
 
 __attribute__((format(printf, 2, 3))) static struct str
@@ -85,15 +85,19 @@ static struct str token_key(struct word *w, struct str user_id)
     return word(w, "dg:{%.*s}:token", STR_ARG(user_id));
 }
 
-static struct str head_key(struct word *w, struct str user_id)
+static struct str entry_key(struct word *w, struct str user_id,
+                            struct str variant)
 {
-    return word(w, "dg:{%.*s}:head", STR_ARG(user_id));
+    if (!variant.n)
+        return word(w, "dg:{%.*s}:head", STR_ARG(user_id));
+    return word(w, "dg:{%.*s}:rep:%.*s", STR_ARG(user_id), STR_ARG(variant));
 }
 
 static struct str fill_key(struct word *w, struct str user_id,
-                           const struct cache_token *t)
+                           struct str variant, const struct cache_token *t)
 {
-    return word(w, "dg:{%.*s}:fill:%s", STR_ARG(user_id), t->z);
+    return word(w, "dg:{%.*s}:fill:%s:%.*s", STR_ARG(user_id), t->z,
+                STR_ARG(variant));
 }
 
 static struct str piece_key(struct word *w, struct str user_id,
@@ -185,15 +189,16 @@ static enum status token_set(struct cache_redis *c, struct str key,
 }
 
 enum status cache_redis_lookup(struct cache_redis *c, struct str user_id,
-                               struct deadline d, struct arena *a,
-                               struct cache_entry *out, struct err *err)
+                               struct str variant, struct deadline d,
+                               struct arena *a, struct cache_entry *out,
+                               struct err *err)
 {
     struct word tk, hk;
     struct str key = token_key(&tk, user_id), text[2];
     enum status st =
         redis_link_texts(&c->link,
                          LINK_COMMAND(LINK_PATIENT, STR_LIT("MGET"), key,
-                                      head_key(&hk, user_id)),
+                                      entry_key(&hk, user_id, variant)),
                          d, a, text, 2, err);
 
     if (st)
@@ -222,6 +227,7 @@ enum status cache_redis_piece(struct cache_redis *c, struct str user_id,
 /* ---- filling ---- */
 
 enum status cache_redis_fill_begin(struct cache_redis *c, struct str user_id,
+                                   struct str variant,
                                    const struct cache_token *t,
                                    struct deadline d, struct err *err)
 {
@@ -233,7 +239,7 @@ enum status cache_redis_fill_begin(struct cache_redis *c, struct str user_id,
     random_hex(c->fill);
     st = redis_link_set(&c->link,
                         LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"),
-                                     fill_key(&key, user_id, t),
+                                     fill_key(&key, user_id, variant, t),
                                      str_of(c->fill), STR_LIT("NX"),
                                      STR_LIT("PX"), number(&ms, CACHE_FILL_MS)),
                         d, &set, err);
@@ -243,17 +249,19 @@ enum status cache_redis_fill_begin(struct cache_redis *c, struct str user_id,
 }
 
 enum status cache_redis_fill_end(struct cache_redis *c, struct str user_id,
+                                 struct str variant,
                                  const struct cache_token *t, struct deadline d,
                                  struct err *err)
 {
     struct word key;
     long long removed;
 
-    return redis_link_number(
-        &c->link,
-        LINK_COMMAND(LINK_PATIENT, STR_LIT("EVAL"), STR_LIT(RELEASE),
-                     STR_LIT("1"), fill_key(&key, user_id, t), str_of(c->fill)),
-        d, &removed, err);
+    return redis_link_number(&c->link,
+                             LINK_COMMAND(LINK_PATIENT, STR_LIT("EVAL"),
+                                          STR_LIT(RELEASE), STR_LIT("1"),
+                                          fill_key(&key, user_id, variant, t),
+                                          str_of(c->fill)),
+                             d, &removed, err);
 }
 
 enum status cache_redis_piece_put(struct cache_redis *c, struct str user_id,
@@ -272,18 +280,19 @@ enum status cache_redis_piece_put(struct cache_redis *c, struct str user_id,
 }
 
 static enum status store_head(struct cache_redis *c, struct str user_id,
-                              const struct cache_token *t, struct str text,
-                              int64_t left_ms, struct deadline d,
-                              struct err *err)
+                              struct str variant, const struct cache_token *t,
+                              struct str text, int64_t left_ms,
+                              struct deadline d, struct err *err)
 {
     struct word tk, hk, left, keep;
     long long stored;
     enum status st = redis_link_number(
         &c->link,
-        LINK_COMMAND(
-            LINK_PATIENT, STR_LIT("EVAL"), STR_LIT(COMMIT), STR_LIT("2"),
-            token_key(&tk, user_id), head_key(&hk, user_id), str_of(t->z), text,
-            number(&left, left_ms), number(&keep, c->ttl_ms * TOKEN_TTLS)),
+        LINK_COMMAND(LINK_PATIENT, STR_LIT("EVAL"), STR_LIT(COMMIT),
+                     STR_LIT("2"), token_key(&tk, user_id),
+                     entry_key(&hk, user_id, variant), str_of(t->z), text,
+                     number(&left, left_ms),
+                     number(&keep, c->ttl_ms * TOKEN_TTLS)),
         d, &stored, err);
 
     if (!st && !stored)
@@ -293,9 +302,9 @@ static enum status store_head(struct cache_redis *c, struct str user_id,
 }
 
 enum status cache_redis_commit(struct cache_redis *c, struct str user_id,
-                               const struct cache_token *t, struct str head,
-                               int64_t read_began_ms, struct deadline d,
-                               struct err *err)
+                               struct str variant, const struct cache_token *t,
+                               struct str head, int64_t read_began_ms,
+                               struct deadline d, struct err *err)
 {
     int64_t left = read_began_ms + c->ttl_ms - clock_wall_us() / 1000;
     struct buf text;
@@ -312,7 +321,7 @@ enum status cache_redis_commit(struct cache_redis *c, struct str user_id,
                (long long)read_began_ms);
     buf_put(&text, head);
     assert(buf_ok(&text));
-    st = store_head(c, user_id, t, buf_str(&text), left, d, err);
+    st = store_head(c, user_id, variant, t, buf_str(&text), left, d, err);
     buf_free(&text);
     return st;
 }
@@ -329,7 +338,7 @@ enum status cache_redis_replace_token(struct cache_redis *c, struct str user_id,
     return redis_link_number(&c->link,
                              LINK_COMMAND(LINK_URGENT, STR_LIT("DEL"),
                                           token_key(&tk, user_id),
-                                          head_key(&hk, user_id)),
+                                          entry_key(&hk, user_id, CACHE_WHOLE)),
                              d, &removed, err);
 }
 

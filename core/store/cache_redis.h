@@ -17,18 +17,20 @@ void cache_redis_close(struct cache_redis **c);
 enum status cache_redis_check(struct cache_redis *c, struct deadline d,
                               struct err *err) MUST_CHECK;
 enum status cache_redis_lookup(struct cache_redis *c, struct str user_id,
-                               struct deadline d, struct arena *a,
-                               struct cache_entry *out,
+                               struct str variant, struct deadline d,
+                               struct arena *a, struct cache_entry *out,
                                struct err *err) MUST_CHECK;
 enum status cache_redis_piece(struct cache_redis *c, struct str user_id,
                               const struct cache_token *t, int index,
                               size_t size, struct deadline d, char *out,
                               struct err *err) MUST_CHECK;
 enum status cache_redis_fill_begin(struct cache_redis *c, struct str user_id,
+                                   struct str variant,
                                    const struct cache_token *t,
                                    struct deadline d,
                                    struct err *err) MUST_CHECK;
 enum status cache_redis_fill_end(struct cache_redis *c, struct str user_id,
+                                 struct str variant,
                                  const struct cache_token *t, struct deadline d,
                                  struct err *err) MUST_CHECK;
 enum status cache_redis_piece_put(struct cache_redis *c, struct str user_id,
@@ -36,9 +38,9 @@ enum status cache_redis_piece_put(struct cache_redis *c, struct str user_id,
                                   struct deadline d,
                                   struct err *err) MUST_CHECK;
 enum status cache_redis_commit(struct cache_redis *c, struct str user_id,
-                               const struct cache_token *t, struct str head,
-                               int64_t read_began_ms, struct deadline d,
-                               struct err *err) MUST_CHECK;
+                               struct str variant, const struct cache_token *t,
+                               struct str head, int64_t read_began_ms,
+                               struct deadline d, struct err *err) MUST_CHECK;
 enum status cache_redis_replace_token(struct cache_redis *c, struct str user_id,
                                       struct deadline d,
                                       struct err *err) MUST_CHECK;

@@ -16,6 +16,7 @@ enum status store_counted(enum status st)
     case ST_BAD_REQUEST:
     case ST_NOT_FOUND:
     case ST_NO_METHOD:
+    case ST_NOT_ACCEPTABLE:
     case ST_NOT_OWNER:
     case ST_TOO_LARGE:
     case ST_PRECONDITION:

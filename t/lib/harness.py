@@ -236,6 +236,7 @@ class Nginx(Process):
              f"ACCESS_LOG={self.dir}/log/access.log",
              f"FCGI_SOCKET={self.host.socket}",
              f"STATUS_SOCKET={self.host.status_socket}",
+             f"FILES={self.host.files}",
              # Started by root it would become nobody, who may not use the
              # service's socket.
              "USER=root root" if os.geteuid() == 0 else "USER="], check=True)
@@ -317,6 +318,7 @@ class Host:
         self.status_socket = os.path.join(self.dir, "status.sock")
         self.spool = os.path.join(self.dir, "spool")
         self.faults = os.path.join(self.dir, "faults")
+        self.files = os.path.join(self.dir, "files")
         self.conf = os.path.join(self.dir, "driveguard.conf")
         os.makedirs(self.spool)
         os.makedirs(self.faults)
@@ -331,6 +333,7 @@ class Host:
             "records.url": "sqlite://" + stack.records,
             "cache.url": ("unix://" + stack.redis.socket if stack.redis
                           else "none"),
+            "cache.files": self.files,
             "log.level": "debug",
         }
         self.configure(settings)

@@ -21,7 +21,7 @@ static struct cache_entry look(struct cache *c, struct str user)
 {
     struct cache_entry e;
 
-    if (cache_lookup(c, user, D, a, &e, &err) != ST_OK) {
+    if (cache_lookup(c, user, CACHE_WHOLE, D, a, &e, &err) != ST_OK) {
         fprintf(stderr, "lookup: %s\n", err.text);
         abort();
     }
@@ -37,13 +37,14 @@ static bool same_token(const struct cache_entry *x, const struct cache_entry *y)
 static enum status fill(struct cache *c, const struct cache_entry *e,
                         const char *head, const char *piece, int64_t began)
 {
-    enum status st = cache_fill_begin(c, U, &e->token, D, &err);
+    enum status st = cache_fill_begin(c, U, CACHE_WHOLE, &e->token, D, &err);
 
     if (!st)
         st = cache_piece_put(c, U, &e->token, 0, str_of(piece), D, &err);
     if (!st)
-        st = cache_commit(c, U, &e->token, str_of(head), began, D, &err);
-    cache_fill_end(c, U, &e->token, D);
+        st = cache_commit(c, U, CACHE_WHOLE, &e->token, str_of(head), began, D,
+                          &err);
+    cache_fill_end(c, U, CACHE_WHOLE, &e->token, D);
     return st;
 }
 
@@ -70,10 +71,10 @@ static void none(void)
 
     CHECK(cache_is_none(c));
     CHECK(!e.hit && !e.token.z[0]);
-    CHECK(cache_fill_begin(c, U, &e.token, D, &err) == ST_OK);
+    CHECK(cache_fill_begin(c, U, CACHE_WHOLE, &e.token, D, &err) == ST_OK);
     CHECK(cache_piece_put(c, U, &e.token, 0, STR_LIT("x"), D, &err) == ST_OK);
-    CHECK(cache_commit(c, U, &e.token, STR_LIT("x"), now_ms(), D, &err) ==
-          ST_OK);
+    CHECK(cache_commit(c, U, CACHE_WHOLE, &e.token, STR_LIT("x"), now_ms(), D,
+                       &err) == ST_OK);
     CHECK(cache_piece(c, U, &e.token, 0, 1, D, &byte, &err) == ST_NOT_FOUND);
     CHECK(cache_replace_token(c, U, D, &err) == ST_OK);
     CHECK(cache_check(c, D, &err) == ST_OK);
@@ -128,15 +129,15 @@ static void large_pieces(struct cache *c)
     assert(in && out);
     for (size_t i = 0; i < CACHE_PIECE_MAX; i++)
         in[i] = (char)(i * 7 + i / 251);
-    CHECK(cache_fill_begin(c, U, &e.token, D, &err) == ST_OK);
+    CHECK(cache_fill_begin(c, U, CACHE_WHOLE, &e.token, D, &err) == ST_OK);
     for (int i = 0; i < 4; i++) {
         struct str s = {in + i, CACHE_PIECE_MAX - (size_t)i};
 
         CHECK(cache_piece_put(c, U, &e.token, i, s, D, &err) == ST_OK);
     }
-    CHECK(cache_commit(c, U, &e.token, STR_LIT("h"), now_ms(), D, &err) ==
-          ST_OK);
-    cache_fill_end(c, U, &e.token, D);
+    CHECK(cache_commit(c, U, CACHE_WHOLE, &e.token, STR_LIT("h"), now_ms(), D,
+                       &err) == ST_OK);
+    cache_fill_end(c, U, CACHE_WHOLE, &e.token, D);
     e = look(c, U);
     for (int i = 0; i < 4; i++) {
         size_t n = CACHE_PIECE_MAX - (size_t)i;
@@ -181,33 +182,36 @@ static void two_fillers(struct cache *c, struct cache *other)
 {
     struct cache_entry e = look(c, U), first, second;
 
-    CHECK(cache_fill_begin(c, U, &e.token, D, &err) == ST_OK);
-    CHECK(cache_fill_begin(other, U, &e.token, D, &err) == ST_BUSY);
-    cache_fill_end(other, U, &e.token, D); /* not its own: stays */
-    CHECK(cache_fill_begin(other, U, &e.token, D, &err) == ST_BUSY);
-    CHECK(redis_number(redis_do("PTTL dg:{%s}:fill:%s", U.p, e.token.z)) > 0);
+    CHECK(cache_fill_begin(c, U, CACHE_WHOLE, &e.token, D, &err) == ST_OK);
+    CHECK(cache_fill_begin(other, U, CACHE_WHOLE, &e.token, D, &err) ==
+          ST_BUSY);
+    cache_fill_end(other, U, CACHE_WHOLE, &e.token, D); /* not its own: stays */
+    CHECK(cache_fill_begin(other, U, CACHE_WHOLE, &e.token, D, &err) ==
+          ST_BUSY);
+    CHECK(redis_number(redis_do("PTTL dg:{%s}:fill:%s:", U.p, e.token.z)) > 0);
 
     /* The first one is slow, its lock expires, and both go on. */
-    freeReplyObject(redis_do("DEL dg:{%s}:fill:%s", U.p, e.token.z));
+    freeReplyObject(redis_do("DEL dg:{%s}:fill:%s:", U.p, e.token.z));
     CHECK(cache_piece_put(c, U, &e.token, 0, STR_LIT("AAAA"), D, &err) ==
           ST_OK);
-    CHECK(cache_fill_begin(other, U, &e.token, D, &err) == ST_OK);
+    CHECK(cache_fill_begin(other, U, CACHE_WHOLE, &e.token, D, &err) == ST_OK);
     CHECK(cache_piece_put(other, U, &e.token, 0, STR_LIT("BBBB"), D, &err) ==
           ST_OK);
-    CHECK(cache_commit(c, U, &e.token, STR_LIT("A"), now_ms(), D, &err) ==
-          ST_OK);
+    CHECK(cache_commit(c, U, CACHE_WHOLE, &e.token, STR_LIT("A"), now_ms(), D,
+                       &err) == ST_OK);
     first = look(c, U);
     CHECK(str_is(first.head, "A") && piece_is(c, &first, "AAAA"));
-    cache_fill_end(c, U, &e.token, D); /* the lock is the other's by now */
-    CHECK(redis_number(redis_do("EXISTS dg:{%s}:fill:%s", U.p, e.token.z)) ==
+    cache_fill_end(c, U, CACHE_WHOLE, &e.token,
+                   D); /* the lock is the other's by now */
+    CHECK(redis_number(redis_do("EXISTS dg:{%s}:fill:%s:", U.p, e.token.z)) ==
           1);
-    CHECK(cache_commit(other, U, &e.token, STR_LIT("B"), now_ms(), D, &err) ==
-          ST_OK);
+    CHECK(cache_commit(other, U, CACHE_WHOLE, &e.token, STR_LIT("B"), now_ms(),
+                       D, &err) == ST_OK);
     second = look(c, U);
     CHECK(str_is(second.head, "B") && piece_is(c, &second, "BBBB"));
     CHECK(piece_is(c, &first, "AAAA"));
-    cache_fill_end(other, U, &e.token, D);
-    CHECK(redis_number(redis_do("EXISTS dg:{%s}:fill:%s", U.p, e.token.z)) ==
+    cache_fill_end(other, U, CACHE_WHOLE, &e.token, D);
+    CHECK(redis_number(redis_do("EXISTS dg:{%s}:fill:%s:", U.p, e.token.z)) ==
           0);
 }
 

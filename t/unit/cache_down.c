@@ -23,7 +23,7 @@ static enum status look(struct cache *c, struct cache_entry *e)
     struct cache_entry space;
 
     err_clear(&err);
-    return cache_lookup(c, U, D, a, e ? e : &space, &err);
+    return cache_lookup(c, U, CACHE_WHOLE, D, a, e ? e : &space, &err);
 }
 
 /* As look, after whatever pause is left. */
@@ -116,7 +116,7 @@ static void hung(struct cache *c)
     const struct str other = STR_LIT("other");
 
     CHECK(look(c, &mine) == ST_OK);
-    CHECK(cache_lookup(c, other, D, a, &theirs, &err) == ST_OK);
+    CHECK(cache_lookup(c, other, CACHE_WHOLE, D, a, &theirs, &err) == ST_OK);
     kill(redis_pid, SIGSTOP);
     CHECK(WITHIN(IN_TIME, look(c, NULL) == ST_TIMEOUT));
     CHECK(WITHIN(LIMIT / 2, look(c, NULL) == ST_UNAVAILABLE));
@@ -125,7 +125,8 @@ static void hung(struct cache *c)
     CHECK(WITHIN(IN_TIME, look(c, NULL) == ST_TIMEOUT)); /* connects anew */
     CHECK(WITHIN(IN_TIME, cache_check(c, D, &err) == ST_TIMEOUT));
     CHECK(WITHIN(70, cache_check(c, deadline_in(20), &err) == ST_TIMEOUT));
-    CHECK(cache_lookup(c, U, deadline_in(0), a, &theirs, &err) == ST_TIMEOUT);
+    CHECK(cache_lookup(c, U, CACHE_WHOLE, deadline_in(0), a, &theirs, &err) ==
+          ST_TIMEOUT);
     kill(redis_pid, SIGCONT);
     CHECK(look_later(c, &theirs) == ST_OK);
     CHECK(strcmp(theirs.token.z, mine.token.z) == 0);
@@ -164,18 +165,19 @@ static void full(struct cache *c)
 
     CHECK(look(c, &e) == ST_OK);
     freeReplyObject(redis_do("CONFIG SET maxmemory 1"));
-    CHECK(cache_fill_begin(c, U, &e.token, D, &err) == ST_UNAVAILABLE);
+    CHECK(cache_fill_begin(c, U, CACHE_WHOLE, &e.token, D, &err) ==
+          ST_UNAVAILABLE);
     CHECK(strcmp(err.code, "cache_full") == 0);
-    CHECK(cache_commit(c, U, &e.token, STR_LIT("h"), clock_wall_us() / 1000, D,
-                       &err) == ST_UNAVAILABLE);
+    CHECK(cache_commit(c, U, CACHE_WHOLE, &e.token, STR_LIT("h"),
+                       clock_wall_us() / 1000, D, &err) == ST_UNAVAILABLE);
     CHECK(look(c, NULL) == ST_OK); /* it still serves, and forgets */
     CHECK(cache_replace_token(c, U, D, &err) == ST_OK);
     CHECK(look(c, NULL) == ST_UNAVAILABLE);
     CHECK(cache_check(c, D, &err) == ST_UNAVAILABLE);
     freeReplyObject(redis_do("CONFIG SET maxmemory 0"));
     CHECK(look(c, &e) == ST_OK);
-    CHECK(cache_fill_begin(c, U, &e.token, D, &err) == ST_OK);
-    cache_fill_end(c, U, &e.token, D);
+    CHECK(cache_fill_begin(c, U, CACHE_WHOLE, &e.token, D, &err) == ST_OK);
+    cache_fill_end(c, U, CACHE_WHOLE, &e.token, D);
 }
 
 static void replica(struct cache *c)
@@ -303,7 +305,7 @@ static void odd_case(const char *what, const char *command, const char *reply,
     snprintf(url, sizeof url, "redis://127.0.0.1:%d/0", ntohs(sa.sin_port));
     c = cache_at(url, TTL, LIMIT);
     err_clear(&err);
-    st = cache_lookup(c, U, D, a, &e, &err);
+    st = cache_lookup(c, U, CACHE_WHOLE, D, a, &e, &err);
     if (!st)
         st = cache_piece(c, U, &e.token, 0, sizeof out, D, out, &err);
     if (!tap_ok(st == want, "%s answered by %s", command, what))

@@ -1,0 +1,61 @@
+/*
+ * files.h - answers as files of this host, for the web server to send.
+ *
+ * In the folder cache.files; a file's bytes never change: its name is made of
+ * whose answer it is, the driver's token, the variant, and the moment at
+ * which its store read began, so that a new token makes all older names
+ * unreachable. It appears whole (a temporary, then a rename), so several
+ * workers may write the same one. Nothing is synced: the machine's boot is part
+ * of the name, and what a power cut left half written has no reader.
+ *
+ * The maintenance process keeps the folder in bounds (files_evict). A file
+ * may go between the worker's look and the web server's open; the web server
+ * then asks once more, without files.
+ */
+#ifndef DG_STORE_FILES_H
+#define DG_STORE_FILES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/conf.h"
+#include "store/cache.h"
+
+struct files;
+
+enum status files_open(const struct conf *c, struct files **out,
+                       struct err *err) MUST_CHECK;
+/*
+    Makes the folder when it is missing. *out is NULL, and that is ST_OK, when
+    cache.files is empty.
+ */
+void files_close(struct files **f);
+
+#define FILE_NAME_SIZE 64
+struct file_name {
+    char z[FILE_NAME_SIZE + 1];
+};
+void files_name(const struct files *f, struct str user_id,
+                const struct cache_token *t, struct str variant,
+                int64_t read_began_ms, struct file_name *out);
+
+bool files_have(const struct files *f, const struct file_name *name);
+
+/* Where the bytes of a file come from: calls `take` for each part. */
+typedef enum status (*files_take)(void *to, struct str part);
+typedef enum status (*files_source)(void *ctx, files_take take, void *to,
+                                    struct err *err);
+enum status files_write(struct files *f, const struct file_name *name,
+                        int64_t read_began_ms, files_source source, void *ctx,
+                        struct err *err) MUST_CHECK;
+/*
+    Readable by the folder's group, and no longer than cache.ttl after
+    read_began_ms.
+ */
+
+enum status files_evict(struct files *f, struct err *err) MUST_CHECK;
+/*
+    Removes what is older than cache.ttl, and the oldest until all together are
+    within cache.files_max. Cheap when nothing was written since.
+ */
+
+#endif

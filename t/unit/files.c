@@ -1,0 +1,197 @@
+/* Files of this host: whole or not at all, found by name, kept in bounds. */
+#include "store/files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "t/unit/procs.h"
+#include "t/unit/tap.h"
+
+#define TTL 60000
+#define MAX 1048576
+
+static const char *folder;
+static struct err err;
+static const struct str U = {"driver@example.com", 18}, V = {"0123abcd", 8};
+static const struct cache_token T = {.z = "run-token"};
+
+static struct files *at(const char *path)
+{
+    struct conf c = {
+        .cache_files = path, .cache_files_max = MAX, .cache_ttl = TTL};
+    struct files *f;
+
+    CHECK(files_open(&c, &f, &err) == ST_OK);
+    return f;
+}
+
+static int64_t now_ms(void)
+{
+    return clock_wall_us() / 1000;
+}
+
+static int count(void)
+{
+    DIR *d = opendir(folder);
+    struct dirent *e;
+    int n = 0;
+
+    while ((e = readdir(d)))
+        n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+    closedir(d);
+    return n;
+}
+
+struct bytes {
+    struct str part;
+    int times;
+    enum status end;
+};
+
+static enum status give(void *ctx, files_take take, void *to, struct err *e)
+{
+    struct bytes *b = ctx;
+    enum status st = ST_OK;
+
+    (void)e;
+    for (int i = 0; st == ST_OK && i < b->times; i++)
+        st = take(to, b->part);
+    return st == ST_OK ? b->end : st;
+}
+
+static enum status put(struct files *f, const struct file_name *name,
+                       int64_t began, size_t kb)
+{
+    static char block[1024];
+    struct bytes b = {{block, sizeof block}, (int)kb, ST_OK};
+
+    return files_write(f, name, began, give, &b, &err);
+}
+
+static struct file_name name_of(const struct files *f, int64_t began)
+{
+    struct file_name n;
+
+    files_name(f, U, &T, V, began, &n);
+    return n;
+}
+
+static void names(struct files *f)
+{
+    static const struct cache_token other = {.z = "run-other"};
+    struct file_name one = name_of(f, 7), two;
+
+    files_name(f, U, &other, V, 7, &two);
+    CHECK(strcmp(one.z, two.z) != 0);
+    files_name(f, STR_LIT("x"), &T, V, 7, &two);
+    CHECK(strcmp(one.z, two.z) != 0);
+    files_name(f, U, &T, STR_LIT("x"), 7, &two);
+    CHECK(strcmp(one.z, two.z) != 0);
+    two = name_of(f, 8);
+    CHECK(strcmp(one.z, two.z) != 0);
+    two = name_of(f, 7);
+    CHECK(strcmp(one.z, two.z) == 0 && strspn(one.z, "0123456789abcdef") == 64);
+}
+
+static void writing(struct files *f)
+{
+    struct bytes parts = {STR_LIT("ab"), 3, ST_OK};
+    struct bytes broken = {STR_LIT("ab"), 3, ST_UNAVAILABLE};
+    struct file_name n = name_of(f, now_ms()), other = name_of(f, 5);
+    char path[300], got[10];
+    struct stat sb;
+    int fd;
+
+    CHECK(!files_have(f, &n));
+    CHECK(files_write(f, &n, now_ms(), give, &parts, &err) == ST_OK);
+    CHECK(files_have(f, &n));
+    snprintf(path, sizeof path, "%s/%s", folder, n.z);
+    fd = open(path, O_RDONLY);
+    CHECK(read(fd, got, sizeof got) == 6 && memcmp(got, "ababab", 6) == 0);
+    CHECK(fstat(fd, &sb) == 0 && (sb.st_mode & 0777) == 0640);
+    close(fd);
+    CHECK(files_write(f, &other, 5, give, &broken, &err) == ST_UNAVAILABLE);
+    CHECK(!files_have(f, &other) && count() == 1);
+    CHECK(files_write(f, &n, now_ms(), give, &parts, &err) ==
+          ST_OK); /* again */
+    CHECK(count() == 1);
+}
+
+/* Whoever opens the name meanwhile finds one writer's bytes, all of them. */
+static int write_or_look(int i, void *ctx)
+{
+    struct files *f = ctx;
+    struct file_name n = name_of(f, 77);
+    char path[300];
+    struct stat sb;
+
+    snprintf(path, sizeof path, "%s/%s", folder, n.z);
+    for (int k = 0; k < 100; k++) {
+        if (i && put(f, &n, now_ms(), 64) != ST_OK)
+            return 1;
+        if (!i && stat(path, &sb) == 0 && sb.st_size != 65536)
+            return 2;
+    }
+    return 0;
+}
+
+static void writers(struct files *f)
+{
+    int codes[4];
+
+    procs_run(4, write_or_look, f, codes);
+    CHECK(procs_count(4, codes, 0) == 4);
+}
+
+static void bounds(struct files *f)
+{
+    int64_t now = now_ms();
+    struct file_name n[12], old = name_of(f, now - TTL);
+
+    for (int i = 0; i < 12; i++) {
+        n[i] = name_of(f, now - 100 + i);
+        CHECK(put(f, &n[i], now - 100 + i, 95) == ST_OK);
+    }
+    CHECK(put(f, &old, now - TTL, 1) == ST_OK);
+    CHECK(files_evict(f, &err) == ST_OK);
+    CHECK(!files_have(f, &old));                           /* too old */
+    CHECK(!files_have(f, &n[0]) && !files_have(f, &n[1])); /* too much */
+    CHECK(files_have(f, &n[11]) && files_have(f, &n[2]));
+    CHECK(files_evict(f, &err) == ST_OK && files_have(f, &n[2]));
+}
+
+/* What a crashed writer left goes in its time. */
+static void leavings(struct files *f)
+{
+    struct timespec then = {now_ms() / 1000 - TTL / 1000 - 1, 0};
+    char path[300];
+    int fd;
+
+    snprintf(path, sizeof path, "%s/.tmp-crashed", folder);
+    fd = open(path, O_CREAT | O_WRONLY, 0600);
+    CHECK(fd >= 0 && futimens(fd, (struct timespec[]){then, then}) == 0);
+    close(fd);
+    CHECK(files_evict(f, &err) == ST_OK && access(path, F_OK) != 0);
+}
+
+int main(void)
+{
+    struct files *f;
+
+    folder = temp_folder();
+    f = at("");
+    CHECK(!f);
+    files_close(&f);
+    f = at(folder);
+    names(f);
+    writing(f);
+    writers(f);
+    bounds(f);
+    leavings(f);
+    files_close(&f);
+    CHECK(!f);
+    temp_remove(folder);
+    return tap_end();
+}

@@ -1,0 +1,186 @@
+/* What a reader may ask for, and the order that cursors walk. */
+#include "service/view.h"
+#include "score/analysis_json.h"
+#include "t/unit/tap.h"
+
+static struct arena *a;
+
+static enum status view_of(const char *query, struct view *v, struct err *err)
+{
+    struct query *q = arena_alloc(a, sizeof *q);
+
+    *err = ERR_NONE;
+    if (query_parse(str_of(query), a, q, err) != ST_OK)
+        return ST_INTERNAL;
+    return view_parse(q, a, v, err);
+}
+
+static bool refused(const char *query, const char *code)
+{
+    struct view v;
+    struct err err;
+
+    return view_of(query, &v, &err) == ST_BAD_REQUEST &&
+           strcmp(err.code, code) == 0;
+}
+
+static struct view taken(const char *query)
+{
+    struct view v = {.limit = -1};
+    struct err err;
+
+    CHECK(view_of(query, &v, &err) == ST_OK);
+    return v;
+}
+
+static bool same(const char *x, const char *y)
+{
+    struct view vx = taken(x), vy = taken(y);
+
+    return str_eq(view_text(&vx, a), view_text(&vy, a));
+}
+
+static void parameters(void)
+{
+    struct view v = taken("user_id=u&limit=1000");
+
+    CHECK(v.limit == 1000 && view_paged(&v) && !view_whole(&v));
+    v = taken("user_id=u");
+    CHECK(view_whole(&v) && !view_paged(&v));
+    v = taken("view=summary&limit=5&fields=trip_id");
+    CHECK(v.summary && !v.limit && !v.fields);
+    v = taken("fields=trip_id");
+    CHECK(!view_whole(&v) && !view_paged(&v));
+    CHECK(same("fields=trip_id,behavior_score",
+               "fields=behavior_score,trip_id,trip_id"));
+    CHECK(!same("fields=trip_id", "fields=behavior_score"));
+    CHECK(!same("limit=1", "limit=2"));
+    CHECK(!same("", "view=summary"));
+    CHECK(refused("view=", "bad_view"));
+    CHECK(refused("view=all", "bad_view"));
+    CHECK(refused("limit=0", "bad_limit"));
+    CHECK(refused("limit=1001", "bad_limit"));
+    CHECK(refused("limit=-1", "bad_limit"));
+    CHECK(refused("limit=", "bad_limit"));
+    CHECK(refused("limit=1.0", "bad_limit"));
+    CHECK(refused("limit=+1", "bad_limit"));
+    CHECK(refused("limit=007", "bad_limit"));
+    CHECK(refused("view=summary&limit=x", "bad_limit"));
+    CHECK(refused("fields=", "bad_field"));
+    CHECK(refused("fields=trip_id,", "bad_field"));
+    CHECK(refused("fields=trip_id,,revision", "bad_field"));
+    CHECK(refused("fields=Trip_id", "bad_field"));
+    CHECK(refused("fields=trip_id, revision", "bad_field"));
+    CHECK(refused("before=", "bad_cursor"));
+    CHECK(refused("before=zz", "bad_cursor"));
+    CHECK(refused("before=3", "bad_cursor"));
+    CHECK(refused("before=3131", "bad_cursor"));      /* 11 */
+    CHECK(refused("before=312f", "bad_cursor"));      /* 1/ */
+    CHECK(refused("before=312f2e", "bad_cursor"));    /* 1/. */
+    CHECK(refused("before=782f74", "bad_cursor"));    /* x/t */
+    CHECK(!refused("before=312f74", "bad_cursor"));   /* 1/t */
+    CHECK(!refused("before=2d312f74", "bad_cursor")); /* -1/t */
+}
+
+static struct summary_row row(const char *id, int64_t end_us)
+{
+    return (struct summary_row){.trip_id = str_of(id),
+                                .figures = {.end_us = end_us}};
+}
+
+static void cursors(void)
+{
+    struct summary_row here = row("trip_b+c@x", 1766241094000000);
+    struct summary_row older = row("trip_z", 1766241093999999);
+    struct summary_row newer = row("trip_a", 1766241094000001);
+    struct summary_row tie_before = row("trip_a", here.figures.end_us);
+    struct summary_row tie_behind = row("trip_c", here.figures.end_us);
+    struct str cursor = view_cursor(&here, a);
+    struct view v;
+    struct err err;
+
+    CHECK(view_of(arena_z(a, arena_printf(a, "before=%.*s", STR_ARG(cursor))),
+                  &v, &err) == ST_OK);
+    CHECK(v.end_us == here.figures.end_us && str_is(v.trip_id, "trip_b+c@x"));
+    CHECK(!view_behind(&v, &here) && !view_behind(&v, &newer));
+    CHECK(!view_behind(&v, &tie_before));
+    CHECK(view_behind(&v, &tie_behind) && view_behind(&v, &older));
+    v = taken("");
+    CHECK(view_behind(&v, &newer));
+}
+
+static void fields(void)
+{
+    struct json root;
+    struct buf out;
+    analysis_fields set = 0;
+    struct str text = STR_LIT("{ \"revision\": 3,\"x\":[1,{\"trip_id\":2}], "
+                              "\"trip_id\":\"t\\\"1\", \"hard_stops\":null}");
+
+    buf_init(&out, 1000);
+    CHECK(json_check(text, 5, &root, NULL) == ST_OK);
+    CHECK(analysis_fields_add(&set, STR_LIT("trip_id")));
+    CHECK(analysis_fields_add(&set, STR_LIT("revision")));
+    CHECK(analysis_fields_add(&set, STR_LIT("turn_details")));
+    CHECK(!analysis_fields_add(&set, STR_LIT("x")));
+    CHECK(!analysis_fields_add(&set, STR_NONE));
+    analysis_fields_put(set, root, &out);
+    CHECK(str_is(buf_str(&out), "{\"revision\":3,\"trip_id\":\"t\\\"1\"}"));
+    buf_free(&out);
+}
+
+/* The table against what is written: every member of either kind of analysis
+ * is in it, in the same order, and nothing else. */
+static void table(void)
+{
+    static const char *const names[] = {
+#define FIELD(name) #name,
+#include "score/analysis_fields.def"
+#undef FIELD
+    };
+    struct analysis_head head = {.trip_id = STR_LIT("t"), .zone = "UTC"};
+    struct analysis some = {.industry_rating = "",
+                            .behavior_category = "",
+                            .data_quality = "",
+                            .data_source = "",
+                            .coordinate_format = "",
+                            .has_per_hour = true,
+                            .has_turn_details = true};
+    bool seen[FIELD_COUNT] = {false};
+
+    for (int k = 0; k < 2; k++) {
+        struct buf b;
+        struct json_out o = {.b = &b};
+        struct json root, key, value;
+        struct json_iter it;
+        size_t at = 0;
+        bool ordered = true;
+
+        buf_init(&b, 100000);
+        some.stationary = k;
+        analysis_write(&head, &some, a, &o);
+        CHECK(json_check(buf_str(&b), 9, &root, NULL) == ST_OK);
+        for (it = json_iter(root); json_next(&it, &key, &value);) {
+            while (at < FIELD_COUNT && !json_key_is(key, names[at]))
+                at++;
+            ordered = ordered && at < FIELD_COUNT;
+            if (ordered)
+                seen[at] = true;
+        }
+        CHECK(ordered);
+        buf_free(&b);
+    }
+    for (size_t i = 0; i < FIELD_COUNT; i++)
+        tap_ok(seen[i], "an analysis has %s", names[i]);
+}
+
+int main(void)
+{
+    a = arena_new(4096);
+    parameters();
+    cursors();
+    fields();
+    table();
+    arena_free(&a);
+    return tap_end();
+}
