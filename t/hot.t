@@ -237,12 +237,13 @@ with harness.Stack(hosts=2, workers=3, settings={
     with subtest("while a token is owed, no file is given"):
         s.get(path(LARGE))
         is_(source(s.get(path(LARGE))), "file", "hot")
-        s.fault("cache_replace_token.always", "fail")
+        s.fault("cache.replace_token.always", "fail")
         newer = trips.trip(902, "many", points=30)
         drivers.drive(s, newer)
         r = s.get(path(LARGE))
         is_((source(r), len(meaning(r)["trips"])), ("store", N[LARGE] + 1),
             "read past it")
+        ok(count(s, "cache_bypassed"), "past the cache")
         s.fault_clear()
         drivers.spool_empty(one)
         N[LARGE] += 1

@@ -30,6 +30,7 @@
  *   cache.call           its commands, but not the reading of pieces
  *   cache.commit         a fill, before its head is stored
  *   cache.replace_token  before the token is removed
+ *   files.rename         a file of cache.files, written and not yet named
  *   records.fail         every call of either record store
  *   sqlite.claim.after   the claim is committed
  *   spool.fail           new spool entries
