@@ -90,20 +90,28 @@ build() {
 }
 
 build_steps() {
-    local sources=$1 folder=$2 target
+    local sources=$1 folder=$2 target rc=0
     shift 2
-    # Another compiler or other arguments start afresh.
-    [ "$(cat "$folder/configured" 2>/dev/null)" = "${CC:-} $*" ] || rm -rf "$folder"
+    # Another compiler or other arguments start afresh, and so does a build that was
+    # killed: its last object file may be half written.
+    if [ -e "$folder/building" ] || [ "$(cat "$folder/configured" 2>/dev/null)" != "${CC:-} $*" ]; then
+        rm -rf "$folder"
+    fi
     mkdir -p "$folder" || return
-    [ -x "$sources/configure" ] || (cd "$sources" && autoreconf -fi) || return
+    if [ ! -e "$sources/bootstrapped" ]; then
+        (cd "$sources" && autoreconf -fi) && : >"$sources/bootstrapped" || return
+    fi
     cd "$folder" || return
     if [ ! -e configured ]; then
         "$sources/configure" "$@" || return
         printf '%s\n' "${CC:-} $*" >configured
     fi
+    : >building
     # One after the other: `all` is a make of its own, which would build the same
     # library at the same time.
     for target in ${TARGETS:-all}; do
-        make -j"$(nproc)" "$target" || return
+        make -j"$(nproc)" "$target" || { rc=1; break; }
     done
+    rm building
+    return $rc
 }
