@@ -17,8 +17,11 @@ PACKAGES_build="gcc libc6-dev make autoconf automake pkg-config libfcgi-dev
 # shellcheck disable=SC2034
 PACKAGES_run="nginx redis-server python3 tzdata"
 # shellcheck disable=SC2034
-PACKAGES_test="clang perl spin ceph-common ceph-mon ceph-osd radosgw openssl
-    python3-boto3"
+PACKAGES_aws="ceph-common ceph-mon ceph-osd radosgw curl"
+# shellcheck disable=SC2034
+PACKAGES_node="nodejs npm"
+# shellcheck disable=SC2034
+PACKAGES_test="clang perl spin openssl python3-boto3"
 
 # packages_need GROUP...: installs what is missing of these groups; without root it
 # says what to install and ends.
@@ -61,6 +64,26 @@ packages_install() (
         die "apt-get could not install $*"
     fi
 )
+
+# dynalite_need: npm's stand-in for DynamoDB, fetched once for all into a folder
+# outside the sources, which DYNALITE_HOME then names. A node that is not Debian's
+# will do.
+dynalite_need() {
+    export DYNALITE_HOME=${DYNALITE_HOME:-/var/tmp/driveguard-npm-$(id -u)}
+    command -v node >/dev/null || packages_need node
+    mkdir -p "$DYNALITE_HOME"
+    (
+        flock 8
+        [ ! -e "$DYNALITE_HOME/node_modules/dynalite/cli.js" ] || exit 0
+        command -v npm >/dev/null || packages_need node
+        say "Fetching dynalite from npm"
+        npm install --prefix "$DYNALITE_HOME" --ignore-scripts --no-audit --no-fund \
+            dynalite@4.0.0 >"$DYNALITE_HOME/log" 2>&1 8>&- || {
+            tail -n 3 "$DYNALITE_HOME/log" >&2
+            exit 1
+        }
+    ) 8>"$DYNALITE_HOME/lock"
+}
 
 # sources_copy TO: the sources as they are now, so that building leaves the
 # checkout clean. Times are kept: an unchanged file is not compiled again.

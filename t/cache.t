@@ -1,8 +1,6 @@
 #!/usr/bin/python3
 # Rules 5 to 7: the cache never hides an acknowledged trip, brings nothing back,
 # costs one fill for many readers, and its absence is never an error.
-import gzip
-import json
 import os
 import sys
 import time
@@ -30,7 +28,8 @@ def token_key():
     return "dg:{%s}:token" % trips.USER
 
 
-with harness.Stack(workers=8, settings={"maintenance.interval": "100ms"}) as s:
+with harness.Stack(workers=8, proxy=True,
+                   settings={"maintenance.interval": "100ms"}) as s:
     s.users([trips.user()])
     drivers.drive(s, trips.trip(1))
 
@@ -112,14 +111,12 @@ with harness.Stack(workers=8, settings={"maintenance.interval": "100ms"}) as s:
         body = {"trip_id": "by_hand", "behavior_score": 71,
                 "start_timestamp": "2020-01-01T00:00:00+00:00",
                 "end_timestamp": "2020-01-01T00:10:00+00:00"}
-        path = (f"{s.objects}/users/{trips.USER}/trips/"
-                "by_hand_1577837400000.json.gz")
-        with open(path, "wb") as f:
-            f.write(gzip.compress(json.dumps(body).encode()))
+        key = f"users/{trips.USER}/trips/by_hand_1577837400000.json.gz"
+        drivers.store_packed(s, key, body)
         is_(read(s).json()["total_trips"], 3, "not seen for up to ttl")
         s.ctl("reconcile", "--user", trips.USER)
         is_(read(s).json()["total_trips"], 4, "seen")
-        os.unlink(path)
+        s.stores.delete(key)
         s.ctl("reconcile", "--user", trips.USER)
         is_(read(s).json()["total_trips"], 3, "and so when it is gone")
 
@@ -153,11 +150,11 @@ with harness.Stack(workers=8, settings={"maintenance.interval": "100ms"}) as s:
     with subtest("a filler that fails gives its lock back"):
         s.redis("FLUSHALL")
         waits = count(s, "cache_waits")
-        s.fault("dir.list.fail", "fail")
+        s.stores.refuse("list")
         is_(read(s).status, 503, "the filler had no store")
+        s.stores.heal()
         is_(read(s).json()["total_trips"], 3, "the next reader fills")
         is_(count(s, "cache_waits"), waits, "without waiting for nobody")
-        s.fault_clear()
 
     with subtest("who waits in vain waits no longer than fill_wait"):
         s.redis("FLUSHALL")
@@ -180,24 +177,21 @@ with harness.Stack(workers=8, settings={"maintenance.interval": "100ms"}) as s:
     with subtest("a fill made while the object is on its way is forgotten"):
         t = trips.trip(6)
         s.upload(t)
-        with held(s, "dir.put.before_rename", s.finalize, t):
+        with s.stores.held_put(s.finalize, t):
             is_(read(s).json()["total_trips"], 3, "cached without it")
         is_(read(s).json()["total_trips"], 4, "the next read has the trip")
-        os.unlink([p for p in drivers.objects(s) if t["trip_id"] in p][0])
+        s.stores.delete(drivers.object_of(s, t["trip_id"]))
         s.redis("FLUSHALL")
         is_(read(s).json()["total_trips"], 3, "(taken away again)")
 
     with subtest("an answer that misses unreadable trips is not cached"):
-        path = drivers.objects(s)[0]
-        with open(path, "rb") as f:
-            good = f.read()
+        key = drivers.objects(s)[0]
+        good = s.stores.get(key)
         for spoilt in (b"no gzip", good[:40] + b"\0" * 8 + good[48:]):
-            with open(path, "wb") as f:
-                f.write(spoilt)
+            s.stores.put(key, spoilt)
             s.redis("FLUSHALL")
             is_(read(s).json()["unreadable_trips"], 1, "said")
-            with open(path, "wb") as f:
-                f.write(good)
+            s.stores.put(key, good)
             r = read(s).json()
             is_((r["total_trips"], r.get("unreadable_trips")), (3, None),
                 "mended without a word to the cache, and seen at once")
@@ -214,7 +208,7 @@ with harness.Stack(workers=8, settings={"maintenance.interval": "100ms"}) as s:
         s.fault_clear()
         drivers.spool_empty(s.hosts[0])
         is_(read(s).json()["total_trips"], 4, "and so when it was delivered")
-        os.unlink([p for p in drivers.objects(s) if t["trip_id"] in p][0])
+        s.stores.delete(drivers.object_of(s, t["trip_id"]))
         s.users([trips.user()])
         is_(read(s).json()["total_trips"], 3, "(taken away again)")
 
@@ -231,7 +225,7 @@ with harness.Stack(workers=8, settings={"maintenance.interval": "100ms"}) as s:
         s.fault_clear()
         drivers.spool_empty(s.hosts[0])
         is_(read(s).json()["total_trips"], 4, "finished without him")
-        os.unlink([p for p in drivers.objects(s) if t["trip_id"] in p][0])
+        s.stores.delete(drivers.object_of(s, t["trip_id"]))
         s.users([trips.user()])
         is_(read(s).json()["total_trips"], 3, "(taken away again)")
 

@@ -7,7 +7,8 @@
         s.redis.pause(); s.redis.resume()
         s.service.kill(); s.service.start()
 
-A Stack is one Redis and one or more hosts (Stack(hosts=2)). A host is a
+A Stack is one Redis, one pair of stores (stores.py: DG_STORES=dir or s3) and one or
+more hosts (Stack(hosts=2)). A host is a
 driveguard-fcgi from $DG_BUILD with its own spool, scoreboard and fault folder, and
 an nginx with the project's own files before it; hosts share objects, records and
 Redis, as machines of one installation do. Stack's http, ctl, fault, ... are
@@ -16,8 +17,7 @@ those of its first host.
 Everything listens on unix sockets and one free port of 127.0.0.1 a host, so any
 number of stacks run side by side. Leaving the `with` stops and removes all;
 what the sanitizers reported makes the test fail then, and so does a service that does
-not stop by itself. DG_KEEP=1 keeps the folder. DG_STORES=aws puts objects and records
-into S3 and DynamoDB (awsstores.py) instead of a folder and SQLite.
+not stop by itself. DG_KEEP=1 keeps the folder.
 """
 
 import contextlib
@@ -33,6 +33,7 @@ import tempfile
 import time
 
 import client
+import stores
 import tap
 
 SRC = os.environ.get("DG_SRC") or os.path.dirname(
@@ -329,8 +330,7 @@ class Host:
             "server.spool": self.spool,
             "server.scoreboard": os.path.join(self.dir, "scoreboard"),
             "server.workers": "2",
-            "objects.url": "file://" + stack.objects,
-            "records.url": "sqlite://" + stack.records,
+            **stack.stores.settings,
             "cache.url": ("unix://" + stack.redis.socket if stack.redis
                           else "none"),
             "cache.files": self.files,
@@ -344,11 +344,14 @@ class Host:
         """Changes settings ({"section.key": value}) in the file; the service
         sees them at its next start or hup()."""
         self.settings.update(settings)
+        self._write_conf(self.conf, self.settings)
+
+    def _write_conf(self, path, settings):
         sections = {}
-        for name, value in self.settings.items():
+        for name, value in settings.items():
             section, key = name.split(".", 1)
             sections.setdefault(section, []).append(f"{key} = {value}\n")
-        with open(self.conf, "w") as f:
+        with open(path, "w") as f:
             for section, lines in sections.items():
                 f.write(f"[{section}]\n" + "".join(lines))
 
@@ -402,10 +405,15 @@ class Host:
 
     # ---- the operator's side ----
 
-    def ctl(self, *args, check=True, timeout=60):
-        """driveguardctl -c CONF ARGS; the CompletedProcess, text captured."""
+    def ctl(self, *args, check=True, timeout=60, settings=None):
+        """driveguardctl -c CONF ARGS; the CompletedProcess, text captured.
+        settings: other ones than the service's, for this command."""
+        conf = self.conf
+        if settings:
+            conf = os.path.join(self.dir, "ctl.conf")
+            self._write_conf(conf, {**self.settings, **settings})
         done = subprocess.run(
-            [program("driveguardctl"), "-c", self.conf] + [str(a) for a in args],
+            [program("driveguardctl"), "-c", conf] + [str(a) for a in args],
             env=dict(os.environ, **self.env), text=True, timeout=timeout,
             stdin=subprocess.DEVNULL, capture_output=True)
         if check and done.returncode:
@@ -444,16 +452,15 @@ class Host:
 class Stack:
     """settings: {"section.key": value} for every host; workers: of each host;
     redis: None for a service without cache; save: Redis keeps a snapshot over
-    restarts; start: False only makes the files (then call start())."""
+    restarts; start: False only makes the files (then call start()); kind: of the
+    stores, if not as DG_STORES says; proxy: they may be made to fail (stores.py)."""
 
     def __init__(self, settings=None, hosts=1, workers=2, redis=True,
-                 save=False, start=True):
+                 save=False, start=True, kind=None, proxy=False):
         self.dir = tempfile.mkdtemp(prefix="dg-", dir=os.environ.get("TMPDIR"))
-        self.objects = os.path.join(self.dir, "objects")
-        self.records = os.path.join(self.dir, "records.db")
         self.reports = os.path.join(self.dir, "sanitizer")
-        os.mkdir(self.objects)
         os.mkdir(self.reports)
+        self.proxied = proxy
         self.env = {
             "ASAN_OPTIONS": f"log_path={self.reports}/asan:detect_leaks=1:"
                             "detect_stack_use_after_return=1",
@@ -461,15 +468,12 @@ class Stack:
                              "print_stacktrace=1:halt_on_error=1",
         }
         self.hosts = []
-        self.redis = None
-        self.on_aws = os.environ.get("DG_STORES") == "aws"
-        if self.on_aws:
-            import awsstores
-            settings = {**awsstores.servers().settings(), **(settings or {})}
+        self.redis = self.stores = None
         self._settings = {"server.workers": str(workers), **(settings or {})}
         self._names = ["host%d" % i for i in range(hosts)]
         try:
-            self._redis_wanted = redis
+            self.stores = stores.of_kind(kind)(self)
+            self.env.update(self.stores.env)
             if redis:
                 self.redis = Redis(self.dir, save)
             self.hosts = [Host(self, n, self._settings) for n in self._names]
@@ -482,8 +486,6 @@ class Stack:
     def start(self):
         if self.redis:
             self.redis.start()
-        if self.on_aws:
-            self.ctl("tables", "init")
         for host in self.hosts:
             host.start()
         return self
@@ -545,6 +547,8 @@ class Stack:
                             for p in (h.nginx, h.service)] + [self.redis]:
                 if process:
                     process.kill()
+            if self.stores:
+                self.stores.close()
             if os.environ.get("DG_KEEP"):
                 tap.diag(f"kept: {self.dir}")
             else:
