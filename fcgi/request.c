@@ -8,11 +8,13 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include "fcgi/request_out.h"
 
 #define READ_PIECE 65536
 struct request {
     FCGX_Request fcgx;
     bool keep_conn;
+    struct request_out out;
 };
 
 struct request *request_new(bool keep_conn)
@@ -66,7 +68,10 @@ bool request_take(struct request *r, int fd, int64_t timeout_ms)
         r->fcgx.ipcFd = fd;
         r->fcgx.keepConnection = 1;
     }
-    return FCGX_Accept_r(&r->fcgx) == 0;
+    if (FCGX_Accept_r(&r->fcgx) != 0)
+        return false;
+    request_out_begin(&r->out, r->fcgx.ipcFd, (unsigned)r->fcgx.requestId);
+    return true;
 }
 
 int request_kept(const struct request *r)
@@ -134,35 +139,39 @@ enum status request_body(struct request *r, struct str declared, size_t limit,
 
 enum status request_write(struct request *r, struct str bytes)
 {
-    assert(bytes.n <= INT32_MAX);
-    if (bytes.n == 0)
-        return ST_OK;
-    return FCGX_PutStr(bytes.p, (int)bytes.n, r->fcgx.out) == (int)bytes.n
-               ? ST_OK
-               : ST_GONE_CLIENT;
+    return request_out_write(&r->out, bytes) ? ST_OK : ST_GONE_CLIENT;
+}
+
+/* The web server has sent all of the request, and we have read it. */
+static bool input_over(struct request *r)
+{
+    return FCGX_GetChar(r->fcgx.in) < 0 && FCGX_GetError(r->fcgx.in) == 0;
 }
 
 /*
  * A client may ask to keep the connection at any time; it is ours to refuse,
  * for while it is idle it has a worker to itself. And the next request must
  * not begin in the middle of this one's body.
+ *
+ * The library's close says that it will write no more, waits until the web
+ * server closes, and reads what still comes: a unix socket closed with unread
+ * bytes is reset, and the web server would not see the answer. Where nothing
+ * can come any more, the wait is not needed.
  */
-static bool keep_wanted(struct request *r)
-{
-    return r->keep_conn && FCGX_GetChar(r->fcgx.in) < 0 &&
-           FCGX_GetError(r->fcgx.in) == 0;
-}
-
 enum status request_finish(struct request *r)
 {
-    bool gone;
+    bool gone = !request_out_end(&r->out), over = input_over(r);
+    int fd = r->fcgx.ipcFd;
 
-    if (r->fcgx.keepConnection && !keep_wanted(r))
-        r->fcgx.keepConnection = 0;
-    /* In the library's own order, because FCGX_Finish_r does not tell. */
-    gone = FCGX_FClose(r->fcgx.err) != 0;
-    gone = FCGX_FClose(r->fcgx.out) != 0 || gone;
-    FCGX_Finish_r(&r->fcgx);
+    if (over && r->fcgx.keepConnection && r->keep_conn && !gone) {
+        FCGX_Free(&r->fcgx, 0);
+    } else if (over) {
+        FCGX_Free(&r->fcgx, 0);
+        r->fcgx.ipcFd = -1;
+        close(fd);
+    } else {
+        FCGX_Free(&r->fcgx, 1);
+    }
     return gone ? ST_GONE_CLIENT : ST_OK;
 }
 
