@@ -49,12 +49,16 @@ void service_close(struct service **sp)
 bool service_ready(struct service *s, struct deadline d,
                    struct backend_state out[SERVICE_BACKENDS])
 {
+    /* One that is away must not use up the time of the others. */
+    int64_t share_ms = deadline_left_ms(d) / 3;
     bool ready = true;
 
     out[0] = (struct backend_state){.name = "objects", .required = true};
-    out[0].ok = objects_check(s->objects, d, &out[0].err) == ST_OK;
+    out[0].ok = objects_check(s->objects, deadline_sooner(d, share_ms),
+                              &out[0].err) == ST_OK;
     out[1] = (struct backend_state){.name = "records", .required = true};
-    out[1].ok = records_check(s->records, d, &out[1].err) == ST_OK;
+    out[1].ok = records_check(s->records, deadline_sooner(d, share_ms),
+                              &out[1].err) == ST_OK;
     out[2] = (struct backend_state){.name = "spool", .required = true};
     out[2].ok = spool_check(s->spool, &out[2].err) == ST_OK;
     out[3] = (struct backend_state){.name = "cache", .required = false};

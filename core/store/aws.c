@@ -196,6 +196,14 @@ static void launch(struct run *run, struct slot *s)
     struct sigv4_key key;
     int64_t left;
 
+    /* What the last try met says more than that the time is over. */
+    if (s->tries > 0 && deadline_over(run->d)) {
+        struct aws_verdict v = aws_judge(
+            &s->call, clock_wall_us() + run->w->clock_off_us, s->arena);
+
+        give_up(run, s, &v, "");
+        return;
+    }
     if (key_for(run, s, &key, &err) != ST_OK) {
         s->call.code = 0;
         buf_reset(&s->call.head);

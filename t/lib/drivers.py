@@ -1,6 +1,7 @@
 """drivers.py - what the consistency tests ask of a stack: whole trips in, and
 what is then in the stores and in the answers."""
 
+import datetime
 import gzip
 import json
 import os
@@ -20,13 +21,12 @@ def ended_at(trip, plus_s):
     """The same trip's finalize body with another end time."""
     body = json.loads(json.dumps(trip["finalize"]))
     start = body["start_timestamp"]
-    body["end_timestamp"] = trips.stamp(_ms(start) + plus_s * 1000)
+    body["end_timestamp"] = trips.stamp(milliseconds(start) + plus_s * 1000)
     return body
 
 
-def _ms(text):
-    import datetime
-
+def milliseconds(text):
+    """Since 1970, of an ISO time."""
     t = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     return int(t.timestamp() * 1000)
 

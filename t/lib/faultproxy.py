@@ -25,10 +25,11 @@ PIECE = 65536
 
 
 class Seen:
-    """One request: name, key, began and ended (seconds), code (0: none was sent)."""
+    """One request: name, key, head (bytes), began and ended (seconds), code (0: none
+    was sent)."""
 
-    def __init__(self, name, key):
-        self.name, self.key = name, key
+    def __init__(self, name, key, head):
+        self.name, self.key, self.head = name, key, head
         self.began, self.ended, self.code = time.monotonic(), None, 0
 
     def __repr__(self):
@@ -305,7 +306,7 @@ class FaultProxy:
                 self.clients.discard(client)
 
     def _one(self, client, head, body):
-        seen = Seen(*_name_of(head))
+        seen = Seen(*_name_of(head), head)
         with self.lock:
             self.seen.append(seen)
             rule = next((r for r in self.rules if r.fits(seen)), None)
