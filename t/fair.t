@@ -1,0 +1,77 @@
+#!/usr/bin/python3
+# 4 workers, 64 clients that ask as fast as they can: each gets its share. (A
+# figure of all answers together hides that some clients get hardly any.)
+import os
+import selectors
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "lib"))
+import drivers
+import harness
+import trips
+from tap import diag, done, is_, ok
+
+CLIENTS, SECONDS = 64, 4
+REQUEST = ("GET /analyze-driver?email=%s&view=summary HTTP/1.1\r\n"
+           "Host: fair\r\n\r\n" % trips.EMAIL).encode()
+
+
+class Client:
+    def __init__(self, port):
+        self.sock = socket.create_connection(("127.0.0.1", port))
+        self.answers = 0
+        self.waits_since = 0.0
+        self.longest = 0.0
+        self.ask()
+
+    def ask(self):
+        self.got = b""
+        self.waits_since = time.monotonic()
+        self.sock.sendall(REQUEST)
+
+    def take(self):
+        """True when an answer is whole; the next is asked for."""
+        self.got += self.sock.recv(65536)
+        head, end, body = self.got.partition(b"\r\n\r\n")
+        if not end:
+            return True
+        if not head.startswith(b"HTTP/1.1 200 "):
+            return False
+        length = int(head.lower().split(b"content-length: ")[1].split()[0])
+        if len(body) == length:
+            self.answers += 1
+            self.longest = max(self.longest,
+                               time.monotonic() - self.waits_since)
+            self.ask()
+        return True
+
+
+with harness.Stack(workers=4) as s:
+    s.users([trips.user()])
+    drivers.drive(s, trips.trip(1))
+    is_(s.driver(email=trips.EMAIL, view="summary").status, 200, "hot")
+    poll = selectors.DefaultSelector()
+    clients = [Client(s.nginx.port) for _ in range(CLIENTS)]
+    for c in clients:
+        poll.register(c.sock, selectors.EVENT_READ, c)
+    end = time.monotonic() + SECONDS
+    good = True
+    while good and time.monotonic() < end:
+        for key, _ in poll.select(0.5):
+            good = good and key.data.take()
+    poll.close()
+    for c in clients:
+        c.sock.close()
+    answers = [c.answers for c in clients]
+    mean = sum(answers) / CLIENTS
+    ok(good, "every answer is a 200")
+    ok(mean >= 1, "there were answers")
+    if not ok(min(answers) >= mean / 2, "each has at least half of the mean"):
+        diag(f"mean {mean:.0f}, by client {sorted(answers)}")
+    if not ok(max(c.longest for c in clients) < SECONDS / 2, "nobody waited long"):
+        diag(f"longest wait {max(c.longest for c in clients):.2f} s")
+
+done()
