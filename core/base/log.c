@@ -183,3 +183,14 @@ void log_err(enum log_level level, const char *event, const struct err *err)
     log_line(level, event, "status=%s code=%s error=%s", status_name(err->st),
              err->code, text);
 }
+
+void log_err_of(enum log_level level, const char *event, const char *what,
+                struct str name, const struct err *err)
+{
+    char text[4 * ERR_TEXT_MAX + 6], quoted[4 * LOG_NAME_MAX + 6];
+
+    quote(text, str_of(err->text), ERR_TEXT_MAX);
+    quote(quoted, name, LOG_NAME_MAX);
+    log_line(level, event, "%s=%s status=%s code=%s error=%s", what, quoted,
+             status_name(err->st), err->code, text);
+}

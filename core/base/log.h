@@ -29,8 +29,9 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
 /*
     `2025-12-20T14:31:34.123456Z level=warn role=worker pid=12 rid=ab3 \
      event=trip_unreadable key="..." ...`
-    fmt gives the rest as `key=value` pairs (NULL: nothing); log_quoted() escapes a value that
-    came from outside. One write() a line, at most 4,000 bytes, cut with "...".
+    fmt gives the rest as `key=value` pairs (NULL: nothing); log_quoted()
+   escapes a value that came from outside. One write() a line, at most 4,000
+   bytes, cut with "...".
  */
 
 struct log_value {
@@ -45,6 +46,14 @@ const char *log_quoted(struct str value, struct log_value *space);
 void log_err(enum log_level level, const char *event, const struct err *err);
 /*
     `... event=EVENT status=unavailable code=s3_refused error="..."`
+ */
+
+#define LOG_NAME_MAX 320 /* holds any object's key */
+void log_err_of(enum log_level level, const char *event, const char *what,
+                struct str name, const struct err *err);
+/*
+    The same, about one thing: `... event=EVENT WHAT="NAME" status=...`. NAME
+    is escaped as by log_quoted, and whole up to LOG_NAME_MAX bytes.
  */
 
 #endif

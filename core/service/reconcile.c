@@ -36,11 +36,9 @@ struct work {
 
 static void failed(struct work *w, const char *what, struct str trip_id)
 {
-    struct log_value space;
-
     w->report->failures++;
-    log_line(LOG_WARN, "reconcile_failed", "step=%s trip_id=%s reason=\"%s\"",
-             what, log_quoted(trip_id, &space), w->err->text);
+    err_add(w->err, "%s", what);
+    log_err_of(LOG_WARN, "reconcile_failed", "trip_id", trip_id, w->err);
     err_clear(w->err);
 }
 
@@ -310,7 +308,6 @@ struct everybody {
 static enum status one_driver(void *ctx, struct str user_id)
 {
     struct everybody *all = ctx;
-    struct log_value space;
     struct err err = ERR_NONE;
     struct work w = {.s = all->s,
                      .user_id = user_id,
@@ -322,8 +319,7 @@ static enum status one_driver(void *ctx, struct str user_id)
     if (!id_valid(user_id) || reconcile_work(&w) == ST_OK)
         return ST_OK;
     all->report->failures++;
-    log_line(LOG_WARN, "reconcile_failed", "user_id=%s reason=\"%s\"",
-             log_quoted(user_id, &space), err.text);
+    log_err_of(LOG_WARN, "reconcile_failed", "user_id", user_id, &err);
     return ST_OK;
 }
 

@@ -101,11 +101,8 @@ static void match_rows(struct taking *t)
 
 static void unreadable(struct str key, const struct err *why)
 {
-    struct log_value space;
-
     stat_add(STAT_unreadable_trips, 1);
-    log_line(LOG_ERROR, "trip_unreadable", "key=%s reason=\"%s\"",
-             log_quoted(key, &space), why->text);
+    log_err_of(LOG_ERROR, "trip_unreadable", "key", key, why);
 }
 
 static void keep_text(struct taking *t, struct found *f,
@@ -417,11 +414,10 @@ enum status roster_take(struct service *s, struct str user_id,
 void roster_drop(struct roster *r, struct roster_trip *t, struct str user_id,
                  const struct err *why)
 {
-    char key[3 * ID_MAX];
-    int n = snprintf(key, sizeof key, "users/%.*s/trips/%.*s", STR_ARG(user_id),
-                     STR_ARG(t->row.trip_id));
+    struct arena *a = arena_new(0);
 
     t->unreadable = true;
     r->unreadable++;
-    unreadable((struct str){key, (size_t)n}, why);
+    unreadable(key_trip(a, user_id, t->row.trip_id, t->row.end_ms), why);
+    arena_free(&a);
 }

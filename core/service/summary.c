@@ -82,11 +82,8 @@ enum merged summary_merge(struct summary *s, const struct summary_row *row,
 
 static void unreadable(struct summary *out, struct str key, struct err *err)
 {
-    struct log_value space;
-
     stat_add(STAT_store_errors, 1);
-    log_line(LOG_WARN, "summary_unreadable", "key=%s reason=\"%s\"",
-             log_quoted(key, &space), err->text);
+    log_err_of(LOG_WARN, "summary_unreadable", "key", key, err);
     err_clear(err);
     out->row = NULL;
     out->n = 0;

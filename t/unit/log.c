@@ -79,6 +79,16 @@ static void untrusted(void)
         has(t, " event=request_failed status=timeout code=slow error=\"\\\""));
     CHECK(strlen(t) > 2 * (ERR_TEXT_MAX - 1));
 
+    memset(many, '\n', LOG_NAME_MAX + 1);
+    log_err_of(LOG_ERROR, "lost", "key", (struct str){many, LOG_NAME_MAX}, &e);
+    t = taken(path);
+    CHECK(has(t, " event=lost key=\"\\n\\n") &&
+          has(t, "\\n\\n\" status=timeout code=slow error=\"\\\"") &&
+          strlen(t) < 4000);
+    log_err_of(LOG_ERROR, "lost", "key", (struct str){many, LOG_NAME_MAX + 1},
+               &e);
+    CHECK(has(taken(path), "\\n...\" status="));
+
     log_line(LOG_INFO, "forged", "a=1\nb=2");
     CHECK(has(taken(path), " event=forged a=1?b=2\n"));
 }
