@@ -196,6 +196,20 @@ enum status records_trip_forward(struct records *r, struct str trip_id,
                     : st);
 }
 
+enum status trip_grow(struct trip_size *size, const struct batch *b,
+                      struct err *err)
+{
+    size->deltas += b->deltas_count;
+    size->bytes += b->deltas.n;
+    if (size->deltas > TRIP_MAX_DELTAS)
+        return err_set(err, ST_TOO_LARGE, "trip_too_large",
+                       "a trip of more than %d deltas", TRIP_MAX_DELTAS);
+    if (size->bytes > TRIP_MAX_BYTES)
+        return err_set(err, ST_TOO_LARGE, "trip_too_large",
+                       "a trip of more than %zu bytes", TRIP_MAX_BYTES);
+    return ST_OK;
+}
+
 /* ---- words ---- */
 
 static const char *const trip_words[] = {

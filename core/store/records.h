@@ -122,6 +122,11 @@ enum status records_batch_store(struct records *r, const struct batch *b,
     again.
  */
 
+/* A day at one point a second is 86,400 deltas and about 40 MB: what is far
+ * beyond it is no trip, and must not take the machine's memory. */
+#define TRIP_MAX_DELTAS 2000000
+#define TRIP_MAX_BYTES ((size_t)256 * 1024 * 1024) /* of deltas, as JSON */
+
 struct trip_batches {
     struct batch *batch; /* number, deltas, deltas_count and original_count are
                             set; by number ascending, missing = 0, stable */
@@ -135,7 +140,7 @@ enum status records_batches(struct records *r, const struct trip *t,
     All batches of that trip which are that user's. Fewer than
     t->total_batches means that an upload is between its two steps (or was
     never finished). Also for a trip without a record (total_batches 0), by
-    the index. ST_TOO_LARGE when they have more than 2,000,000 deltas.
+    the index. ST_TOO_LARGE when they are over a TRIP_MAX.
  */
 
 /* ---- trips ---- */

@@ -5,15 +5,13 @@
 #include "base/log.h"
 #include "store/ddb_batch_get.h"
 
-#define DELTAS_MAX 2000000
-
 struct reader {
     struct dynamodb *s;
     const struct trip *trip;
     struct arena *arena;
     struct trip_batches *out;
     size_t cap;
-    int64_t deltas;
+    struct trip_size size;
     struct str *id; /* that the index knows and that we do not have */
     size_t ids, id_cap;
 };
@@ -48,16 +46,14 @@ static enum status read_batch(void *ctx, struct json item, struct arena *a,
     b.original_count = b.deltas_count;
     (void)ddb_int(item, "batch_number", &b.number);
     (void)ddb_int(item, "original_deltas_count", &b.original_count);
-    r->deltas += b.deltas_count;
-    if (r->deltas > DELTAS_MAX)
-        return err_set(err, ST_TOO_LARGE, NULL, "a trip of more than %d deltas",
-                       DELTAS_MAX);
     b.deltas = ddb_json_text(item, "deltas", a, &why);
     if (why.st != ST_OK)
         return err_set(err, ST_CORRUPT, NULL, "batch %.*s: %s",
                        STR_ARG(b.batch_id), why.text);
     if (b.deltas.n == 0)
         b.deltas = STR_LIT("[]");
+    if (trip_grow(&r->size, &b, err) != ST_OK)
+        return ST_TOO_LARGE;
     r->out->batch = grown(r->arena, r->out->batch, r->out->n, &r->cap,
                           sizeof *r->out->batch);
     r->out->batch[r->out->n++] = b;

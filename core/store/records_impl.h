@@ -71,6 +71,16 @@ enum status records_dynamodb_open(const struct conf *c, struct records **out,
     By the settings of [dynamodb], which must outlive it.
  */
 
+struct trip_size {
+    int64_t deltas;
+    size_t bytes;
+};
+enum status trip_grow(struct trip_size *size, const struct batch *b,
+                      struct err *err) MUST_CHECK;
+/*
+    One more batch of a trip was read: ST_TOO_LARGE when it is one too many.
+ */
+
 /* What is stored for the enums, in either store. */
 const char *trip_status_word(enum trip_status s);
 const char *analysis_status_word(enum analysis_status s);

@@ -1,8 +1,6 @@
 /* records_sqlite_batches.c - the batches of the SQLite record store. */
 #include "store/records_sqlite.h"
 
-#define DELTAS_MAX 2000000
-
 static enum status check_batch_owner(struct sql *sql, const struct batch *b,
                                      struct deadline d, struct arena *a,
                                      bool *is_new, struct err *err)
@@ -124,8 +122,8 @@ static struct batch *more_room(struct trip_batches *b, size_t *cap,
 static enum status read_batches(struct sql_query *q, struct arena *a,
                                 struct trip_batches *out, struct err *err)
 {
+    struct trip_size size = {.deltas = 0};
     size_t cap = 0;
-    int64_t deltas = 0;
     bool row;
 
     for (;;) {
@@ -138,11 +136,9 @@ static enum status read_batches(struct sql_query *q, struct arena *a,
         b->number = sql_int(q, 0);
         b->original_count = sql_int(q, 1);
         b->deltas_count = sql_int(q, 2);
-        deltas += b->deltas_count;
-        if (deltas > DELTAS_MAX)
-            return err_set(err, ST_TOO_LARGE, NULL,
-                           "a trip of more than %d deltas", DELTAS_MAX);
         b->deltas = sql_str(q, 3, a);
+        if ((st = trip_grow(&size, b, err)) != ST_OK)
+            return st;
     }
 }
 

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "store/records.h"
+#include "store/records_impl.h"
 #include "t/unit/procs.h"
 #include "t/unit/tap.h"
 
@@ -289,7 +290,7 @@ static void too_many_deltas(void)
 
     if (!str_starts(str_of(conf.records_url), STR_LIT("sqlite:")))
         return; /* counts what is there, and so many would take long */
-    b.deltas_count = 2000000;
+    b.deltas_count = TRIP_MAX_DELTAS;
     CHECK(upload(&b, NOW) == ST_OK);
     t = trip_now(trip);
     CHECK(records_batches(store, &t, soon(), arena, &got, &err) == ST_OK);
@@ -298,6 +299,16 @@ static void too_many_deltas(void)
     t = trip_now(trip);
     CHECK(records_batches(store, &t, soon(), arena, &got, &err) ==
           ST_TOO_LARGE);
+}
+
+static void too_many_bytes(void)
+{
+    struct trip_size size = {.deltas = 0};
+    struct batch b = {.deltas = {.n = TRIP_MAX_BYTES}};
+
+    CHECK(trip_grow(&size, &b, &err) == ST_OK);
+    b.deltas.n = 1;
+    CHECK(trip_grow(&size, &b, &err) == ST_TOO_LARGE);
 }
 
 /* ---- claims ---- */
@@ -657,6 +668,7 @@ int main(int argc, char **argv)
     reading_batches();
     large_batch();
     too_many_deltas();
+    too_many_bytes();
     not_the_owner();
     claiming();
     creating();
