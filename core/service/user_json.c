@@ -92,6 +92,11 @@ static enum status read_part(struct parsing *p, const struct member *table,
     if (!cJSON_IsObject(v))
         return wrong(p, v->string, "must be an object");
     *has = true;
+    /* Half a place would be one in the Gulf of Guinea. */
+    if (table == base_point &&
+        (!cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(v, "latitude")) ||
+         !cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(v, "longitude"))))
+        return wrong(p, v->string, "needs a latitude and a longitude");
     return read_members(p, table, v, u);
 }
 

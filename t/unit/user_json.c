@@ -40,6 +40,10 @@ static void refused(struct arena *a)
         "[{\"user_id\":\"u1\",\"email\":\"a@b.c\",\"base_point\":7}]",
         "[{\"user_id\":\"u1\",\"email\":\"a@b.c\",\"base_point\":"
         "{\"latitude\":91,\"longitude\":0}}]",
+        "[{\"user_id\":\"u1\",\"email\":\"a@b.c\",\"base_point\":"
+        "{\"latitude\":41,\"city\":\"Omaha\"}}]",
+        "[{\"user_id\":\"u1\",\"email\":\"a@b.c\",\"base_point\":"
+        "{\"latitude\":41,\"longitude\":null}}]",
         "[{\"user_id\":\"u1\",\"email\":\"a@b.c\",\"privacy_settings\":"
         "{\"dataRetentionPeriod\":25,\"consentLevel\":\"full\"}}]",
         "[" WHOLE "," WHOLE "]",
@@ -50,8 +54,7 @@ static void refused(struct arena *a)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct err err = ERR_NONE;
 
-        tap_ok(users_parse(str_of(bad[i]), a, &list, &err) ==
-                       ST_BAD_REQUEST &&
+        tap_ok(users_parse(str_of(bad[i]), a, &list, &err) == ST_BAD_REQUEST &&
                    err.text[0],
                "refused: %s", bad[i]);
     }
