@@ -104,6 +104,15 @@ static void put_backends(struct json_out *o, bool ready,
     json_end_array(o);
 }
 
+/* The log's line names the first that fails; the answer shows all. */
+static enum status not_ready(const struct backend_state *state, struct err *err)
+{
+    while (state->ok || !state->required)
+        state++;
+    return err_set(err, ST_UNAVAILABLE, "not_ready", "%s: %s", state->name,
+                   state->err.text);
+}
+
 static enum status route_readyz(struct exchange *x, struct err *err)
 {
     struct backend_state state[SERVICE_BACKENDS];
@@ -121,8 +130,7 @@ static enum status route_readyz(struct exchange *x, struct err *err)
         st = answer_buf(x, &answer, err);
     } else {
         put_backends(&o, ready, state);
-        st = err_set(err, ST_UNAVAILABLE, "not_ready",
-                     "a required backend is not usable");
+        st = not_ready(state, err);
         err->extra = arena_copy(x->call.arena, buf_str(&answer));
     }
     buf_free(&answer);
