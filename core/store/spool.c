@@ -321,12 +321,11 @@ static enum status make_entry(int tokens, const char *user, int *fd,
 {
     *fd = -1;
     for (int tries = 0; *fd < 0 && tries < 10; tries++) {
-        enum status st = folder_make_at(tokens, user, err);
-
-        if (st != ST_OK)
-            return st;
+        if (mkdirat(tokens, user, 0750) && errno != EEXIST)
+            return file_errno(err, "make folder", user);
         *fd = create_entry(tokens, user);
-        /* A delivery may remove the folder, still empty, in between. */
+        /* A delivery may remove the folder, still empty, in between: which is
+         * short, because the folder's own name is synced after it. */
         if (*fd < 0 && errno != ENOENT)
             break;
     }
@@ -346,7 +345,7 @@ static enum status sync_entry(int tokens, const char *user, int fd,
     st = fsync(fd) ? file_errno(err, "sync a spool entry of", user)
                    : folder_sync(folder, user, err);
     close(folder);
-    return st;
+    return st == ST_OK ? folder_sync(tokens, "tokens of the spool", err) : st;
 }
 
 enum status spool_token_add(struct spool *s, struct str user_id,

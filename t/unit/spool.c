@@ -284,10 +284,12 @@ static void tokens(void)
 static int add_or_deliver(int i, void *ctx)
 {
     struct spool *s = own_spool();
+    int64_t until = clock_mono_ms() + 300;
     int code = 0;
 
     (void)ctx;
-    for (int k = 0; code == 0 && k < 200; k++) {
+    syncs.delay_us = 1000;
+    while (code == 0 && clock_mono_ms() < until) {
         if (i % 2)
             code = spool_tokens(s, add_nothing, NULL, &err) != ST_OK;
         else
