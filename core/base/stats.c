@@ -12,12 +12,10 @@ void stats_use(struct stats *s)
     slot = s;
 }
 
-/* One writer: no locked instruction is needed, only stores that are whole. */
+/* One process, but perhaps two of its threads (beside.h). */
 void stat_add(enum counter s, uint64_t n)
 {
-    uint64_t v = atomic_load_explicit(&slot->v[s], memory_order_relaxed);
-
-    atomic_store_explicit(&slot->v[s], v + n, memory_order_relaxed);
+    atomic_fetch_add_explicit(&slot->v[s], n, memory_order_relaxed);
 }
 
 uint64_t stat_get(const struct stats *of, enum counter s)

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include "base/beside.h"
 #include "base/fault.h"
 #include "base/gzip.h"
 #include "base/json.h"
@@ -24,11 +25,43 @@ struct settling {
     const struct call *c;
     const struct trip *trip;
     struct user user; /* empty for one the table does not know */
-    struct summary seen;
+    struct seeing {
+        struct beside beside;
+        struct arena *arena;
+        struct summary summary;
+        enum status st;
+        struct err err;
+    } seen; /* the summary, read while the records are asked */
     struct trip_object object;
     struct summary_row other; /* what the merge met */
     bool met;
+    bool ended; /* the claim, in the records */
 };
+
+/* ---- what is needed beforehand ---- */
+
+static void free_arena(void *arena)
+{
+    struct arena *a = arena;
+
+    arena_free(&a);
+}
+
+static void *see_summary(void *ctx)
+{
+    struct settling *w = ctx;
+
+    w->seen.st = summary_read(w->s, w->trip->user_id, w->c->deadline,
+                              w->seen.arena, &w->seen.summary, &w->seen.err);
+    return NULL;
+}
+
+static void start_seeing(struct settling *w)
+{
+    w->seen.arena = arena_new(0);
+    arena_defer(w->c->arena, free_arena, w->seen.arena);
+    beside_start(&w->seen.beside, see_summary, w);
+}
 
 static enum status load_user(struct settling *w, struct err *err)
 {
@@ -199,7 +232,7 @@ static enum status place_object(struct settling *w, struct settlement *out,
     enum status st;
 
     st = trip_object_put(w->s, &w->object,
-                         summary_find(&w->seen, w->trip->trip_id),
+                         summary_find(&w->seen.summary, w->trip->trip_id),
                          w->c->deadline, w->c->arena, &placed, err);
     if (st == ST_OK && placed == PLACED_SUPERSEDED)
         out->how = SETTLED_SUPERSEDED;
@@ -214,7 +247,7 @@ static enum status tell_summary(struct settling *w, struct settlement *out,
     enum merged merged;
     enum status st;
 
-    st = summary_add(w->s, w->trip->user_id, &w->seen, &w->object.row,
+    st = summary_add(w->s, w->trip->user_id, &w->seen.summary, &w->object.row,
                      w->c->deadline, w->c->arena, &merged, &w->other, err);
     if (st == ST_BUSY || st == ST_CORRUPT || st == ST_TOO_LARGE) {
         log_err(LOG_WARN, "summary_given_up", err);
@@ -234,23 +267,57 @@ static enum status tell_summary(struct settling *w, struct settlement *out,
                             w->c->deadline, w->c->arena, err);
 }
 
-static enum status end_claim(struct settling *w, struct settlement *out,
+static enum status end_claim(struct settling *w, enum analysis_status as,
                              struct err *err)
 {
-    bool insufficient = out->how == SETTLED_INSUFFICIENT;
-    enum status st;
+    enum status st = records_trip_stored(
+        w->s->records, w->trip->trip_id, w->trip->revision, as,
+        as == ANALYSIS_STORED ? w->object.key : STR_NONE, w->c->deadline, err);
 
-    if (out->again)
-        return ST_OK;
-    st = records_trip_stored(
-        w->s->records, w->trip->trip_id, w->trip->revision,
-        insufficient ? ANALYSIS_INSUFFICIENT : ANALYSIS_STORED,
-        insufficient ? STR_NONE : w->object.key, w->c->deadline, err);
     if (st != ST_PRECONDITION)
         return st;
     /* A batch or another claim came since: that one ends it. */
     err_clear(err);
     return ST_OK;
+}
+
+struct ending {
+    struct settling *w;
+    enum status st;
+    struct err err;
+};
+
+static void *end_stored(void *ctx)
+{
+    struct ending *e = ctx;
+
+    e->st = end_claim(e->w, ANALYSIS_STORED, &e->err);
+    return NULL;
+}
+
+/*
+ * The summary may be told while the claim is ended: what it lacks, the next
+ * read repairs. But not when there may be an older object to remove after
+ * that: the claim must stay open until it is gone.
+ */
+static enum status tell_and_end(struct settling *w, struct settlement *out,
+                                struct err *err)
+{
+    struct ending e = {.w = w, .st = ST_OK, .err = ERR_NONE};
+    struct beside beside;
+    enum status st;
+
+    if (out->again || w->trip->revision > 1 ||
+        summary_find(&w->seen.summary, w->trip->trip_id))
+        return tell_summary(w, out, err);
+    beside_start(&beside, end_stored, &e);
+    st = tell_summary(w, out, err);
+    beside_wait(&beside);
+    w->ended = true;
+    if (st != ST_OK || e.st == ST_OK)
+        return st;
+    *err = e.err;
+    return e.st;
 }
 
 static void count(const struct settlement *out)
@@ -273,16 +340,40 @@ static enum status store_analysis(struct settling *w, struct settlement *out,
 {
     enum status st;
 
+    if (w->seen.st != ST_OK) {
+        *err = w->seen.err;
+        return w->seen.st;
+    }
     if ((st = write_object(w, out, err)) != ST_OK ||
-        (st = summary_read(w->s, w->trip->user_id, w->c->deadline, w->c->arena,
-                           &w->seen, err)) != ST_OK ||
         (st = place_object(w, out, err)) != ST_OK)
         return st;
     if (fault_point("finalize.after_object"))
         return err_set(err, ST_UNAVAILABLE, NULL, "fault point");
     if (out->how == SETTLED_SUPERSEDED)
         return ST_OK;
-    return tell_summary(w, out, err);
+    return tell_and_end(w, out, err);
+}
+
+static enum status settle(struct settling *w, struct settlement *out,
+                          struct err *err)
+{
+    struct delta_list deltas = {.n = 0};
+    enum status st;
+
+    start_seeing(w);
+    if ((st = load_user(w, err)) == ST_OK &&
+        (st = read_deltas(w, &deltas, out, err)) == ST_OK &&
+        out->how != SETTLED_INSUFFICIENT)
+        st = score(w, &deltas, out, err);
+    beside_wait(&w->seen.beside);
+    if (st == ST_OK && out->has_analysis)
+        st = store_analysis(w, out, err);
+    if (st == ST_OK && !out->again && !w->ended)
+        st = end_claim(w,
+                       out->how == SETTLED_INSUFFICIENT ? ANALYSIS_INSUFFICIENT
+                                                        : ANALYSIS_STORED,
+                       err);
+    return st;
 }
 
 enum status settle_trip(struct service *s, const struct call *c,
@@ -290,18 +381,10 @@ enum status settle_trip(struct service *s, const struct call *c,
                         struct err *err)
 {
     struct settling w = {.s = s, .c = c, .trip = claimed};
-    struct delta_list deltas = {.n = 0};
     enum status st;
 
     *out = (struct settlement){.how = SETTLED_STORED};
-    if ((st = load_user(&w, err)) == ST_OK &&
-        (st = read_deltas(&w, &deltas, out, err)) == ST_OK &&
-        out->how != SETTLED_INSUFFICIENT)
-        st = score(&w, &deltas, out, err);
-    if (st == ST_OK && out->has_analysis)
-        st = store_analysis(&w, out, err);
-    if (st == ST_OK)
-        st = end_claim(&w, out, err);
+    st = settle(&w, out, err);
     if (st == ST_OK && fault_point("finalize.before_token"))
         st = err_set(err, ST_UNAVAILABLE, NULL, "fault point");
     /* A loser replaces the token too: its reader must see the winner. */

@@ -4,10 +4,11 @@
  * The one way that finalize, maintenance and reconcile go, in the order that
  * the consistency model was checked with:
  *
- *   batches -> score -> PUT trip object (only over an older one)
+ *   batches -> score, beside: GET summary
+ *           -> PUT trip object (only over an older one)
  *           -> merge the summary's row -> remove what was seen to be older
  *           -> record: analysis_status, analysis_key (if the claim still
- * stands)
+ *              stands); beside the merge when nothing older can be there
  *           -> new cache token
  *
  * Any step may fail or be the last before a crash: the trip then stays

@@ -1,0 +1,24 @@
+#include "base/beside.h"
+
+#include <assert.h>
+#include <signal.h>
+
+void beside_start(struct beside *b, void *(*call)(void *ctx), void *ctx)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    b->runs = pthread_create(&b->thread, NULL, call, ctx) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!b->runs)
+        call(ctx);
+}
+
+void beside_wait(struct beside *b)
+{
+    int failure = b->runs ? pthread_join(b->thread, NULL) : 0;
+
+    assert(failure == 0);
+    b->runs = false;
+}

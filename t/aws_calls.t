@@ -1,0 +1,74 @@
+#!/usr/bin/python3
+"""How many store calls a finalize and a cold read make one after the other: what they
+cost where a store is a round trip away. Counted at a proxy before each store."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import drivers
+import harness
+import trips
+from faultproxy import delay
+from tap import diag, done, is_, note, ok, subtest
+
+FINALIZE_MOST = 5
+ROUND_TRIP = 0.1  # long enough that calls at once are seen to overlap
+
+
+def in_sequence(calls):
+    """The longest row of calls of which each began when the one before was over."""
+    longest = []
+    for call in sorted(calls, key=lambda c: c.began):
+        rows = [row for row in longest if row[-1].ended <= call.began]
+        longest.append(max(rows, key=len, default=[]) + [call])
+    return max(longest, key=len)
+
+
+def calls_of(s, call, *args):
+    """What call(*args) made the service ask; its answer."""
+    proxies = (s.stores.objects_proxy, s.stores.records_proxy)
+    for proxy in proxies:
+        proxy.on("*", delay(ROUND_TRIP))
+        proxy.forget()
+    answer = call(*args)
+    seen = [x for proxy in proxies for x in proxy.seen]
+    for proxy in proxies:
+        proxy.clear()
+    row = in_sequence(seen)
+    note(f"{len(seen)} calls, {len(row)} in sequence: " + ", ".join(x.name for x in row))
+    return answer, seen, row
+
+
+def finalize(s, trip):
+    s.upload(trip)
+    r, seen, row = calls_of(s, s.finalize, trip)
+    is_(r.json()["analysis"]["status"], "stored", "stored")
+    if not ok(len(row) <= FINALIZE_MOST, f"{len(row)} calls in sequence"):
+        diag(row)
+    return sorted(x.name for x in seen)
+
+
+# Maintenance would be seen, too.
+with harness.Stack({"maintenance.interval": "10m"}, kind="s3", proxy=True, redis=False,
+                   workers=1) as s:
+    s.users([trips.user()])
+    # A process finds out once what its server can do.
+    for n in (1, 2):
+        drivers.drive(s, trips.trip(n))
+    with subtest("finalize"):
+        is_(finalize(s, trips.trip(3)),
+            ["BatchGetItem", "GET", "GetItem", "PUT", "PUT", "UpdateItem", "UpdateItem"],
+            "these and no others")
+    with subtest("finalize of a long trip"):
+        finalize(s, trips.trip(4, points=1500))
+    with subtest("a driver's first"):
+        s.users([trips.user("first-timer", "first@example.com")])
+        finalize(s, trips.trip(5, user_id="first-timer"))
+    with subtest("a cold read"):
+        r, seen, row = calls_of(s, lambda: s.driver(email=trips.EMAIL))
+        is_(r.json()["total_trips"], 4, "answered")
+        # The e-mail, whose it is, the driver, the listing, the summary, the objects.
+        ok(len(row) <= 6, f"{len(row)} calls in sequence")
+
+done()
