@@ -7,6 +7,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "lib"))
+import client
 import drivers
 import harness
 import trips
@@ -195,6 +196,15 @@ with harness.Stack(workers=8, proxy=True,
             r = read(s).json()
             is_((r["total_trips"], r.get("unreadable_trips")), (3, None),
                 "mended without a word to the cache, and seen at once")
+
+    with subtest("nor is it kept that a reader has it already"):
+        s.stores.put(key, b"no gzip")
+        s.redis("FLUSHALL")
+        again = {"If-None-Match": read(s).header("ETag")}
+        path = "/analyze-driver" + client.query(email=trips.EMAIL)
+        is_(s.get(path, again).status, 304, "unchanged, and read from the store")
+        s.stores.put(key, good)
+        is_(s.get(path, again).status, 200, "mended, and seen at once")
 
     with subtest("a token that cannot be replaced: this host reads past"):
         s.fault("cache.replace_token.always", "fail")
