@@ -162,6 +162,27 @@ with harness.Stack(workers=4, proxy=True, settings={"server.finalize_timeout": "
         ok(after["segments_analyzed"] > before["segments_analyzed"],
            "with the late points")
 
+    if stores.chosen() == "s3":  # SQLite takes both steps in one transaction
+        with subtest("a scoring between the two steps of a replaced batch"):
+            t = trips.trip(41)
+            drivers.drive(s, t)
+            slower = dict(t["batches"][0], deltas=[
+                dict(d, speed_mph=12.0) for d in t["batches"][0]["deltas"]])
+            before = one_of_everything(s, t)
+            s.fault("dynamodb.batch.between", "hold")
+            upload = Background(s.post, "/store-trajectory-batch", slower)
+            s.fault_taken("dynamodb.batch.between")
+            s.finalize(t)  # reads the old batch, and counts as many as there are
+            is_(drivers.settled(s, t["trip_id"])["analysis_status"], "stored",
+                "that one ends")
+            s.fault_go("dynamodb.batch.between")
+            is_(upload.result().status, 200, "the batch is acknowledged")
+            drivers.spool_empty(s.hosts[0])
+            after = one_of_everything(s, t)
+            ok(after["min_speed_mph"] < before["min_speed_mph"],
+               "and the last analysis has it")
+            s.fault_clear()
+
     with subtest("a store that keeps it waiting: pending in time, not later"):
         t = trips.trip(50)
         s.upload(t)

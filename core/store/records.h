@@ -113,8 +113,8 @@ enum status records_batch_store(struct records *r, const struct batch *b,
     not there: created as TRIP_ACTIVE, or widened (start_us to the earliest
     first_us, end_us to the latest last_us, total_batches the count of
     different numbers, highest_batch, updated_us). For a completed trip its
-    status and times stay, analysis_status becomes pending and revision grows
-    by one, in the same update. Then the batch, on the condition that none is
+    status and times stay, analysis_status becomes pending and revision grows,
+    in the same update. Then the batch, on the condition that none is
     there under batch_id or it is this user's. ST_NOT_OWNER, nothing changed:
     the trip or the batch is another user's. After a failure in between, the
     same call again completes it; total_batches never counts a number twice.

@@ -6,6 +6,12 @@
  * computed from is still there; who comes second reads again. Which numbers
  * total_batches counts stands in the record itself (`batch_numbers`), so that
  * a repeat, also one after a crash between the two steps, is not counted twice.
+ *
+ * A batch that replaces one needs a third step. A scoring that reads the
+ * batches between the two finds as many as the record counts, with the old one
+ * among them, and may end its claim; so after the batch the trip is made
+ * pending once more, if it is finalized by then. (A new number needs none: that
+ * scoring misses a batch, and does not end.) The consistency model found this.
  */
 #include "store/records_dynamodb.h"
 
@@ -24,6 +30,7 @@ struct upload {
     struct arena *arena;
     struct json trip, batch; /* as they were read; JSON_NONE: not there */
     int asked;
+    bool replaces; /* a batch of this number was there, or on its way */
 };
 
 /* ---- reading both, at once ---- */
@@ -234,6 +241,7 @@ static enum status update_trip(struct upload *u, bool *completed,
         else
             put_new(&e, u);
         *completed = t.status == TRIP_COMPLETED;
+        u->replaces = c.has_ours || u->batch.type == JSON_OBJECT;
         st = ddb_call(&u->s->db, "UpdateItem", ddb_expr_end(&e, u->arena), u->d,
                       u->arena, &reply, err);
     }
@@ -327,6 +335,32 @@ static enum status put_batch(struct upload *u, struct str body, struct err *err)
     return st;
 }
 
+/* ---- the third step ---- */
+
+static enum status make_pending_again(struct upload *u, bool *completed,
+                                      struct err *err)
+{
+    struct ddb_reply reply;
+    struct ddb_expr e;
+    enum status st;
+
+    ddb_expr_begin(&e, u->s->db.trips, "trip_id", u->b->trip_id);
+    ddb_if(&e, "#status = :completed");
+    ddb_value_s(&e, "completed", str_of(trip_status_word(TRIP_COMPLETED)));
+    ddb_set_time(&e, "last_updated", u->now_us);
+    ddb_set_s(&e, "analysis_status",
+              str_of(analysis_status_word(ANALYSIS_PENDING)));
+    ddb_count_up(&e, "revision");
+    st = ddb_call(&u->s->db, "UpdateItem", ddb_expr_end(&e, u->arena), u->d,
+                  u->arena, &reply, err);
+    if (st == ST_PRECONDITION) { /* still under way: its finalize comes later */
+        err_clear(err);
+        return ST_OK;
+    }
+    *completed = *completed || st == ST_OK;
+    return st;
+}
+
 static enum status store(struct upload *u, bool *completed, struct err *err)
 {
     struct str body;
@@ -347,7 +381,11 @@ static enum status store(struct upload *u, bool *completed, struct err *err)
     }
     if (st == ST_OK && fault_point("dynamodb.batch.between"))
         st = err_set(err, ST_UNAVAILABLE, NULL, "fault point");
-    return st == ST_OK ? put_batch(u, body, err) : st;
+    if (st == ST_OK)
+        st = put_batch(u, body, err);
+    if (st == ST_OK && u->replaces)
+        st = make_pending_again(u, completed, err);
+    return st;
 }
 
 enum status dynamodb_batch_store(struct records *r, const struct batch *b,
