@@ -8,6 +8,7 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,10 +17,14 @@ import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import harness
+import s3
 import tap
+import trips
 from tap import in_, is_, ok, subtest
 
 QUICKSTART = os.path.join(harness.SRC, "packaging", "quickstart")
+AWS_NAMES = ["S3_ENDPOINT", "S3_BUCKET", "DYNAMODB_ENDPOINT", "AWS_ACCESS_KEY_ID",
+             "AWS_SECRET_ACCESS_KEY", "AWS_REGION"]
 NAMES = ["URL", "CONF", "CTL", "REDIS", "SOCKET", "SERVICE_PID", "NGINX_PID", "REDIS_PID"]
 
 
@@ -151,6 +156,32 @@ def demo(folder, source):
     return env
 
 
+def on_aws(folder):
+    """The same on S3 and DynamoDB: started, seen from outside, and gone with down."""
+    args = ["up", "--empty", "--aws-local", "--state", folder, "--build", harness.BUILD]
+    quickstart(*args)
+    env = read_env(folder)
+    is_(list(env), NAMES + AWS_NAMES, "env has the names of AWS, too")
+    in_(f"url = s3://{env['S3_BUCKET']}", open(env["CONF"]).read(), "the bucket is in use")
+    is_(get(env["URL"] + "/readyz")[0], 200, "ready")
+    trip = trips.trip(1)
+    for path, body in [("/store-trajectory-batch", b) for b in trip["batches"]] + [
+            ("/finalize-trip", trip["finalize"])]:
+        with urllib.request.urlopen(env["URL"] + path, json.dumps(body).encode(), 30) as r:
+            is_(r.status, 200, path)
+    bucket = s3.Bucket(env["S3_ENDPOINT"], env["S3_BUCKET"], env["AWS_ACCESS_KEY_ID"],
+                       env["AWS_SECRET_ACCESS_KEY"], env["AWS_REGION"])
+    is_(len(bucket.keys(f"users/{trips.USER}/trips/")), 1, "the analysis is in the bucket")
+    is_(quickstart("status", "--state", folder).returncode, 0, "status")
+    quickstart("up", "--empty", "--state", folder, "--build", harness.BUILD)
+    is_(read_env(folder), env, "again, without the option: nothing changes")
+    quickstart("down", "--state", folder)
+    for name in ("S3_ENDPOINT", "DYNAMODB_ENDPOINT"):
+        with socket.socket() as s:
+            ok(s.connect_ex(("127.0.0.1", int(env[name].rsplit(":", 1)[1]))),
+               f"{name}: nobody there any more")
+
+
 def refusing(folder, taken):
     r = quickstart("up", "--empty", "--state", folder, "--port", taken, good=False)
     ok(r.returncode != 0 and f"port {taken} is taken" in r.stderr, "a taken port")
@@ -185,7 +216,7 @@ def main():
     harness.program("driveguard-fcgi")
     top = tempfile.mkdtemp(prefix="dg-")
     os.chmod(top, 0o755)  # www-data must reach it
-    one, two = os.path.join(top, "one"), os.path.join(top, "two")
+    one, two, three = (os.path.join(top, name) for name in ("one", "two", "three"))
     try:
         with subtest("simulated trips"):
             for name in ("sim", "again"):
@@ -200,6 +231,8 @@ def main():
         with subtest("side by side"):
             demo(two, os.path.join(top, "sim"))
             is_(get(env["URL"] + "/readyz")[0], 200, "the first still serves")
+        with subtest("on S3 and DynamoDB"):
+            on_aws(three)
         with subtest("refusals"):
             refusing(two, env["URL"].rsplit(":", 1)[1])
         with subtest("after a crash"):
@@ -210,7 +243,7 @@ def main():
             stopping(one, read_env(one))
             is_(get(read_env(two)["URL"] + "/readyz")[0], 200, "the other still serves")
     finally:
-        for folder in (one, two):
+        for folder in (one, two, three):
             if os.path.isdir(os.path.join(folder, "run")):
                 quickstart("down", "--state", folder, good=False)
         left = processes(top)
