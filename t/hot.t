@@ -187,6 +187,17 @@ with harness.Stack(hosts=2, workers=3, settings={
         r = s.get(path(LARGE))
         is_(meaning(r)["user_name"], "Renamed", "so does the user's record")
 
+    with subtest("another host's new entry does not lead to this host's old file"):
+        for host in (one, two):
+            host.get(path(LARGE))
+            is_(source(host.get(path(LARGE))), "file", "hot on each")
+        drivers.drive(one, trips.trip(903, "many", points=30))
+        N[LARGE] += 1
+        is_(source(two.get(path(LARGE))), "store", "one fills")
+        for host in (one, two, one):
+            is_(len(meaning(host.get(path(LARGE)))["trips"]), N[LARGE],
+                "both have the trip")
+
     with subtest("a file that goes between the answer and its opening"):
         want = meaning(s.get(path(LARGE)))
         ok(files(one), "there is one")
