@@ -2,6 +2,7 @@
 # Rules 1 and 2: an acknowledged trip is never lost, and a trip has one
 # analysis, of the latest claim, whoever stalls, dies or repeats.
 import os
+import sqlite3
 import sys
 import time
 
@@ -161,6 +162,25 @@ with harness.Stack(workers=4, proxy=True, settings={"server.finalize_timeout": "
         is_(after["end_timestamp"], before["end_timestamp"], "times stay")
         ok(after["segments_analyzed"] > before["segments_analyzed"],
            "with the late points")
+
+    if stores.chosen() == "dir":
+        with subtest("a trip whose batch is spoilt is set aside for a person"):
+            t = trips.trip(42)
+            s.upload(t)
+            with sqlite3.connect(s.stores.records, timeout=10) as db:
+                db.execute("update batches set deltas = '[' where trip_id = ?",
+                           (t["trip_id"],))
+            r = s.finalize(t)
+            is_(r.json()["analysis"]["status"], "pending", "no invented score")
+            drivers.spool_empty(s.hosts[0])
+            is_(drivers.record(s, t["trip_id"])["analysis_status"], "pending",
+                "the record still says that it is owed")
+            ok("trip_cannot_be_scored" in s.log(), "and the log says why")
+            is_(s.ctl("reconcile", "--user", trips.USER,
+                      check=False).returncode, 1, "reconcile says so, too")
+            s.upload(t)
+            drivers.spool_empty(s.hosts[0])
+            one_of_everything(s, t)  # sent again, it is healed
 
     if stores.chosen() == "s3":  # SQLite takes both steps in one transaction
         with subtest("a scoring between the two steps of a replaced batch"):

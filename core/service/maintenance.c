@@ -41,6 +41,20 @@ static bool is_outage(enum status st)
     return st == ST_UNAVAILABLE || st == ST_TIMEOUT || st == ST_DENIED;
 }
 
+/* Trying again changes nothing: a person has to look. The record stays pending,
+ * so `driveguardctl status` counts the trip and reconcile tries it again; only
+ * this host's spool is rid of it. */
+static enum status set_aside(struct pass *p, struct str trip_id)
+{
+    struct log_value space, why;
+
+    log_line(LOG_ERROR, "trip_cannot_be_scored", "trip_id=%s reason=%s",
+             log_quoted(trip_id, &space),
+             log_quoted(str_of(p->err->text), &why));
+    err_clear(p->err);
+    return ST_OK;
+}
+
 static enum status trip_entry(void *ctx, struct str user_id, struct str trip_id)
 {
     struct pass *p = ctx;
@@ -52,6 +66,8 @@ static enum status trip_entry(void *ctx, struct str user_id, struct str trip_id)
     err_clear(p->err);
     st = finalize_pending(p->s, &c, user_id, trip_id, p->err);
     arena_reset(p->a);
+    if (st == ST_CORRUPT || st == ST_TOO_LARGE)
+        return set_aside(p, trip_id);
     return keep_for_later(p, "trip_still_pending", st);
 }
 
