@@ -140,7 +140,8 @@ def without_service(s):
                          ("GET", "/readyz"), ("HEAD", "/healthz"), ("OPTIONS", "/x")):
         check_error(s.http(method, path), 503, "unavailable", f"{method} {path}")
     s.service.start()
-    is_(s.get("/readyz").status, 200, "and it is back")
+    ok(harness.wait_for("the service", lambda: s.get("/readyz").status == 200),
+       "and it is back")
 
 
 def slow_service(s):
