@@ -86,16 +86,19 @@ static enum status got_items(void *ctx, void *user, struct json root,
 }
 
 /* A round without any progress means that the table is throttled. */
-static enum status pause_between(struct deadline d, int idle, struct err *err)
+enum status ddb_unprocessed_pause(const char *operation, struct deadline d,
+                                  int idle, struct err *err)
 {
     int64_t most = PAUSE_FIRST_MS << (idle < 8 ? idle : 8), wait;
 
+    if (idle == 0)
+        return ST_OK;
     most = most < PAUSE_MOST_MS ? most : PAUSE_MOST_MS;
     wait = random_below((uint32_t)most);
     if (wait >= deadline_left_ms(d))
         return err_set(err, ST_UNAVAILABLE, NULL,
-                       "BatchGetItem: keys left unprocessed until the end of "
-                       "the time");
+                       "%s: left unprocessed until the end of the time",
+                       operation);
     clock_sleep_ms(wait);
     return ST_OK;
 }
@@ -121,8 +124,8 @@ enum status ddb_batch_get(struct ddb *db, const struct ddb_batch_get *what,
         r.key = r.left;
         r.left = swap;
         r.n = r.lefts;
-        if (st == ST_OK && r.n > 0 && idle > 0)
-            st = pause_between(d, idle, err);
+        if (st == ST_OK && r.n > 0)
+            st = ddb_unprocessed_pause("BatchGetItem", d, idle, err);
     }
     return st;
 }
