@@ -36,7 +36,9 @@ def refused(s, kept, path, body, name, status=400, code=None):
        isinstance(e.get("code"), str) and e["code"], f"{name}: says what and why")
     if code:
         is_(e["code"], code, f"{name}: code")
-    in_(r.header("X-Request-Id"), s.log(), f"{name}: in the log")
+    rid = r.header("X-Request-Id")  # its line may come after the answer
+    ok(harness.wait_for("a line in the log", lambda: rid in s.log()),
+       f"{name}: in the log")
     return e
 
 
