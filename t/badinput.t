@@ -12,7 +12,7 @@ import client
 import harness
 import tap
 import trips
-from tap import in_, is_, ok, subtest
+from tap import is_, ok, subtest
 
 BATCH, FINALIZE = "/store-trajectory-batch", "/finalize-trip"
 OTHER = "b2a7c3d4-7c1f-4a44-8a6b-5a8b9b1c2d02"
