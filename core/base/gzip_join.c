@@ -158,6 +158,50 @@ void gzip_fragment(struct str text, int level, struct buf *out,
     deflateEnd(&z);
 }
 
+static enum status inflate_fragment(z_stream *z, struct str deflate, char *room,
+                                    uint64_t length)
+{
+    int rc;
+
+    z->next_in = (z_const unsigned char *)(uintptr_t)deflate.p;
+    z->avail_in = (uInt)deflate.n;
+    z->next_out = (unsigned char *)room;
+    z->avail_out = (uInt)length + 1; /* one more: zlib sees the end of blocks */
+    rc = inflate(z, Z_SYNC_FLUSH);
+    /* Behind a block that is not the last, with no bit left over. */
+    return rc == Z_OK && z->avail_in == 0 && z->data_type == AT_BLOCK_END &&
+                   z->total_out == length
+               ? ST_OK
+               : ST_CORRUPT;
+}
+
+enum status gzip_fragment_text(struct str deflate, const struct gzip_sum *sum,
+                               struct buf *text, struct err *err)
+{
+    z_stream z = {0};
+    enum status st;
+    char *room;
+    int rc;
+
+    if (!deflate.n && !sum->length)
+        return ST_OK;
+    if (deflate.n > UINT_MAX / 2 || sum->length > UINT_MAX / 2)
+        return err_set(err, ST_CORRUPT, "bad_gzip", "not a fragment of gzip");
+    if (!(room = buf_room(text, (size_t)sum->length + 1)))
+        return err_set(err, ST_TOO_LARGE, NULL, "more than %zu bytes",
+                       text->max);
+    rc = inflateInit2(&z, -MAX_WBITS);
+    assert(rc == Z_OK && "out of memory");
+    st = inflate_fragment(&z, deflate, room, sum->length);
+    inflateEnd(&z);
+    if (st == ST_OK && crc32_z(0, (const unsigned char *)room,
+                               (size_t)sum->length) == sum->crc) {
+        buf_grown(text, (size_t)sum->length);
+        return ST_OK;
+    }
+    return err_set(err, ST_CORRUPT, "bad_gzip", "not a fragment of gzip");
+}
+
 /* ---- around ---- */
 
 struct str gzip_head(void)

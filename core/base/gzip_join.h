@@ -39,6 +39,13 @@ void gzip_fragment(struct str text, int level, struct buf *out,
     Appends the fragment of a text. level 0 to 9, 0 stores: for a few bytes.
  */
 
+enum status gzip_fragment_text(struct str deflate, const struct gzip_sum *sum,
+                               struct buf *text, struct err *err) MUST_CHECK;
+/*
+    Appends the text of a fragment. ST_CORRUPT when it is no fragment or not of
+    that sum; ST_TOO_LARGE when the text is full; then nothing was appended.
+ */
+
 #define GZIP_HEAD_SIZE 10
 #define GZIP_TAIL_SIZE 10
 struct str gzip_head(void);

@@ -29,6 +29,7 @@ struct window {
     struct str comma; /* as a gzip fragment */
     struct gzip_sum comma_sum;
     struct trip_text text[WINDOW];
+    struct buf json; /* of one trip, unpacked */
 };
 
 struct slot {
@@ -36,6 +37,14 @@ struct slot {
     struct roster_trip *trip;
     struct trip_text *text;
 };
+
+static bool row_is_of_text(const struct summary_row *row,
+                           const struct trip_text *text)
+{
+    return row->length == (int64_t)text->sum.length &&
+           row->crc == text->sum.crc &&
+           row->deflate == (int64_t)text->deflate.n;
+}
 
 static enum status into_window(void *ctx, const struct object_want *want,
                                enum status st, const struct object *obj,
@@ -45,12 +54,12 @@ static enum status into_window(void *ctx, const struct object_want *want,
     struct slot *slot = want->user;
 
     if (st == ST_OK)
-        st = trip_object_unpack(obj, w->a, slot->text, w->err);
+        st = trip_object_text(obj, w->a, slot->text, w->err);
     else
         *w->err = *err;
-    if (st == ST_OK && (int64_t)slot->text->json.n != slot->trip->row.length)
+    if (st == ST_OK && !row_is_of_text(&slot->trip->row, slot->text))
         st = err_set(w->err, ST_CORRUPT, NULL,
-                     "its length is not what the summary says");
+                     "its text is not what the summary says");
     if (st == ST_NOT_FOUND)
         return ST_PRECONDITION;
     if (st != ST_CORRUPT && st != ST_TOO_LARGE)
@@ -72,7 +81,7 @@ static enum status read_window(struct service *s, struct window *w,
         const struct summary_row *row = &trip[i]->row;
 
         w->text[i] = trip[i]->text;
-        if (w->text[i].json.n)
+        if (w->text[i].deflate.n)
             continue;
         slot[i] = (struct slot){w, trip[i], &w->text[i]};
         want[wanted++] = (struct object_want){
@@ -88,14 +97,20 @@ static enum status read_window(struct service *s, struct window *w,
                             into_window, w, w->err);
 }
 
-static enum status put_plain(struct answer *out, bool comma, struct str json,
-                             struct err *err)
+static enum status unpack(struct window *w, const struct trip_text *text)
 {
-    enum status st = ST_OK;
+    buf_reset(&w->json);
+    return gzip_fragment_text(text->deflate, &text->sum, &w->json, w->err);
+}
 
-    if (comma)
-        st = pieces_put(out->plain, STR_LIT(","), err);
-    return st == ST_OK ? pieces_put(out->plain, json, err) : st;
+static enum status put_plain(struct window *w, const struct trip_text *text,
+                             bool comma, struct pieces *out)
+{
+    enum status st = unpack(w, text);
+
+    if (st == ST_OK && comma)
+        st = pieces_put(out, STR_LIT(","), w->err);
+    return st == ST_OK ? pieces_put(out, buf_str(&w->json), w->err) : st;
 }
 
 static enum status put_fragment(struct answer *out, struct str deflate,
@@ -113,7 +128,7 @@ static enum status put_stored(struct window *w, const struct trip_text *text,
     enum status st = ST_OK;
 
     if (out->plain)
-        st = put_plain(out, comma, text->json, w->err);
+        st = put_plain(w, text, comma, out->plain);
     if (st == ST_OK && out->gzip && comma)
         st = put_fragment(out, w->comma, &w->comma_sum, w->err);
     if (st == ST_OK && out->gzip)
@@ -131,15 +146,16 @@ static enum status put_chosen(struct window *w, struct roster_trip **trip,
 
     buf_init(&text, WINDOW * TRIP_JSON_MAX);
     buf_init(&deflate, WINDOW * TRIP_JSON_MAX);
-    for (size_t i = 0; i < n; i++) {
-        if (trip[i]->unreadable)
+    for (size_t i = 0; st == ST_OK && i < n; i++) {
+        if (trip[i]->unreadable || (st = unpack(w, &w->text[i])) != ST_OK)
             continue;
         if (out->n_trips++)
             buf_putc(&text, ',');
-        analysis_fields_put(w->fields, json_of(w->text[i].json), &text);
+        analysis_fields_put(w->fields, json_of(str_trim(buf_str(&w->json))),
+                            &text);
     }
     assert(buf_ok(&text));
-    if (out->plain)
+    if (st == ST_OK && out->plain)
         st = pieces_put(out->plain, buf_str(&text), w->err);
     if (st == ST_OK && out->gzip) {
         gzip_fragment(buf_str(&text), FIELDS_GZIP_LEVEL, &deflate, &sum);
@@ -163,6 +179,11 @@ static enum status put_window(struct window *w, struct roster_trip **trip,
     return st;
 }
 
+static void free_json(void *json)
+{
+    buf_free(json);
+}
+
 static struct window *window_new(struct roster *r, struct str user_id,
                                  const struct view *v, struct arena *a,
                                  struct err *err)
@@ -175,6 +196,8 @@ static struct window *window_new(struct roster *r, struct str user_id,
                          .a = a,
                          .err = err,
                          .fields = v->fields};
+    buf_init(&w->json, TRIP_JSON_MAX + 1);
+    arena_defer(a, free_json, &w->json);
     buf_init(&comma, COMMA_MAX);
     gzip_fragment(STR_LIT(","), 0, &comma, &w->comma_sum);
     assert(buf_ok(&comma));

@@ -108,10 +108,9 @@ static void unreadable(struct str key, const struct err *why)
 static void keep_text(struct taking *t, struct found *f,
                       const struct trip_text *text)
 {
-    if (t->kept + text->json.n + text->deflate.n > KEEP_TEXT)
+    if (t->kept + text->deflate.n > KEEP_TEXT)
         return;
-    t->kept += text->json.n + text->deflate.n;
-    f->trip.text.json = arena_copy(t->a, text->json);
+    t->kept += text->deflate.n;
     f->trip.text.deflate = arena_copy(t->a, text->deflate);
     f->trip.text.sum = text->sum;
 }

@@ -172,10 +172,9 @@ static enum status score(struct settling *w, const struct delta_list *deltas,
     return st;
 }
 
-/* The analysis as bytes, and its row: read back from those very bytes, so that
- * the row says what any later reader of the object would find. */
-static enum status write_object(struct settling *w,
-                                const struct settlement *out, struct err *err)
+static enum status pack_analysis(struct settling *w,
+                                 const struct settlement *out, struct str *body,
+                                 struct err *err)
 {
     const struct trip *t = w->trip;
     struct arena *a = w->c->arena;
@@ -187,12 +186,8 @@ static enum status write_object(struct settling *w,
         .version = version_of(w->s->conf),
         .zone = time_zone_of_zip(w->user.zipcode),
     };
-    struct trip_object *o = &w->object;
-    struct summary_row *row = &o->row;
     struct buf text, packed;
     struct json_out jo = {.b = &text};
-    struct json root;
-    struct str named;
     enum status st;
 
     buf_init(&text, TRIP_JSON_MAX);
@@ -202,27 +197,38 @@ static enum status write_object(struct settling *w,
         st = err_set(err, ST_TOO_LARGE, "analysis_too_large",
                      "the trip's analysis is larger than %zu bytes",
                      TRIP_JSON_MAX);
-    else if ((st = gzip_pack(buf_str(&text), TRIP_GZIP_LEVEL, &packed, err)) ==
-                 ST_OK &&
-             (st = json_check(arena_copy(a, buf_str(&text)), JSON_DEPTH, &root,
-                              err)) == ST_OK)
-        st = analysis_figures(root, a, &row->figures, &named, &row->revision,
-                              err);
-    row->length = (int64_t)text.n;
-    row->size = (int64_t)packed.n;
-    o->body = arena_copy(a, buf_str(&packed));
+    else
+        st = gzip_pack(buf_str(&text), TRIP_GZIP_LEVEL, &packed, err);
+    *body = arena_copy(a, buf_str(&packed));
     buf_free(&packed);
     buf_free(&text);
-    row->trip_id = t->trip_id;
-    row->end_ms = time_ms(t->end_us);
+    return st;
+}
+
+/* The analysis as bytes, and its row: read back from those very bytes, so that
+ * the row says what any later reader of the object would find. */
+static enum status write_object(struct settling *w,
+                                const struct settlement *out, struct err *err)
+{
+    const struct trip *t = w->trip;
+    struct arena *a = w->c->arena;
+    struct trip_object *o = &w->object;
+    struct trip_reading reading;
+    enum status st;
+
     o->user_id = t->user_id;
-    o->key = key_trip(a, t->user_id, t->trip_id, row->end_ms);
+    o->key = key_trip(a, t->user_id, t->trip_id, time_ms(t->end_us));
+    if ((st = pack_analysis(w, out, &o->body, err)) != ST_OK ||
+        (st = trip_object_open(o->key, &(struct object){.body = o->body}, a,
+                               &reading, err)) != ST_OK)
+        return st;
+    o->row = reading.row;
     o->meta = (struct object_meta){
         .trip_id = t->trip_id,
         .user_id = t->user_id,
         .behavior_score = arena_printf(a, "%.1f", out->analysis.behavior_score),
     };
-    return st;
+    return ST_OK;
 }
 
 static enum status place_object(struct settling *w, struct settlement *out,

@@ -32,6 +32,14 @@ static size_t place_of(const struct summary *s, struct str trip_id, bool *found)
     return low;
 }
 
+void summary_row_text(struct summary_row *row, const struct gzip_sum *sum,
+                      size_t deflate)
+{
+    row->length = (int64_t)sum->length;
+    row->crc = sum->crc;
+    row->deflate = (int64_t)deflate;
+}
+
 struct summary_row *summary_find(const struct summary *s, struct str trip_id)
 {
     bool found;

@@ -15,6 +15,7 @@
 #ifndef DG_SERVICE_SUMMARY_H
 #define DG_SERVICE_SUMMARY_H
 
+#include "base/gzip_join.h"
 #include "score/aggregate.h"
 #include "service/service.h"
 
@@ -26,7 +27,9 @@ struct summary_row {
     int64_t end_ms;      /* of the object's key */
     struct etag etag;    /* of the object */
     int64_t size;        /* bytes as stored */
-    int64_t length;      /* bytes of the JSON inside */
+    int64_t length;      /* bytes of the text inside, */
+    int64_t crc;         /* its CRC-32, */
+    int64_t deflate;     /* and bytes of the fragment that it is in answers */
     int64_t revision;    /* 0: not written by this service */
     int64_t modified_us; /* of the object; decides between revisions 0 */
     struct trip_figures figures;
@@ -57,6 +60,12 @@ struct aggregate summary_aggregate(struct summary_row **rows, size_t n,
 /*
     Sorts the pointers as the aggregate wants them (newest start first, ties by
     end, then by trip id) and returns it. n > 0.
+ */
+
+void summary_row_text(struct summary_row *row, const struct gzip_sum *sum,
+                      size_t deflate);
+/*
+    Sets what the row says of the object's text.
  */
 
 struct summary_row *summary_find(const struct summary *s, struct str trip_id);

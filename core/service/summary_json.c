@@ -20,6 +20,8 @@ static const struct column {
     {"etag", TAG, ROW(etag)},
     {"size", WHOLE, ROW(size)},
     {"length", WHOLE, ROW(length)},
+    {"crc", WHOLE, ROW(crc)},
+    {"deflate", WHOLE, ROW(deflate)},
     {"revision", WHOLE, ROW(revision)},
     {"modified_us", WHOLE, ROW(modified_us)},
     {"start_us", WHOLE, FIG(start_us)},

@@ -12,54 +12,75 @@
 #define PUT_TRIES 8
 #define SAME_TRIP_MAX 64
 
-enum status trip_object_unpack(const struct object *obj, struct arena *a,
-                               struct trip_text *out, struct err *err)
+/* json: a buf to append the text to. */
+static enum status split(const struct object *obj, struct arena *a,
+                         struct buf *json, struct trip_text *out,
+                         struct err *err)
 {
-    struct buf text, deflate;
+    struct buf deflate;
     enum status st;
 
-    buf_init(&text, TRIP_JSON_MAX);
     buf_init(&deflate, 2 * TRIP_JSON_MAX);
-    st = gzip_split(obj->body, &text, &deflate, &out->sum, err);
-    if (st == ST_OK) {
-        out->json = str_trim(arena_copy(a, buf_str(&text)));
+    st = gzip_split(obj->body, json, &deflate, &out->sum, err);
+    if (st == ST_OK)
         out->deflate = arena_copy(a, buf_str(&deflate));
-    }
     buf_free(&deflate);
-    buf_free(&text);
     return st == ST_TOO_LARGE
                ? err_set(err, ST_CORRUPT, NULL,
                          "larger than %zu bytes unpacked", TRIP_JSON_MAX)
                : st;
 }
 
+enum status trip_object_text(const struct object *obj, struct arena *a,
+                             struct trip_text *out, struct err *err)
+{
+    struct buf json;
+    enum status st;
+
+    buf_init(&json, TRIP_JSON_MAX);
+    st = split(obj, a, &json, out, err);
+    buf_free(&json);
+    return st;
+}
+
+static enum status read_figures(struct str text, struct arena *a,
+                                struct summary_row *row, struct err *err)
+{
+    struct json root;
+    struct str named;
+
+    if (json_check(text, TRIP_DEPTH, &root, err) != ST_OK ||
+        root.type != JSON_OBJECT)
+        return err_set(err, ST_CORRUPT, NULL, "not one JSON object: %s",
+                       err->text);
+    return analysis_figures(root, a, &row->figures, &named, &row->revision,
+                            err);
+}
+
 enum status trip_object_open(struct str key, const struct object *obj,
                              struct arena *a, struct trip_reading *out,
                              struct err *err)
 {
-    struct str user_id, trip_id, named;
-    struct json root;
+    struct str user_id, trip_id;
+    struct buf json;
     enum status st;
 
-    *out = (struct trip_reading){.text = {.json = STR_NONE}};
+    *out = (struct trip_reading){.text = {.deflate = STR_NONE}};
     if (!key_parse_trip(key, &user_id, &trip_id, &out->row.end_ms))
         return err_set(err, ST_CORRUPT, NULL, "not a trip's key");
-    if ((st = trip_object_unpack(obj, a, &out->text, err)) != ST_OK)
-        return st;
-    if (json_check(out->text.json, TRIP_DEPTH, &root, err) != ST_OK ||
-        root.type != JSON_OBJECT)
-        return err_set(err, ST_CORRUPT, NULL, "not one JSON object: %s",
-                       err->text);
-    st = analysis_figures(root, a, &out->row.figures, &named,
-                          &out->row.revision, err);
+    buf_init(&json, TRIP_JSON_MAX);
+    st = split(obj, a, &json, &out->text, err);
+    if (st == ST_OK)
+        st = read_figures(arena_copy(a, buf_str(&json)), a, &out->row, err);
+    buf_free(&json);
     if (st != ST_OK)
         return st;
     /* The key is the identity: listings know nothing else. */
     out->row.trip_id = arena_copy(a, trip_id);
     out->row.etag = obj->etag;
     out->row.size = (int64_t)obj->body.n;
-    out->row.length = (int64_t)out->text.json.n;
     out->row.modified_us = obj->modified_us;
+    summary_row_text(&out->row, &out->text.sum, out->text.deflate.n);
     return ST_OK;
 }
 

@@ -35,10 +35,9 @@ enum status trip_object_put(struct service *s, struct trip_object *t,
     nothing was written.
  */
 
-struct trip_text {       /* an analysis, as it goes into answers */
-    struct str json;     /* without blanks around */
-    struct str deflate;  /* a gzip fragment of it, blanks included */
-    struct gzip_sum sum; /* of the fragment */
+struct trip_text {      /* an analysis, as it goes into answers */
+    struct str deflate; /* a gzip fragment of the object's text; empty: none */
+    struct gzip_sum sum;
 };
 
 struct trip_reading { /* an object as read */
@@ -53,11 +52,10 @@ enum status trip_object_open(struct str key, const struct object *obj,
     figures. ST_CORRUPT when it is not that. The strings live in the arena.
  */
 
-enum status trip_object_unpack(const struct object *obj, struct arena *a,
-                               struct trip_text *out,
-                               struct err *err) MUST_CHECK;
+enum status trip_object_text(const struct object *obj, struct arena *a,
+                             struct trip_text *out, struct err *err) MUST_CHECK;
 /*
-    Unpacks only: for an object whose very version was checked before (its row
+    Its text only: for an object whose very version was checked before (its row
     is complete).
  */
 

@@ -199,6 +199,85 @@ static void errors(void)
     CHECK(refused(trip, 99, 7) == ST_TOO_LARGE);
 }
 
+/* ---- back to the text ---- */
+
+static enum status text_of(struct str deflate, struct gzip_sum sum, size_t max,
+                           struct buf *out)
+{
+    struct err err = ERR_NONE;
+    size_t before;
+    enum status st;
+
+    buf_init(out, max);
+    buf_putc(out, '=');
+    before = out->n;
+    st = gzip_fragment_text(deflate, &sum, out, &err);
+    CHECK(st == ST_OK || (out->n == before && err.st == st));
+    return st;
+}
+
+static bool comes_back(struct str text, int level)
+{
+    struct buf deflate, back;
+    struct gzip_sum sum;
+    bool same;
+
+    buf_init(&deflate, MAX);
+    gzip_fragment(text, level, &deflate, &sum);
+    same = text_of(buf_str(&deflate), sum, MAX, &back) == ST_OK &&
+           back.n == text.n + 1 &&
+           str_eq((struct str){back.p + 1, text.n}, text);
+    buf_free(&back);
+    buf_free(&deflate);
+    return same;
+}
+
+static void texts(void)
+{
+    struct buf text;
+    bool same = comes_back(STR_NONE, 6) && comes_back(STR_LIT(","), 0);
+
+    buf_init(&text, MAX);
+    for (int i = 0; same && i < 200; i++) {
+        make_text(&text, noise(100000) + 1, noise(2));
+        same = comes_back(buf_str(&text), (int)noise(10));
+    }
+    CHECK(same);
+    buf_free(&text);
+}
+
+static void bad_fragments(void)
+{
+    struct buf text, deflate, out;
+    struct gzip_sum sum, other;
+
+    buf_init(&text, 100);
+    buf_init(&deflate, 100);
+    CHECK(gzip_split(trip, &text, &deflate, &sum, NULL) == ST_OK);
+    CHECK(text_of(buf_str(&deflate), sum, 6, &out) == ST_OK);
+    buf_free(&out);
+    CHECK(text_of(buf_str(&deflate), sum, 5, &out) == ST_TOO_LARGE);
+    buf_free(&out);
+    for (size_t n = 0; n < 6; n++) { /* what follows says nothing of the text */
+        CHECK(text_of((struct str){deflate.p, n}, sum, 99, &out) == ST_CORRUPT);
+        buf_free(&out);
+    }
+    for (uint64_t n = 0; n < 9; n++) {
+        other = (struct gzip_sum){sum.crc ^ (n == 4), n};
+        CHECK(text_of(buf_str(&deflate), other, 99, &out) == ST_CORRUPT);
+        buf_free(&out);
+    }
+    buf_putc(&deflate, 'x');
+    CHECK(text_of(buf_str(&deflate), sum, 99, &out) == ST_CORRUPT);
+    buf_free(&out);
+    /* A whole member's data ends: it is no fragment. */
+    CHECK(text_of((struct str){trip.p + 10, trip.n - 18}, sum, 99, &out) ==
+          ST_CORRUPT);
+    buf_free(&out);
+    buf_free(&text);
+    buf_free(&deflate);
+}
+
 static void sums(void)
 {
     struct gzip_sum a = {0x7656f53b, 4}, none = GZIP_SUM_NONE, b = none;
@@ -216,6 +295,8 @@ int main(void)
     many();
     several_members();
     errors();
+    texts();
+    bad_fragments();
     sums();
     return tap_end();
 }

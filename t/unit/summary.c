@@ -9,6 +9,8 @@ static struct summary_row row_of(const char *trip, int64_t revision)
                               .end_ms = 1000 + revision,
                               .size = 10,
                               .length = 20,
+                              .crc = UINT32_MAX,
+                              .deflate = 15,
                               .etag = {.z = "abc"}};
 
     row.figures.context = STR_LIT("city");
