@@ -202,6 +202,13 @@ enum status gzip_fragment_text(struct str deflate, const struct gzip_sum *sum,
     return err_set(err, ST_CORRUPT, "bad_gzip", "not a fragment of gzip");
 }
 
+struct str gzip_comma(struct gzip_sum *sum)
+{
+    *sum = (struct gzip_sum){0xe0da836e, 1};
+    /* A stored block: its kind, its length and the complement, the byte. */
+    return (struct str){"\0\1\0\xfe\xff,", GZIP_COMMA_SIZE};
+}
+
 /* ---- around ---- */
 
 struct str gzip_head(void)

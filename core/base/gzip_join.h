@@ -46,6 +46,12 @@ enum status gzip_fragment_text(struct str deflate, const struct gzip_sum *sum,
     that sum; ST_TOO_LARGE when the text is full; then nothing was appended.
  */
 
+#define GZIP_COMMA_SIZE 6
+struct str gzip_comma(struct gzip_sum *sum);
+/*
+    The fragment of ",", which stands between others so often.
+ */
+
 #define GZIP_HEAD_SIZE 10
 #define GZIP_TAIL_SIZE 10
 struct str gzip_head(void);

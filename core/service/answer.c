@@ -16,7 +16,6 @@
 /* What is left of trips when fields are chosen is compressed here, once for a
  * token: quickly. */
 #define FIELDS_GZIP_LEVEL 4
-#define COMMA_MAX 64
 
 /* ---- the trip list ---- */
 
@@ -26,8 +25,6 @@ struct window {
     struct arena *a;
     struct err *err;
     analysis_fields fields;
-    struct str comma; /* as a gzip fragment */
-    struct gzip_sum comma_sum;
     struct trip_text text[WINDOW];
     struct buf json; /* of one trip, unpacked */
 };
@@ -124,13 +121,15 @@ static enum status put_fragment(struct answer *out, struct str deflate,
 static enum status put_stored(struct window *w, const struct trip_text *text,
                               struct answer *out)
 {
+    struct gzip_sum comma_sum;
+    struct str comma_fragment = gzip_comma(&comma_sum);
     bool comma = out->n_trips++ > 0;
     enum status st = ST_OK;
 
     if (out->plain)
         st = put_plain(w, text, comma, out->plain);
     if (st == ST_OK && out->gzip && comma)
-        st = put_fragment(out, w->comma, &w->comma_sum, w->err);
+        st = put_fragment(out, comma_fragment, &comma_sum, w->err);
     if (st == ST_OK && out->gzip)
         st = put_fragment(out, text->deflate, &text->sum, w->err);
     return st;
@@ -189,7 +188,6 @@ static struct window *window_new(struct roster *r, struct str user_id,
                                  struct err *err)
 {
     struct window *w = arena_alloc(a, sizeof *w);
-    struct buf comma;
 
     *w = (struct window){.roster = r,
                          .user_id = user_id,
@@ -198,11 +196,6 @@ static struct window *window_new(struct roster *r, struct str user_id,
                          .fields = v->fields};
     buf_init(&w->json, TRIP_JSON_MAX + 1);
     arena_defer(a, free_json, &w->json);
-    buf_init(&comma, COMMA_MAX);
-    gzip_fragment(STR_LIT(","), 0, &comma, &w->comma_sum);
-    assert(buf_ok(&comma));
-    w->comma = arena_copy(a, buf_str(&comma));
-    buf_free(&comma);
     return w;
 }
 

@@ -246,6 +246,21 @@ static void texts(void)
     buf_free(&text);
 }
 
+static void comma(void)
+{
+    struct gzip_sum sum, same;
+    struct str deflate = gzip_comma(&sum);
+    struct buf other, text;
+
+    buf_init(&other, 100);
+    gzip_fragment(STR_LIT(","), 0, &other, &same);
+    CHECK(sum.crc == same.crc && sum.length == same.length);
+    CHECK(text_of(deflate, sum, 10, &text) == ST_OK);
+    CHECK(str_is(buf_str(&text), "=,"));
+    buf_free(&text);
+    buf_free(&other);
+}
+
 static void bad_fragments(void)
 {
     struct buf text, deflate, out;
@@ -296,6 +311,7 @@ int main(void)
     several_members();
     errors();
     texts();
+    comma();
     bad_fragments();
     sums();
     return tap_end();
