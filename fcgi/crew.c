@@ -84,9 +84,10 @@ static void child_retire(struct crew *c, int slot, int number)
         return;
     k->stop_signal = number;
     k->signal_at_ms = now + REPEAT_MS;
+    /* The time of a request, and of what it left for after its answer. */
     if (k->kill_at_ms == 0)
         k->kill_at_ms =
-            now + GRACE_MS + (k->role == ROLE_WORKER ? k->timeout_ms : 0);
+            now + GRACE_MS + (k->role == ROLE_WORKER ? 2 * k->timeout_ms : 0);
     scoreboard_draining(c->board, slot);
     child_signal(k, number);
 }

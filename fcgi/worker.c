@@ -98,14 +98,28 @@ static void log_access(const struct exchange *x, int64_t started_us, bool whole)
         whole ? "" : " cut=yes");
 }
 
+/* The answer has left, or its client; the request is still this worker's, in
+ * the log and on the scoreboard. */
+static void work_later(struct worker *w, struct later *later)
+{
+    const struct process *p = w->process;
+    struct deadline d = deadline_in(p->conf->server_request_timeout);
+
+    if (!later->n)
+        return;
+    scoreboard_extend(p->board, p->slot, d);
+    later_run(later, d);
+}
+
 static void answer_one(struct worker *w, struct deadline deadline,
                        int64_t started_us)
 {
+    struct later later = {.n = 0};
     struct exchange x = {
         .process = w->process,
         .service = w->service,
         .request = w->request,
-        .call = {.arena = w->arena, .deadline = deadline},
+        .call = {.arena = w->arena, .deadline = deadline, .later = &later},
     };
     size_t used;
     bool whole;
@@ -121,6 +135,7 @@ static void answer_one(struct worker *w, struct deadline deadline,
     x.path = arena_copy(w->arena, x.path);
     whole = respond_end(&x);
     log_access(&x, started_us, whole);
+    work_later(w, &later);
     log_request(STR_NONE);
     used = arena_used(w->arena);
     arena_reset(w->arena);

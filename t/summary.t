@@ -2,15 +2,18 @@
 # Rule 3: the summary is merged by revision, under conditional writes, and
 # repaired from the listing when it is behind, gone or spoilt.
 import os
+import signal
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "lib"))
 import drivers
+import fcgi
 import harness
 import trips
 from drivers import Background, held
+from harness import wait_for
 from tap import done, is_, ok, subtest
 
 harness.need_faults()
@@ -150,6 +153,46 @@ with harness.Stack(workers=4, redis=False) as s:
             is_(s.finalize(third).status, 200, "stored during the repair")
         ok(third["trip_id"] in drivers.summary_rows(s), "its row is there")
 
+    def unrepaired(order):
+        """A driver without a summary, whose repair gets this order."""
+        s.stores.delete(drivers.summary_key())
+        s.fault("roster.before_repair", order)
+
+    with subtest("a slow repair delays nobody's answer, and outlives a drain"):
+        unrepaired("hold")
+        miles()
+        s.fault_taken("roster.before_repair")
+        is_(drivers.summary_rows(s), {}, "answered, and not yet repaired")
+        s.service.send(signal.SIGQUIT)
+        wait_for("the drain", lambda: "event=stopping" in s.log())
+        s.fault_go("roster.before_repair")
+        is_(s.service.proc.wait(20), 0, "drained")
+        is_(len(drivers.summary_rows(s)), 3, "repaired before the end")
+        s.fault_clear()
+        s.service.start()
+
+    with subtest("a repair after the answer names its request"):
+        unrepaired("fail")
+        asked = s.driver(email=trips.EMAIL).headers["x-request-id"]
+        is_(drivers.summary_rows(s), {}, "not repaired")
+        line, = [x for x in s.log().splitlines() if "summary_not_repaired" in x]
+        ok(f"rid={asked}" in line, "in the log")
+        miles()
+        is_(len(drivers.summary_rows(s)), 3, "the next read tries again")
+
+    with subtest("a repair is made for a client that left, too"):
+        unrepaired("sleep 0")
+        s.fault("analytics.before_fill", "hold")
+        with fcgi.Connection(s.socket) as c:
+            c.send("GET", "/analyze-driver",
+                   params={"QUERY_STRING": f"email={trips.EMAIL}"})
+            s.fault_taken("analytics.before_fill")
+        s.fault_go("analytics.before_fill")
+        wait_for("the client to be missed",
+                 lambda: s.stats()["counters"]["clients_gone"] == 1)
+        is_(len(drivers.summary_rows(s)), 3, "repaired")
+        s.fault_clear()
+
     with subtest("conflicts without end: stored in time, and the read repairs"):
         s.upload(fourth)
         s.fault("summary.before_write.always", "fail")
@@ -170,5 +213,22 @@ with harness.Stack(workers=4, redis=False) as s:
             drivers.change_summary(
                 s, lambda row: row.update(what, total_distance_miles=1000))
             is_(miles(), right, f"not with another {list(what)[0]}")
+
+with harness.Stack(workers=1, redis=False, settings={
+        "server.request_timeout": "1s", "server.finalize_timeout": "900ms"}) as s:
+    s.users([trips.user()])
+    drivers.drive(s, trips.trip(1))
+    drivers.settled(s, trips.trip(1)["trip_id"])
+
+    with subtest("what is stuck after its answer is ended like a request"):
+        s.stores.delete(drivers.summary_key())
+        s.fault("roster.before_repair", "sleep 60000")
+        r = s.driver(email=trips.EMAIL)
+        is_(r.status, 200, "answered")
+        wait_for("its end", lambda: "event=child_stuck" in s.log())
+        line, = [x for x in s.log().splitlines() if "child_stuck" in x]
+        ok(f"request_id={r.headers['x-request-id']}" in line, "named in the log")
+        is_(s.driver(email=trips.EMAIL).status, 200, "replaced")
+        is_(len(drivers.summary_rows(s)), 1, "whose repair is made")
 
 done()

@@ -350,20 +350,19 @@ static enum status make(struct reading *r, const struct user *u,
 static enum status look_and_make(struct reading *r, const struct user *u,
                                  struct answer *out)
 {
-    struct arena *a = r->c->arena;
     struct roster roster;
-    enum status st;
+    enum status st = roster_take(r->s, r->user_id, r->c->deadline, r->c->arena,
+                                 &roster, r->err);
 
-    st = roster_take(r->s, r->user_id, r->c->deadline, a, &roster, r->err);
     if (st != ST_OK)
         return st;
     if (!roster.n && !roster.unreadable) {
-        roster_repair(r->s, r->user_id, &roster, r->c->deadline, a);
+        roster_repair_later(r->s, r->c, r->user_id, &roster);
         return no_trips(r);
     }
     if (!unchanged(r, u, &roster) && (st = make(r, u, &roster, out)) != ST_OK)
         return st;
-    roster_repair(r->s, r->user_id, &roster, r->c->deadline, a);
+    roster_repair_later(r->s, r->c, r->user_id, &roster);
     return ST_OK;
 }
 

@@ -61,5 +61,11 @@ void roster_repair(struct service *s, struct str user_id,
     Writes the summary anew if it does not say what the roster says and nobody
     else wrote it meanwhile. A failure is logged: the next read tries again.
  */
+void roster_repair_later(struct service *s, const struct call *c,
+                         struct str user_id, const struct roster *r);
+/*
+    The same after the call's answer. What the roster points to must live as
+    long as the call's arena.
+ */
 
 #endif

@@ -1,5 +1,6 @@
 /* The summary is written anew when it does not say what the roster says. */
 #include <stdlib.h>
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/stats.h"
 #include "service/roster.h"
@@ -47,11 +48,40 @@ void roster_repair(struct service *s, struct str user_id,
             sum.row[sum.n++] = r->trip[i]->row;
     if (sum.n)
         qsort(sum.row, sum.n, sizeof *sum.row, row_by_trip);
-    st = summary_write(s, user_id, &sum, d, a, &err);
+    if (fault_point("roster.before_repair"))
+        st = err_set(&err, ST_UNAVAILABLE, NULL, "fault point");
+    else
+        st = summary_write(s, user_id, &sum, d, a, &err);
     if (st == ST_OK)
         stat_add(STAT_summary_repairs, 1);
     else if (st == ST_PRECONDITION || st == ST_BUSY || st == ST_NOT_FOUND)
         stat_add(STAT_summary_conflicts, 1);
     else
         log_err(LOG_WARN, "summary_not_repaired", &err);
+}
+
+struct repair {
+    struct service *s;
+    struct arena *a;
+    struct str user_id;
+    struct roster roster;
+};
+
+static void repair_now(void *ctx, struct deadline d)
+{
+    struct repair *p = ctx;
+
+    roster_repair(p->s, p->user_id, &p->roster, d, p->a);
+}
+
+void roster_repair_later(struct service *s, const struct call *c,
+                         struct str user_id, const struct roster *r)
+{
+    struct repair *p = arena_alloc(c->arena, sizeof *p);
+
+    *p = (struct repair){.s = s,
+                         .a = c->arena,
+                         .user_id = arena_copy(c->arena, user_id),
+                         .roster = *r};
+    call_later(c, repair_now, p);
 }

@@ -403,6 +403,18 @@ class Host:
         assert r.status == 200, r
         return r.json()
 
+    def quiet(self, seconds=20):
+        """Waits until no worker has work left for after its answer: until none
+        is busy but those that a fault point holds."""
+        if not self.service.alive():
+            return
+
+        def busy():
+            return sum(w["role"] == "worker" and w["state"] == "busy"
+                       for w in self.stats()["workers"])
+
+        wait_for("idle workers", lambda: busy() <= self.held_points(), seconds)
+
     # ---- the operator's side ----
 
     def ctl(self, *args, check=True, timeout=60, settings=None):
@@ -443,6 +455,12 @@ class Host:
         """Lets a process on that holds there."""
         with open(os.path.join(self.faults, name + ".go"), "w"):
             pass
+
+    def held_points(self):
+        """How many processes hold at a fault point now."""
+        return sum(_read(path).startswith("hold") and
+                   not os.path.exists(path.removesuffix(".taken") + ".go")
+                   for path in glob.glob(os.path.join(self.faults, "*.taken")))
 
     def fault_clear(self):
         for path in glob.glob(os.path.join(self.faults, "*")):
