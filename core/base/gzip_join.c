@@ -209,6 +209,42 @@ struct str gzip_comma(struct gzip_sum *sum)
     return (struct str){"\0\1\0\xfe\xff,", GZIP_COMMA_SIZE};
 }
 
+enum status gzip_fragment_open(struct str deflate, struct buf *text,
+                               struct gzip_sum *sum, struct err *err)
+{
+    size_t start = text->n;
+    enum status st = ST_OK;
+    bool end = false;
+    z_stream z = {0};
+    int rc;
+
+    if (deflate.n > UINT_MAX)
+        return err_set(err, ST_CORRUPT, "bad_gzip", "not a fragment of gzip");
+    if (!buf_ok(text))
+        return err_set(err, ST_TOO_LARGE, NULL, "more than %zu bytes",
+                       text->max);
+    rc = inflateInit2(&z, -MAX_WBITS);
+    assert(rc == Z_OK && "out of memory");
+    z.next_in = (z_const unsigned char *)(uintptr_t)deflate.p;
+    z.avail_in = (uInt)deflate.n;
+    do { /* without progress a step fails: cut short */
+        st = gzip_inflate_step(&z, Z_SYNC_FLUSH, text, start, &end, err);
+    } while (st == ST_OK && !end &&
+             (z.avail_in || z.data_type != AT_BLOCK_END));
+    inflateEnd(&z);
+    if (st != ST_OK)
+        return st;
+    if (end) { /* a block says that it is the last */
+        text->n = start;
+        return err_set(err, ST_CORRUPT, "bad_gzip", "not a fragment of gzip");
+    }
+    *sum = (struct gzip_sum){
+        (uint32_t)crc32_z(0, (const unsigned char *)text->p + start,
+                          text->n - start),
+        text->n - start};
+    return ST_OK;
+}
+
 /* ---- around ---- */
 
 struct str gzip_head(void)

@@ -52,6 +52,14 @@ struct str gzip_comma(struct gzip_sum *sum);
     The fragment of ",", which stands between others so often.
  */
 
+enum status gzip_fragment_open(struct str deflate, struct buf *text,
+                               struct gzip_sum *sum,
+                               struct err *err) MUST_CHECK;
+/*
+    The same for a fragment of which nothing is known: appends its text and
+    tells its sum. text's maximum bounds a bomb.
+ */
+
 #define GZIP_HEAD_SIZE 10
 #define GZIP_TAIL_SIZE 10
 struct str gzip_head(void);
