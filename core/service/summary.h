@@ -32,8 +32,11 @@ struct summary_row {
     int64_t deflate;     /* and bytes of the fragment that it is in answers */
     int64_t revision;    /* 0: not written by this service */
     int64_t modified_us; /* of the object; decides between revisions 0 */
+    int64_t pack;        /* the number of the pack that holds the text, too */
+    struct str fragment; /* the text, where it is at hand (in memory only) */
     struct trip_figures figures;
 };
+#define PACK_NONE 0
 
 struct summary {
     struct summary_row *row; /* by trip_id ascending */
