@@ -142,6 +142,7 @@ def main(folder):
         in_("If-Match on DELETE", r.stderr, "one warning: no conditional DELETE")
         left = s3.list_objects_v2(Bucket="plain").get("Contents", [])
         is_([o["Key"] for o in left], [], "nothing is left, no probe either")
+        passes(env, "listed and got, many at once", "s3://plain", program="objects_look")
         r = passes(env, "with versions, where the gateway keeps no conditions",
                    "s3://versions", "weak")
         in_("keep If-None-Match", r.stderr, "it says so")

@@ -148,9 +148,9 @@ enum status summary_write(struct service *s, struct str user_id,
                      "The driver has more trips than a summary holds");
     else if ((st = gzip_pack(buf_str(&text), SUMMARY_GZIP_LEVEL, &packed,
                              err)) == ST_OK)
-        st = objects_put(s->objects, key_summary(a, user_id), buf_str(&packed),
-                         NULL, first ? COND_ABSENT : COND_MATCH, &sum->etag, d,
-                         &written, err);
+        st = objects_put_derived(
+            s->objects, key_summary(a, user_id), buf_str(&packed),
+            first ? COND_ABSENT : COND_MATCH, &sum->etag, d, &written, err);
     if (st == ST_OK)
         sum->etag = written;
     buf_free(&packed);

@@ -55,8 +55,8 @@ struct run {
     void *ctx;
     struct deadline d;
     enum status st; /* not ST_OK: what a callback ended the run with */
-    bool no_more;
-    int busy; /* slots that are not free */
+    bool no_more;   /* next gave none since the last one was done */
+    int busy;       /* slots that are not free */
 };
 
 /* ---- opening ---- */
@@ -161,6 +161,7 @@ static void finish(struct run *run, struct slot *s, enum status st,
     arena_reset(s->arena);
     s->state = SLOT_FREE;
     run->busy--;
+    run->no_more = false;
 }
 
 static void give_up(struct run *run, struct slot *s,

@@ -74,7 +74,7 @@ enum status aws_call(struct aws *w, const struct aws_request *r,
     One request; the reply's texts in the arena. Results:
       ST_OK           2xx
       ST_NOT_FOUND    the thing is not there
-      ST_PRECONDITION a condition did not hold
+      ST_PRECONDITION a condition did not hold (304 is one of them)
       ST_BUSY         409: another writer interfered
       ST_DENIED       refused: credentials or rights, or there are none
       ST_UNAVAILABLE  not reached, or refused for now, after all tries; the
@@ -88,7 +88,8 @@ enum status aws_call(struct aws *w, const struct aws_request *r,
 typedef bool (*aws_next)(void *ctx, struct arena *a, struct aws_request *out);
 /*
     Fills in the next request, with texts that may lie in the arena (they live
-    until it is done); false: there are no more.
+    until it is done); false: there are no more for now. It is asked again
+    whenever a request is done, which may have made another one possible.
  */
 typedef enum status (*aws_done)(void *ctx, const struct aws_request *r,
                                 enum status st, const struct aws_reply *reply,
@@ -102,7 +103,8 @@ typedef enum status (*aws_done)(void *ctx, const struct aws_request *r,
 enum status aws_run(struct aws *w, aws_next next, aws_done done, void *ctx,
                     struct deadline d) MUST_CHECK;
 /*
-    All requests that next gives, `connections` at once, in any order. Returns
+    All requests that next gives, `connections` at once, in any order, until
+    none is under way and next has no more. Returns
     what a callback ended it with; the error's text is the callback's business.
  */
 

@@ -57,6 +57,7 @@ static void by_number(int code, struct aws_verdict *v)
     case 409:
         v->st = ST_BUSY;
         break;
+    case 304: /* If-None-Match on a GET */
     case 412:
         v->st = ST_PRECONDITION;
         break;
@@ -140,7 +141,7 @@ static void read_words(const struct http_call *c, struct arena *a,
         read_xml(body, a, &fault, &v->message);
     if (fault.n == 0)
         fault = shape_name(http_header(head, "x-amzn-errortype"));
-    if (v->message.n == 0 && c->code / 100 == 3)
+    if (v->message.n == 0 && (c->code == 301 || c->code == 307))
         v->message =
             arena_printf(a, "the bucket is in region %.*s",
                          STR_ARG(http_header(head, "x-amz-bucket-region")));

@@ -55,7 +55,8 @@ enum status ddb_run(struct ddb *db, const char *operation, ddb_next next,
                     ddb_done done, void *ctx, struct deadline d,
                     struct arena *a, struct err *err) MUST_CHECK;
 /*
-    All requests that next gives, several at once; each reply's JSON, copied to
+    All requests that next gives (asked again after it gave none, as aws_next
+    is), several at once; each reply's JSON, copied to
     the arena, goes to done, which must not call the store. The first failure
     ends it all.
  */

@@ -247,8 +247,8 @@ static enum status set_attributes(int fd, const struct object_meta *meta,
 }
 
 static enum status write_all(int fd, struct str body,
-                             const struct object_meta *meta, struct etag *etag,
-                             struct err *err)
+                             const struct object_meta *meta, bool sync,
+                             struct etag *etag, struct err *err)
 {
     enum status st = hash(-1, body, etag, err);
     struct stat sb;
@@ -263,14 +263,14 @@ static enum status write_all(int fd, struct str body,
         st = no_attribute(err);
     if (st == ST_OK)
         st = set_attributes(fd, meta, err);
-    if (st == ST_OK && fsync(fd))
+    if (st == ST_OK && sync && fsync(fd))
         st = file_errno(err, "sync", "a new object");
     return st;
 }
 
 enum status dir_file_write(int folder, const char *name, struct str body,
-                           const struct object_meta *meta, struct etag *etag,
-                           struct err *err)
+                           const struct object_meta *meta, bool sync,
+                           struct etag *etag, struct err *err)
 {
     int fd;
     enum status st = temp_create(folder, name, &fd, err);
@@ -278,7 +278,7 @@ enum status dir_file_write(int folder, const char *name, struct str body,
     *etag = (struct etag){0};
     if (st != ST_OK)
         return st;
-    st = write_all(fd, body, meta, etag, err);
+    st = write_all(fd, body, meta, sync, etag, err);
     close(fd);
     return st;
 }

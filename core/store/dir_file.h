@@ -37,10 +37,11 @@ enum status dir_file_read(const struct dir_file *f, struct arena *a,
  */
 
 enum status dir_file_write(int folder, const char *name, struct str body,
-                           const struct object_meta *meta, struct etag *etag,
-                           struct err *err) MUST_CHECK;
+                           const struct object_meta *meta, bool sync,
+                           struct etag *etag, struct err *err) MUST_CHECK;
 /*
-    A new file with body and attributes, synced (its folder is not). Something
+    A new file with body and attributes, synced on request (its folder never
+    is). Something
     may be there under the name when this fails. ST_UNAVAILABLE, with what to
     do, on a file system without extended attributes of users.
  */

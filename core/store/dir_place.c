@@ -41,7 +41,12 @@ static enum status make_and_open(int at, const char *name, int *fd,
     return st;
 }
 
-static enum status make_driver(int root, const char *user_id, struct err *err)
+/*
+    The folder of packs only when there is to be one: it may be made after the
+    lock, because what is in it may be lost.
+ */
+static enum status make_driver(int root, const char *user_id, bool packs,
+                               struct err *err)
 {
     int users, driver = -1;
     enum status st = make_and_open(root, "users", &users, err);
@@ -50,6 +55,8 @@ static enum status make_driver(int root, const char *user_id, struct err *err)
         st = make_and_open(users, user_id, &driver, err);
     if (st == ST_OK)
         st = folder_make_at(driver, "trips", err);
+    if (st == ST_OK && packs)
+        st = folder_make_at(driver, "packs", err);
     fd_close(&driver);
     fd_close(&users);
     return st;
@@ -70,6 +77,8 @@ static bool place_reach(struct place *p, const char *folder, const char *lock,
 enum status place_open(struct place *p, struct str key, struct err *err)
 {
     char folder[KEY_MAX], lock[KEY_MAX], user_id[ID_MAX + 1];
+    struct str owner;
+    int64_t number;
     enum status st = ST_OK;
 
     p->folder = p->lock = -1;
@@ -81,7 +90,8 @@ enum status place_open(struct place *p, struct str key, struct err *err)
     if (place_reach(p, folder, lock, 0))
         return ST_OK;
     if (errno == ENOENT)
-        st = make_driver(p->root, user_id, err);
+        st = make_driver(p->root, user_id, key_parse_pack(key, &owner, &number),
+                         err);
     if (st == ST_OK && !place_reach(p, folder, lock, O_CREAT))
         st = file_errno(err, "open", folder);
     return st;

@@ -5,6 +5,7 @@
 
 #define HEAD "users/"
 #define TRIPS "/trips/"
+#define PACKS "/packs/"
 #define SUMMARY "/summary.json.gz"
 #define TAIL ".json.gz"
 
@@ -52,6 +53,19 @@ struct str key_summary(struct arena *a, struct str user_id)
     return arena_printf(a, HEAD "%.*s" SUMMARY, STR_ARG(user_id));
 }
 
+struct str key_packs_prefix(struct arena *a, struct str user_id)
+{
+    assert(id_valid(user_id));
+    return arena_printf(a, HEAD "%.*s" PACKS, STR_ARG(user_id));
+}
+
+struct str key_pack(struct arena *a, struct str user_id, int64_t number)
+{
+    assert(id_valid(user_id) && number > 0);
+    return arena_printf(a, HEAD "%.*s" PACKS "%" PRId64 TAIL, STR_ARG(user_id),
+                        number);
+}
+
 static struct str without_front(struct str s, size_t n)
 {
     return (struct str){s.p + n, s.n - n};
@@ -82,9 +96,9 @@ bool key_is_summary(struct str key)
 }
 
 /*
-    Only the text that key_trip prints: else one object had two keys.
+    Only the text that is printed for it: else one object had two keys.
  */
-static bool parse_ms(struct str s, int64_t *out)
+static bool parse_number(struct str s, int64_t *out)
 {
     size_t minus = s.n && s.p[0] == '-';
 
@@ -93,30 +107,54 @@ static bool parse_ms(struct str s, int64_t *out)
     return (s.n == 1 || s.p[minus] != '0') && str_to_i64(s, out);
 }
 
+/* What stands between users/U + folder and the tail. */
+static bool name_in(struct str key, struct str folder, struct str *user_id,
+                    struct str *name)
+{
+    const struct str tail = STR_LIT(TAIL);
+
+    *user_id = key_driver(key);
+    if (user_id->n == 0)
+        return false;
+    *name = without_front(key, sizeof HEAD - 1 + user_id->n);
+    if (!str_starts(*name, folder) || !str_ends(*name, tail) ||
+        name->n < folder.n + tail.n)
+        return false;
+    *name = without_front(*name, folder.n);
+    name->n -= tail.n;
+    return true;
+}
+
 bool key_parse_trip(struct str key, struct str *user_id, struct str *trip_id,
                     int64_t *end_ms)
 {
-    const struct str trips = STR_LIT(TRIPS), tail = STR_LIT(TAIL);
-    struct str user = key_driver(key), name;
+    struct str user, name;
     const char *mark;
     int64_t ms;
 
-    if (user.n == 0)
+    if (!name_in(key, STR_LIT(TRIPS), &user, &name))
         return false;
-    name = without_front(key, sizeof HEAD - 1 + user.n);
-    if (!str_starts(name, trips) || !str_ends(name, tail) ||
-        name.n < trips.n + tail.n)
-        return false;
-    name = without_front(name, trips.n);
-    name.n -= tail.n;
     mark = name.n ? memrchr(name.p, '_', name.n) : NULL;
     if (!mark)
         return false;
     *user_id = user;
     *trip_id = (struct str){name.p, (size_t)(mark - name.p)};
     if (!id_valid(*trip_id) ||
-        !parse_ms(without_front(name, trip_id->n + 1), &ms))
+        !parse_number(without_front(name, trip_id->n + 1), &ms))
         return false;
     *end_ms = ms;
+    return true;
+}
+
+bool key_parse_pack(struct str key, struct str *user_id, int64_t *number)
+{
+    struct str user, name;
+    int64_t n;
+
+    if (!name_in(key, STR_LIT(PACKS), &user, &name) ||
+        !parse_number(name, &n) || n < 1)
+        return false;
+    *user_id = user;
+    *number = n;
     return true;
 }

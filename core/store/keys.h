@@ -3,6 +3,7 @@
  *
  *   users/{user_id}/trips/{trip_id}_{end_timestamp_ms}.json.gz
  *   users/{user_id}/summary.json.gz
+ *   users/{user_id}/packs/{number}.json.gz
  *
  * Ids are checked before they become keys or paths: 1 to 128 of
  * `A-Z a-z 0-9 . _ @ + : = -`, not starting with a dot (wire, "Ids").
@@ -39,6 +40,16 @@ bool key_parse_trip(struct str key, struct str *user_id, struct str *trip_id,
  */
 
 bool key_is_summary(struct str key);
+
+struct str key_packs_prefix(struct arena *a, struct str user_id);
+struct str key_pack(struct arena *a, struct str user_id, int64_t number);
+/*
+    number from 1 on.
+ */
+bool key_parse_pack(struct str key, struct str *user_id, int64_t *number);
+/*
+    False for any other key, also for one that key_pack would print otherwise.
+ */
 
 struct str key_driver(struct str key);
 /*

@@ -43,12 +43,22 @@ enum status objects_check(struct objects *s, struct deadline d, struct err *err)
 static enum status check_key(struct str key, struct err *err)
 {
     struct str user_id, trip_id;
-    int64_t end_ms;
+    int64_t number;
 
-    if (key_parse_trip(key, &user_id, &trip_id, &end_ms) || key_is_summary(key))
+    if (key_parse_trip(key, &user_id, &trip_id, &number) ||
+        key_is_summary(key) || key_parse_pack(key, &user_id, &number))
         return ST_OK;
     return err_set(err, ST_INTERNAL, NULL, "not an object key: \"%.*s\"",
                    key.n > 200 ? 200 : (int)key.n, key.p ? key.p : "");
+}
+
+static enum status check_prefix(struct str prefix, struct err *err)
+{
+    if (key_driver(prefix).n)
+        return ST_OK;
+    return err_set(err, ST_INTERNAL, NULL, "not a driver's prefix: \"%.*s\"",
+                   prefix.n > 200 ? 200 : (int)prefix.n,
+                   prefix.p ? prefix.p : "");
 }
 
 enum status objects_put(struct objects *s, struct str key, struct str body,
@@ -60,7 +70,20 @@ enum status objects_put(struct objects *s, struct str key, struct str body,
 
     assert(cond != COND_MATCH || (match && match->z[0]));
     if (st == ST_OK)
-        st = s->ops->put(s, key, body, meta, cond, match, d, out, err);
+        st = s->ops->put(s, key, body, meta, false, cond, match, d, out, err);
+    return store_counted(st);
+}
+
+enum status objects_put_derived(struct objects *s, struct str key,
+                                struct str body, enum object_condition cond,
+                                const struct etag *match, struct deadline d,
+                                struct etag *out, struct err *err)
+{
+    enum status st = check_key(key, err);
+
+    assert(cond != COND_MATCH || (match && match->z[0]));
+    if (st == ST_OK)
+        st = s->ops->put(s, key, body, NULL, true, cond, match, d, out, err);
     return store_counted(st);
 }
 
@@ -76,17 +99,32 @@ enum status objects_get(struct objects *s, struct str key,
     return store_counted(st);
 }
 
+enum status objects_look(struct objects *s, struct object_range *range,
+                         size_t ranges, const struct object_want *want,
+                         size_t wants, size_t max, struct deadline d,
+                         objects_got got, void *ctx, struct err *err)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < ranges; i++) {
+        st = check_prefix(range[i].prefix, err);
+        range[i].pages = 0;
+        range[i].more = false;
+    }
+    for (size_t i = 0; st == ST_OK && i < wants; i++) {
+        assert(!want[i].match.z[0] || !want[i].unless.z[0]);
+        st = check_key(want[i].key, err);
+    }
+    if (st == ST_OK)
+        st = s->ops->look(s, range, ranges, want, wants, max, d, got, ctx, err);
+    return store_counted(st);
+}
+
 enum status objects_get_many(struct objects *s, const struct object_want *want,
                              size_t n, size_t max, struct deadline d,
                              objects_got got, void *ctx, struct err *err)
 {
-    enum status st = ST_OK;
-
-    for (size_t i = 0; st == ST_OK && i < n; i++)
-        st = check_key(want[i].key, err);
-    if (st == ST_OK)
-        st = s->ops->get_many(s, want, n, max, d, got, ctx, err);
-    return store_counted(st);
+    return objects_look(s, NULL, 0, want, n, max, d, got, ctx, err);
 }
 
 enum status objects_delete(struct objects *s, struct str key,
@@ -113,11 +151,12 @@ enum status objects_list(struct objects *s, struct str prefix,
                          struct deadline d, objects_listed listed, void *ctx,
                          int *pages, struct err *err)
 {
-    if (key_driver(prefix).n == 0)
-        return err_set(
-            err, ST_INTERNAL, NULL, "not a driver's prefix: \"%.*s\"",
-            prefix.n > 200 ? 200 : (int)prefix.n, prefix.p ? prefix.p : "");
-    return store_counted(s->ops->list(s, prefix, d, listed, ctx, pages, err));
+    struct object_range range = {
+        .prefix = prefix, .listed = listed, .ctx = ctx};
+    enum status st = objects_look(s, &range, 1, NULL, 0, 0, d, NULL, NULL, err);
+
+    *pages = range.pages;
+    return st;
 }
 
 enum status objects_drivers(struct objects *s, struct deadline d,

@@ -83,6 +83,18 @@ enum status objects_put(struct objects *s, struct str key, struct str body,
     ST_BUSY: another writer interfered; try again (S3's 409).
  */
 
+enum status objects_put_derived(struct objects *s, struct str key,
+                                struct str body, enum object_condition cond,
+                                const struct etag *match, struct deadline d,
+                                struct etag *out, struct err *err) MUST_CHECK;
+/*
+    The same for what can be made again from other objects (the summary,
+    packs): as durable as it comes without waiting. It appears whole and under
+    its conditions as ever, but a power cut may take it, bring back the version
+    before, or leave one that cannot be unpacked; whoever reads it must take
+    that as "not there" and write it anew over the ETag it then has.
+ */
+
 enum status objects_get(struct objects *s, struct str key,
                         const struct etag *match, size_t max, struct deadline d,
                         struct arena *a, struct object *out,
@@ -94,8 +106,9 @@ enum status objects_get(struct objects *s, struct str key,
 
 struct object_want {
     struct str key;
-    struct etag match; /* empty: any version */
-    void *user;        /* the caller's own */
+    struct etag match;  /* empty: any version */
+    struct etag unless; /* ST_PRECONDITION if this is the version; or empty */
+    void *user;         /* the caller's own */
 };
 
 typedef enum status (*objects_got)(void *ctx, const struct object_want *want,
@@ -107,13 +120,49 @@ typedef enum status (*objects_got)(void *ctx, const struct object_want *want,
     it returns other than ST_OK ends the run with that status.
  */
 
+typedef enum status (*objects_listed)(void *ctx,
+                                      const struct object_entry *entry);
+/*
+    The entry is valid during the call only. Whatever it returns other than
+    ST_OK ends the run with that status. Must not use the store (nor must
+    objects_got).
+ */
+
+struct object_range {
+    struct str prefix;       /* a driver's: users/U/... */
+    struct str after, until; /* keys in (after, until]; need not be keys of
+                                anything; empty: from the start, to the end */
+    bool one_page;           /* the first page only */
+    objects_listed listed;
+    void *ctx;
+    int pages; /* out: requests it took */
+    bool more; /* out: with one_page, keys may follow the last one listed */
+};
+
+enum status objects_look(struct objects *s, struct object_range *range,
+                         size_t ranges, const struct object_want *want,
+                         size_t wants, size_t max, struct deadline d,
+                         objects_got got, void *ctx,
+                         struct err *err) MUST_CHECK;
+/*
+    Lists ranges and gets objects, all at once over a bounded number of
+    connections; memory does not grow with their number. Each range comes in
+    key order (bytes), page after page while others write: no snapshot. The
+    ranges among themselves and the gets come in any order. Temporaries and
+    lock files are never listed. A range that cannot be listed ends the run.
+
+    A page shows one moment, and a range of one page is one moment of the
+    store. A folder has no pages: each range is one, whole, but not one
+    moment; there every range is listed before the first get, so that what was
+    got is never older than what was listed.
+ */
+
 enum status objects_get_many(struct objects *s, const struct object_want *want,
                              size_t n, size_t max, struct deadline d,
                              objects_got got, void *ctx,
                              struct err *err) MUST_CHECK;
 /*
-    Many gets at once over a bounded number of connections; memory does not
-    grow with n.
+    objects_look without ranges.
  */
 
 enum status objects_delete(struct objects *s, struct str key,
@@ -130,17 +179,12 @@ enum status objects_delete_unwatched(struct objects *s, struct str key,
                                      struct deadline d,
                                      struct err *err) MUST_CHECK;
 
-typedef enum status (*objects_listed)(void *ctx,
-                                      const struct object_entry *entry);
-
 enum status objects_list(struct objects *s, struct str prefix,
                          struct deadline d, objects_listed listed, void *ctx,
                          int *pages, struct err *err) MUST_CHECK;
 /*
-    Every object whose key starts with prefix, in key order (bytes). Taken
-    page by page while others write: no snapshot. *pages: how many requests it
-    took. The entry is valid during the call only. Temporaries and lock files
-    are never listed.
+    objects_look with one range and no gets: every object whose key starts with
+    prefix. *pages: how many requests it took.
  */
 
 enum status objects_drivers(struct objects *s, struct deadline d,

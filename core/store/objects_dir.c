@@ -10,14 +10,22 @@
  * takes no lock. A writer that dies leaves a temporary, which no listing
  * shows and the sweep removes, and a lock that the kernel frees.
  *
+ * A derived object is put in the same way but for the two syncs, which are
+ * most of a put's time. What a power cut then leaves: nothing, or the version
+ * before; or the new name with less of the body than there was: shorter, and
+ * then the ETag's attribute does not fit its size and is made anew; or of the
+ * full size with zeros in it, under the ETag of what was meant. No reader
+ * takes such bytes for a summary or a pack, because the gzip member around
+ * them has a CRC; and a writer who puts a new one over it finds the ETag that
+ * the reader was given, whichever it was.
+ *
  * users/U/.lock is made last, after the folders around it were synced: where
  * it is, nothing above an object can be lost any more.
  */
-#include "store/objects_impl.h"
+#include "store/objects_dir.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,22 +37,13 @@
 #include "store/folder.h"
 #include "store/keys.h"
 
-struct dir {
-    struct objects base;
-    char root[PATH_MAX];
-};
-
 static struct dir *dir_of(struct objects *s)
 {
     return (struct dir *)s;
 }
 
-/*
-    The root is opened for each call: a folder that was moved or mounted over
-    meanwhile would else go on being used, unseen.
- */
-static enum status begin(struct objects *s, const char *fail, struct deadline d,
-                         int *root, struct err *err)
+enum status objects_dir_begin(struct objects *s, const char *fail,
+                              struct deadline d, int *root, struct err *err)
 {
     *root = -1;
     if (fault_point(fail))
@@ -58,7 +57,7 @@ static enum status begin(struct objects *s, const char *fail, struct deadline d,
 /* ---- writing ---- */
 
 static enum status put_at(struct place *p, struct str body,
-                          const struct object_meta *meta,
+                          const struct object_meta *meta, bool derived,
                           enum object_condition cond, const struct etag *match,
                           struct deadline d, struct etag *out, struct err *err)
 {
@@ -70,7 +69,7 @@ static enum status put_at(struct place *p, struct str body,
     if (st != ST_OK)
         return st;
     temp_name(temp);
-    st = dir_file_write(p->folder, temp, body, meta, out, err);
+    st = dir_file_write(p->folder, temp, body, meta, !derived, out, err);
     fault_point("dir.put.before_rename");
     if (st == ST_OK)
         st = place_lock(p, d, err);
@@ -83,21 +82,21 @@ static enum status put_at(struct place *p, struct str body,
         return st;
     }
     fault_point("dir.put.after_rename");
-    return folder_sync(p->folder, p->path, err);
+    return derived ? ST_OK : folder_sync(p->folder, p->path, err);
 }
 
 static enum status dir_put(struct objects *s, struct str key, struct str body,
-                           const struct object_meta *meta,
+                           const struct object_meta *meta, bool derived,
                            enum object_condition cond, const struct etag *match,
                            struct deadline d, struct etag *out, struct err *err)
 {
     struct place p = {.folder = -1, .lock = -1};
-    enum status st = begin(s, "dir.put.fail", d, &p.root, err);
+    enum status st = objects_dir_begin(s, "dir.put.fail", d, &p.root, err);
 
     if (st == ST_OK)
         st = place_open(&p, key, err);
     if (st == ST_OK)
-        st = put_at(&p, body, meta, cond, match, d, out, err);
+        st = put_at(&p, body, meta, derived, cond, match, d, out, err);
     place_close(&p);
     return st;
 }
@@ -140,7 +139,7 @@ static enum status dir_remove(struct objects *s, struct str key,
 {
     struct place p = {.folder = -1, .lock = -1};
     bool there = false;
-    enum status st = begin(s, "dir.put.fail", d, &p.root, err);
+    enum status st = objects_dir_begin(s, "dir.put.fail", d, &p.root, err);
 
     if (st == ST_OK)
         st = is_there(p.root, key, &there, err);
@@ -149,164 +148,6 @@ static enum status dir_remove(struct objects *s, struct str key,
     if (st == ST_OK && there)
         st = remove_at(&p, match, d, err);
     place_close(&p);
-    return st;
-}
-
-/* ---- reading ---- */
-
-static enum status get_at(int root, struct str key, const struct etag *match,
-                          size_t max, struct arena *a, struct object *out,
-                          struct err *err)
-{
-    char path[KEY_MAX];
-    struct dir_file f;
-    enum status st;
-
-    *out = (struct object){0};
-    snprintf(path, sizeof path, "%.*s", STR_ARG(key));
-    st = dir_file_open(root, path, &f, err);
-    if (st == ST_OK)
-        st = dir_file_etag(&f, &out->etag, err);
-    if (st == ST_OK && match && strcmp(match->z, out->etag.z))
-        st = err_set(err, ST_PRECONDITION, NULL, "%s: another version is there",
-                     path);
-    if (st == ST_OK && (uintmax_t)f.sb.st_size > max)
-        st = err_set(err, ST_TOO_LARGE, NULL, "%s: %lld bytes, over %zu", path,
-                     (long long)f.sb.st_size, max);
-    if (st == ST_OK)
-        st = dir_file_read(&f, a, out, err);
-    dir_file_close(&f);
-    return st;
-}
-
-static enum status dir_get(struct objects *s, struct str key,
-                           const struct etag *match, size_t max,
-                           struct deadline d, struct arena *a,
-                           struct object *out, struct err *err)
-{
-    int root;
-    enum status st = begin(s, "dir.get.fail", d, &root, err);
-
-    if (st == ST_OK)
-        st = get_at(root, key, match, max, a, out, err);
-    fd_close(&root);
-    return st;
-}
-
-static enum status dir_get_many(struct objects *s,
-                                const struct object_want *want, size_t n,
-                                size_t max, struct deadline d, objects_got got,
-                                void *ctx, struct err *err)
-{
-    struct arena *a = arena_new(256 * 1024);
-    enum status st = ST_OK;
-
-    for (size_t i = 0; st == ST_OK && i < n; i++) {
-        const struct etag *match = want[i].match.z[0] ? &want[i].match : NULL;
-        struct object obj;
-        struct err why = ERR_NONE;
-
-        st = dir_get(s, want[i].key, match, max, d, a, &obj, &why);
-        st = got(ctx, &want[i], st, st == ST_OK ? &obj : NULL, &why);
-        if (st != ST_OK)
-            err_set(err, st, NULL, "stopped at %.*s: %s", STR_ARG(want[i].key),
-                    why.text);
-        arena_reset(a);
-    }
-    arena_free(&a);
-    return st;
-}
-
-/* ---- listing ---- */
-
-struct listing {
-    struct str prefix;
-    struct deadline deadline;
-    objects_listed listed;
-    void *ctx;
-};
-
-/*
-    One object, if it is still there: what a writer removed since the folder
-    was read is left out.
- */
-static enum status list_one(const struct listing *l, int at, const char *name,
-                            struct str key, struct err *err)
-{
-    struct object_entry e = {.key = key};
-    struct dir_file f;
-    enum status st;
-
-    if (!str_starts(key, l->prefix))
-        return ST_OK;
-    if (deadline_over(l->deadline))
-        return err_set(err, ST_TIMEOUT, NULL, "no time left to list %.*s",
-                       STR_ARG(l->prefix));
-    st = dir_file_open(at, name, &f, err);
-    if (st == ST_NOT_FOUND)
-        return ST_OK;
-    if (st == ST_OK)
-        st = dir_file_etag(&f, &e.etag, err);
-    dir_file_close(&f);
-    if (st != ST_OK)
-        return st;
-    e.size = f.sb.st_size;
-    e.modified_us = dir_file_modified_us(&f);
-    return l->listed(l->ctx, &e);
-}
-
-static enum status list_trips(const struct listing *l, int root,
-                              struct str trips, struct arena *a,
-                              struct err *err)
-{
-    int folder = folder_reach(root, trips.p);
-    char key[KEY_MAX];
-    struct folder_names names;
-    enum status st;
-
-    if (folder < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return ST_OK;
-    if (folder < 0)
-        return file_errno(err, "open folder", trips.p);
-    st = folder_names(folder, NAMES_PLAIN, a, &names, err);
-    for (size_t i = 0; st == ST_OK && i < names.n; i++) {
-        int n = snprintf(key, sizeof key, "%s%s", trips.p, names.v[i]);
-
-        st = list_one(l, folder, names.v[i], (struct str){key, (size_t)n}, err);
-    }
-    close(folder);
-    return st;
-}
-
-static enum status list_driver(const struct listing *l, int root,
-                               struct str user_id, struct arena *a,
-                               struct err *err)
-{
-    struct str summary = key_summary(a, user_id);
-    struct str trips = key_trips_prefix(a, user_id);
-    enum status st = list_one(l, root, summary.p, summary, err);
-
-    if (st == ST_OK &&
-        (str_starts(l->prefix, trips) || str_starts(trips, l->prefix)))
-        st = list_trips(l, root, trips, a, err);
-    return st;
-}
-
-static enum status dir_list(struct objects *s, struct str prefix,
-                            struct deadline d, objects_listed listed, void *ctx,
-                            int *pages, struct err *err)
-{
-    const struct listing l = {prefix, d, listed, ctx};
-    int root;
-    enum status st = begin(s, "dir.list.fail", d, &root, err);
-    struct arena *a = arena_new(0);
-
-    if (pages)
-        *pages = 1;
-    if (st == ST_OK)
-        st = list_driver(&l, root, key_driver(prefix), a, err);
-    fd_close(&root);
-    arena_free(&a);
     return st;
 }
 
@@ -321,7 +162,7 @@ static enum status each_driver(struct objects *s, struct deadline d,
     int root, users = -1;
     struct folder_names names = {0};
     struct arena *a = arena_new(0);
-    enum status st = begin(s, "dir.list.fail", d, &root, err);
+    enum status st = objects_dir_begin(s, "dir.list.fail", d, &root, err);
 
     if (st == ST_OK && (users = folder_reach(root, "users")) < 0 &&
         errno != ENOENT)
@@ -361,11 +202,11 @@ static enum status driver_if_any(void *ctx, int root, struct str user_id,
 {
     struct drivers *all = ctx;
     struct arena *a = arena_new(0);
-    struct listing l = {STR_NONE, all->deadline, found_one, all};
+    struct object_range any = {.listed = found_one, .ctx = all};
     enum status st;
 
     all->found = false;
-    st = list_driver(&l, root, user_id, a, err);
+    st = objects_dir_list_driver(root, user_id, &any, all->deadline, a, err);
     arena_free(&a);
     if (all->found)
         st = all->each(all->ctx, user_id);
@@ -387,11 +228,11 @@ static enum status dir_drivers(struct objects *s, struct deadline d,
 static enum status sweep_driver(void *ctx, int root, struct str user_id,
                                 struct err *err)
 {
-    static const char *const below[] = {"", "/trips"};
+    static const char *const below[] = {"", "/trips", "/packs"};
     enum status st = ST_OK;
 
     (void)ctx;
-    for (size_t i = 0; st == ST_OK && i < 2; i++) {
+    for (size_t i = 0; st == ST_OK && i < sizeof below / sizeof *below; i++) {
         char path[KEY_MAX];
         int fd;
 
@@ -410,7 +251,7 @@ static enum status dir_sweep(struct objects *s, struct deadline d,
                              struct err *err)
 {
     int root;
-    enum status st = begin(s, "dir.list.fail", d, &root, err);
+    enum status st = objects_dir_begin(s, "dir.list.fail", d, &root, err);
 
     if (st == ST_OK)
         st = folder_sweep(root, err); /* those of dir_check */
@@ -429,12 +270,12 @@ static enum status dir_check(struct objects *s, struct deadline d,
     char temp[TEMP_NAME_MAX + 1];
     struct etag etag;
     int root;
-    enum status st = begin(s, "dir.check.fail", d, &root, err);
+    enum status st = objects_dir_begin(s, "dir.check.fail", d, &root, err);
 
     if (st != ST_OK)
         return st;
     temp_name(temp);
-    st = dir_file_write(root, temp, STR_LIT("check"), NULL, &etag, err);
+    st = dir_file_write(root, temp, STR_LIT("check"), NULL, true, &etag, err);
     if (unlinkat(root, temp, 0) && st == ST_OK)
         st = file_errno(err, "remove", temp);
     fd_close(&root);
@@ -452,10 +293,9 @@ static const struct objects_ops ops = {
     .close = dir_close,
     .check = dir_check,
     .put = dir_put,
-    .get = dir_get,
-    .get_many = dir_get_many,
+    .get = objects_dir_get,
+    .look = objects_dir_look,
     .remove = dir_remove,
-    .list = dir_list,
     .drivers = dir_drivers,
     .sweep = dir_sweep,
 };

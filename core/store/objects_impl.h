@@ -10,27 +10,26 @@
 
 #include "store/objects.h"
 
-/* Each as the function of objects.h of that name. */
+/* Each as the function of objects.h of that name; put is objects_put_derived,
+ * too. A want's match and unless are never both set. */
 struct objects_ops {
     void (*close)(struct objects *s);
     enum status (*check)(struct objects *s, struct deadline d, struct err *err);
     enum status (*put)(struct objects *s, struct str key, struct str body,
-                       const struct object_meta *meta,
+                       const struct object_meta *meta, bool derived,
                        enum object_condition cond, const struct etag *match,
                        struct deadline d, struct etag *out, struct err *err);
     enum status (*get)(struct objects *s, struct str key,
                        const struct etag *match, size_t max, struct deadline d,
                        struct arena *a, struct object *out, struct err *err);
-    enum status (*get_many)(struct objects *s, const struct object_want *want,
-                            size_t n, size_t max, struct deadline d,
-                            objects_got got, void *ctx, struct err *err);
+    enum status (*look)(struct objects *s, struct object_range *range,
+                        size_t ranges, const struct object_want *want,
+                        size_t wants, size_t max, struct deadline d,
+                        objects_got got, void *ctx, struct err *err);
     /* match NULL: whatever version is there */
     enum status (*remove)(struct objects *s, struct str key,
                           const struct etag *match, struct deadline d,
                           struct err *err);
-    enum status (*list)(struct objects *s, struct str prefix, struct deadline d,
-                        objects_listed listed, void *ctx, int *pages,
-                        struct err *err);
     enum status (*drivers)(struct objects *s, struct deadline d,
                            enum status (*each)(void *ctx, struct str user_id),
                            void *ctx, struct err *err);

@@ -29,12 +29,23 @@ struct objects_s3 {
     enum s3_trait absent, match, remove;
 };
 
-/* The two of objects_ops that write; see objects_impl.h. */
+/* Of objects_ops, see objects_impl.h: what reads (objects_s3_read.c) ... */
+enum status objects_s3_get(struct objects *base, struct str key,
+                           const struct etag *match, size_t max,
+                           struct deadline d, struct arena *a,
+                           struct object *out, struct err *err);
+enum status objects_s3_look(struct objects *base, struct object_range *range,
+                            size_t ranges, const struct object_want *want,
+                            size_t wants, size_t max, struct deadline d,
+                            objects_got got, void *ctx, struct err *err);
+
+/* ... and what writes (objects_s3_write.c). Nothing is less durable than the
+ * rest here: `derived` says nothing to it. */
 enum status objects_s3_put(struct objects *base, struct str key,
                            struct str body, const struct object_meta *meta,
-                           enum object_condition cond, const struct etag *match,
-                           struct deadline d, struct etag *out,
-                           struct err *err);
+                           bool derived, enum object_condition cond,
+                           const struct etag *match, struct deadline d,
+                           struct etag *out, struct err *err);
 enum status objects_s3_remove(struct objects *base, struct str key,
                               const struct etag *match, struct deadline d,
                               struct err *err);

@@ -191,8 +191,9 @@ static enum status put_by(struct objects_s3 *s, const struct put *p,
 
 enum status objects_s3_put(struct objects *base, struct str key,
                            struct str body, const struct object_meta *meta,
-                           enum object_condition cond, const struct etag *match,
-                           struct deadline d, struct etag *out, struct err *err)
+                           bool derived, enum object_condition cond,
+                           const struct etag *match, struct deadline d,
+                           struct etag *out, struct err *err)
 {
     struct objects_s3 *s = (struct objects_s3 *)base;
     struct put p = {key, body, meta, cond, match, d};
@@ -202,6 +203,7 @@ enum status objects_s3_put(struct objects *base, struct str key,
                                                 : &always;
     enum status st = put_by(s, &p, trait, out, err);
 
+    (void)derived;
     arena_reset(s->arena);
     return st;
 }

@@ -43,8 +43,9 @@ static bool next_owner(void *ctx, struct arena *a, struct str *body,
     struct json_out o = {.b = &b};
     bool trip = u->asked == 0;
 
-    if (u->asked++ == 2)
+    if (u->asked == 2)
         return false;
+    u->asked++;
     buf_init(&b, 65536);
     json_begin_object(&o, NULL);
     json_put_z(&o, "TableName", trip ? u->s->db.trips : u->s->db.batches);

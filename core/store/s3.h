@@ -72,7 +72,8 @@ enum status s3_head(const struct s3 *s, struct str key, struct deadline d,
 
 struct s3_listing {
     struct str prefix;
-    bool by_folder; /* what is below the next slash counts as one */
+    bool by_folder;   /* what is below the next slash counts as one */
+    struct str after; /* keys behind this one; or empty */
 };
 
 typedef enum status (*s3_listed)(void *ctx, const struct object_entry *entry);
@@ -81,12 +82,27 @@ typedef enum status (*s3_listed)(void *ctx, const struct object_entry *entry);
     ends with a slash).
  */
 
+void s3_list_ask(const struct s3 *s, const struct s3_listing *what,
+                 struct str token, struct arena *a, struct aws_request *out);
+/*
+    The request for the page of that token; empty: the first one.
+ */
+
+enum status s3_list_page(const struct s3 *s, const struct s3_listing *what,
+                         struct str body, struct arena *a, s3_listed each,
+                         void *ctx, struct str *next,
+                         struct err *err) MUST_CHECK;
+/*
+    Reads the reply to it; the entries' texts live during the call. *next is
+    the token of the next page, in the arena, or empty. What `each` returns
+    other than ST_OK ends it.
+ */
+
 enum status s3_list(const struct s3 *s, const struct s3_listing *what,
                     struct deadline d, s3_listed each, void *ctx, int *pages,
                     struct err *err) MUST_CHECK;
 /*
-    Page by page (1000 keys each); the texts live during the call. What `each`
-    returns other than ST_OK ends it.
+    Page by page (1000 keys each).
  */
 
 #endif

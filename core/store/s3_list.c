@@ -44,38 +44,42 @@ static enum status malformed(const struct s3 *s, struct err *err)
                    s->bucket);
 }
 
-static enum status get_page(const struct s3 *s, const struct s3_listing *what,
-                            struct str token, struct deadline d,
-                            struct arena *a, struct page *out, struct err *err)
+void s3_list_ask(const struct s3 *s, const struct s3_listing *what,
+                 struct str token, struct arena *a, struct aws_request *out)
 {
-    struct sigv4_pair query[5] = {
+    const struct sigv4_pair all[] = {
         {STR_LIT("list-type"), STR_LIT("2")},
         {STR_LIT("prefix"), what->prefix},
         /* XML has no way to write some bytes that a key may have. */
         {STR_LIT("encoding-type"), STR_LIT("url")},
+        {STR_LIT("delimiter"), what->by_folder ? STR_LIT("/") : STR_NONE},
+        {STR_LIT("start-after"), token.n ? STR_NONE : what->after},
+        {STR_LIT("continuation-token"), token},
     };
-    struct s3_ask ask = {
-        .method = "GET", .query = query, .queries = 3, .max = S3_XML_MAX};
-    struct aws_reply reply;
-    enum status st;
+    struct sigv4_pair *query = arena_alloc(a, sizeof all);
+    size_t n = 0;
 
-    if (what->by_folder)
-        query[ask.queries++] =
-            (struct sigv4_pair){STR_LIT("delimiter"), STR_LIT("/")};
-    if (token.n)
-        query[ask.queries++] =
-            (struct sigv4_pair){STR_LIT("continuation-token"), token};
-    st = s3_call(s, &ask, d, a, &reply, err);
-    if (st != ST_OK)
-        return st;
-    if (!xml_root(reply.body, "ListBucketResult", &out->root))
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].value.n)
+            query[n++] = all[i];
+    *out = (struct aws_request){.method = "GET",
+                                .path = s3_path(s, STR_NONE, a),
+                                .query = query,
+                                .queries = n,
+                                .max_body = S3_XML_MAX};
+}
+
+static enum status open_page(const struct s3 *s, struct str body,
+                             struct arena *a, struct page *out, struct err *err)
+{
+    if (!xml_root(body, "ListBucketResult", &out->root))
         return malformed(s, err);
     out->encoded = str_is(xml_child_text(out->root, "EncodingType", a), "url");
     out->next = STR_NONE;
     if (!str_is(xml_child_text(out->root, "IsTruncated", a), "true"))
         return ST_OK;
     out->next = xml_child_text(out->root, "NextContinuationToken", a);
-    return out->next.n && !str_eq(out->next, token) ? ST_OK : malformed(s, err);
+    return out->next.n ? ST_OK : malformed(s, err);
 }
 
 static bool read_entry(const struct page *p, struct xml e, struct arena *a,
@@ -122,6 +126,19 @@ static enum status walk_page(const struct s3 *s, const struct page *p,
     return it.bad ? malformed(s, err) : st;
 }
 
+enum status s3_list_page(const struct s3 *s, const struct s3_listing *what,
+                         struct str body, struct arena *a, s3_listed each,
+                         void *ctx, struct str *next, struct err *err)
+{
+    struct page page;
+    enum status st = open_page(s, body, a, &page, err);
+
+    if (st == ST_OK)
+        st = walk_page(s, &page, what->by_folder, a, each, ctx, err);
+    *next = st == ST_OK ? page.next : STR_NONE;
+    return st;
+}
+
 enum status s3_list(const struct s3 *s, const struct s3_listing *what,
                     struct deadline d, s3_listed each, void *ctx, int *pages,
                     struct err *err)
@@ -132,14 +149,15 @@ enum status s3_list(const struct s3 *s, const struct s3_listing *what,
 
     *pages = 0;
     do {
-        struct page page;
+        struct aws_request ask;
+        struct aws_reply reply;
 
-        st = get_page(s, what, token, d, a, &page, err);
+        s3_list_ask(s, what, token, a, &ask);
+        st = aws_call(s->aws, &ask, d, a, &reply, err);
         if (st != ST_OK)
             break;
         ++*pages;
-        st = walk_page(s, &page, what->by_folder, a, each, ctx, err);
-        token = page.next;
+        st = s3_list_page(s, what, reply.body, a, each, ctx, &token, err);
         /* The token lies in this page's arena until the next page is asked. */
         swap = last;
         last = a;

@@ -37,6 +37,29 @@ static void made(struct arena *a)
           key_driver(STR_LIT("user/u/x")).n == 0);
 }
 
+static void packs(struct arena *a)
+{
+    static const char *const bad[] = {
+        "users/u/packs/",           "users/u/packs/.json.gz",
+        "users/u/packs/0.json.gz",  "users/u/packs/01.json.gz",
+        "users/u/packs/-1.json.gz", "users/u/packs/+1.json.gz",
+        "users/u/packs/1.json",     "users/u/packs/9223372036854775808.json.gz",
+        "users/u/packs/x.json.gz",  "users/u/packs/1/1.json.gz",
+        "users/u/trips/1.json.gz",  "users/../packs/1.json.gz",
+    };
+    struct str u = STR_LIT("u"), user;
+    int64_t number = 7;
+
+    CHECK(str_is(key_packs_prefix(a, u), "users/u/packs/"));
+    CHECK(str_is(key_pack(a, u, 10), "users/u/packs/10.json.gz"));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        tap_ok(!key_parse_pack(str_of(bad[i]), &user, &number), "\"%s\"",
+               bad[i]);
+    CHECK(number == 7);
+    CHECK(key_parse_pack(key_pack(a, u, INT64_MAX), &user, &number) &&
+          str_eq(user, u) && number == INT64_MAX);
+}
+
 static void refused(void)
 {
     static const char *const bad[] = {
@@ -78,6 +101,7 @@ int main(void)
 
     ids();
     made(a);
+    packs(a);
     refused();
     arena_free(&a);
     return tap_end();

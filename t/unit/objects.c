@@ -1,5 +1,6 @@
 /*
- * The contract of objects.h, against a store of either kind:
+ * The contract of objects.h, against a store of either kind (listing and
+ * getting many at once: objects_look.c):
  *
  *   t/unit/objects            a directory of its own
  *   t/unit/objects URL        that store, with S3_ENDPOINT, AWS_REGION and
@@ -10,37 +11,7 @@
  */
 #include <string.h>
 #include "base/log.h"
-#include "base/random.h"
-#include "store/keys.h"
-#include "store/objects.h"
-#include "t/unit/procs.h"
-#include "t/unit/tap.h"
-
-#define BODY_MAX (1 << 20)
-
-static struct conf conf;
-static struct objects *store;
-static struct arena *arena;
-static struct err err;
-static char user[RANDOM_HEX + 1];
-
-static struct deadline soon(void)
-{
-    return deadline_in(20000);
-}
-
-static struct str trip_key(const char *trip, int64_t end_ms)
-{
-    return key_trip(arena, str_of(user), str_of(trip), end_ms);
-}
-
-static enum status put(struct str key, const char *body,
-                       enum object_condition cond, const struct etag *match,
-                       struct etag *out)
-{
-    return objects_put(store, key, str_of(body), NULL, cond, match, soon(), out,
-                       &err);
-}
+#include "t/unit/objects.h"
 
 static bool holds(struct str key, const char *body)
 {
@@ -49,24 +20,6 @@ static bool holds(struct str key, const char *body)
     return objects_get(store, key, NULL, BODY_MAX, soon(), arena, &o, &err) ==
                ST_OK &&
            str_is(o.body, body);
-}
-
-/* Other settings than the defaults, for a store that is not AWS's. */
-static void settings(const char *url)
-{
-    const char *endpoint = getenv("S3_ENDPOINT"),
-               *region = getenv("AWS_REGION");
-    const char *ca = getenv("S3_CA_FILE");
-
-    if (conf_load(NULL, arena, &conf, &err) != ST_OK)
-        abort();
-    conf.objects_url = url;
-    if (endpoint)
-        conf.s3_endpoint = endpoint;
-    if (region)
-        conf.s3_region = region;
-    if (ca)
-        conf.s3_ca_file = ca;
 }
 
 static void put_and_get(void)
@@ -157,126 +110,6 @@ static void refused_keys(void)
     }
     CHECK(put((struct str){"users/u\0/summary.json.gz", 24}, "x", COND_NONE,
               NULL, &etag) == ST_INTERNAL);
-}
-
-/* ---- listing ---- */
-
-struct seen {
-    size_t n, stop_at;
-    char keys[64][300];
-    struct object_entry entry[64]; /* their keys point nowhere */
-};
-
-static enum status see(void *ctx, const struct object_entry *e)
-{
-    struct seen *seen = ctx;
-
-    snprintf(seen->keys[seen->n], sizeof *seen->keys, "%.*s", STR_ARG(e->key));
-    seen->entry[seen->n++] = *e;
-    return seen->n == seen->stop_at ? ST_GONE_CLIENT : ST_OK;
-}
-
-static struct seen *list(struct str prefix)
-{
-    static struct seen seen;
-    int pages;
-
-    seen.n = seen.stop_at = 0;
-    CHECK(objects_list(store, prefix, soon(), see, &seen, &pages, &err) ==
-              ST_OK &&
-          pages >= 1);
-    return &seen;
-}
-
-static void listing(void)
-{
-    static const char *const trips[] = {"b", "a", "a_x", "a.y", "a0"};
-    struct str prefix = key_trips_prefix(arena, str_of(user));
-    struct etag etag[5], summary;
-    struct seen *s;
-    int pages;
-
-    for (int i = 0; i < 5; i++)
-        CHECK(put(trip_key(trips[i], 1000 + i), trips[i], COND_NONE, NULL,
-                  &etag[i]) == ST_OK);
-    CHECK(put(key_summary(arena, str_of(user)), "s", COND_NONE, NULL,
-              &summary) == ST_OK);
-    s = list(prefix);
-    CHECK(s->n == 6); /* with T1 of put_and_get */
-    for (size_t i = 1; i < s->n; i++)
-        CHECK(strcmp(s->keys[i - 1], s->keys[i]) < 0);
-    CHECK(str_eq(str_of(s->keys[5]), trip_key("b", 1000)) &&
-          !strcmp(s->entry[5].etag.z, etag[0].z) && s->entry[5].size == 1 &&
-          s->entry[5].modified_us > 0);
-
-    s = list(key_trip_prefix(arena, str_of(user), STR_LIT("a")));
-    CHECK(s->n == 2 && str_eq(str_of(s->keys[0]), trip_key("a", 1001)) &&
-          str_eq(str_of(s->keys[1]), trip_key("a_x", 1002)));
-    s = list(arena_printf(arena, "users/%s/", user));
-    CHECK(s->n == 7 && !strcmp(s->entry[0].etag.z, summary.z));
-    CHECK(list(arena_printf(arena, "users/%s-/trips/", user))->n == 0);
-
-    s->n = 0;
-    s->stop_at = 2;
-    CHECK(objects_list(store, prefix, soon(), see, s, &pages, &err) ==
-              ST_GONE_CLIENT &&
-          s->n == 2);
-    CHECK(objects_list(store, STR_LIT("users/"), soon(), see, s, &pages,
-                       &err) == ST_INTERNAL);
-}
-
-static enum status look_for_user(void *ctx, struct str user_id)
-{
-    *(int *)ctx += str_is(user_id, user);
-    return ST_OK;
-}
-
-static void drivers(void)
-{
-    int found = 0;
-
-    CHECK(objects_drivers(store, soon(), look_for_user, &found, &err) ==
-              ST_OK &&
-          found == 1);
-}
-
-struct gets {
-    int n, ok, absent, other, stop_at;
-};
-
-static enum status count_got(void *ctx, const struct object_want *want,
-                             enum status st, const struct object *obj,
-                             const struct err *why)
-{
-    struct gets *g = ctx;
-
-    g->n++;
-    g->ok += st == ST_OK && str_is(obj->body, want->user);
-    g->absent += st == ST_NOT_FOUND && !obj && why->st == st;
-    g->other += st == ST_PRECONDITION && !obj;
-    return g->n == g->stop_at ? ST_GONE_CLIENT : ST_OK;
-}
-
-static void many(void)
-{
-    static char a[] = "a", b[] = "b";
-    const struct object_want want[] = {
-        {trip_key("b", 1000), {""}, b},
-        {trip_key("none", 1), {""}, a},
-        {trip_key("a", 1001), {"x"}, a},
-        {trip_key("a", 1001), {"0cc175b9c0f1b6a831c399e269772661"}, a},
-    };
-    struct gets g = {0};
-
-    CHECK(objects_get_many(store, want, 4, BODY_MAX, soon(), count_got, &g,
-                           &err) == ST_OK);
-    CHECK(g.n == 4 && g.ok == 2 && g.absent == 1 && g.other == 1);
-    g = (struct gets){.stop_at = 2};
-    CHECK(objects_get_many(store, want, 4, BODY_MAX, soon(), count_got, &g,
-                           &err) == ST_GONE_CLIENT &&
-          g.n >= 2);
-    CHECK(objects_get_many(store, want, 0, BODY_MAX, soon(), count_got, &g,
-                           &err) == ST_OK);
 }
 
 /* ---- many writers at once ---- */
@@ -433,12 +266,6 @@ static void too_late(void)
                       &err) == ST_TIMEOUT);
 }
 
-static enum status remove_listed(void *ctx, const struct object_entry *e)
-{
-    (void)ctx;
-    return objects_delete_unwatched(store, e->key, soon(), &err);
-}
-
 static void urls(void)
 {
     static const char *const bad[] = {"", "file://", "file://x/y", "ftp://x"};
@@ -453,24 +280,10 @@ static void urls(void)
 
 int main(int argc, char **argv)
 {
-    const char *folder = argc > 1 ? NULL : temp_folder();
-    int pages;
-
-    arena = arena_new(0);
-    random_hex(user);
-    settings(argc > 1 ? argv[1]
-                      : arena_printf(arena, "file://%s/a/b/", folder).p);
-    if (objects_open(&conf, &store, &err) != ST_OK ||
-        objects_check(store, soon(), &err) != ST_OK) {
-        printf("Bail out! %s\n", err.text);
-        return EXIT_FAILURE;
-    }
+    store_start(argc > 1 ? argv[1] : NULL);
     put_and_get();
     conditions();
     refused_keys();
-    listing();
-    drivers();
-    many();
     if (argc < 3) {
         one_winner();
         removal_or_version();
@@ -478,14 +291,6 @@ int main(int argc, char **argv)
     }
     too_late();
     urls();
-    CHECK(objects_sweep(store, soon(), &err) == ST_OK);
-    CHECK(objects_list(store, arena_printf(arena, "users/%s/", user), soon(),
-                       remove_listed, NULL, &pages, &err) == ST_OK);
-    CHECK(list(arena_printf(arena, "users/%s/", user))->n == 0);
-    objects_close(&store);
-    CHECK(store == NULL);
-    arena_free(&arena);
-    if (folder)
-        temp_remove(folder);
+    store_end();
     return tap_end();
 }

@@ -17,6 +17,7 @@
 
 #define KEY STR_LIT("users/u/trips/t_5.json.gz")
 #define KEY2 STR_LIT("users/u/trips/t2_5.json.gz")
+#define PACK STR_LIT("users/u/packs/1.json.gz")
 #define TRIPS STR_LIT("users/u/trips/")
 #define MD5_OLD "149603e6c03516362a8da23f624db945" /* of "old" */
 #define MD5_NEW "22af645d1859cb5ca6da0c484f1f37ea" /* of "new" */
@@ -169,6 +170,51 @@ static void layout(void)
     CHECK(names_in("users/u/trips", NAMES_TEMP) == 0);
 }
 
+static enum status put_pack(const char *body, enum object_condition cond,
+                            const char *match, struct etag *out)
+{
+    struct etag etag = {""};
+
+    snprintf(etag.z, sizeof etag.z, "%s", match);
+    return objects_put_derived(store, PACK, str_of(body), cond, &etag, soon(),
+                               out, &err);
+}
+
+/* Nothing waits for the disk, and what a power cut leaves is replaced under
+ * the ETag that its reader got. */
+static void derived(void)
+{
+    const char *name = "users/u/packs/1.json.gz";
+    struct timespec at[2];
+    struct etag etag;
+    struct stat sb;
+    struct object o;
+
+    CHECK(put_pack("x", COND_ABSENT, "", &etag) == ST_OK);
+    syncs.n = 0;
+    CHECK(put_pack("new", COND_NONE, "", &etag) == ST_OK && syncs.n == 0);
+    CHECK(holds(PACK, "new", MD5_NEW));
+
+    if (truncate(path_of(name), 0)) /* lost its bytes */
+        abort();
+    CHECK(objects_get(store, PACK, NULL, 9, soon(), arena, &o, &err) == ST_OK &&
+          o.body.n == 0 && strcmp(o.etag.z, MD5_NEW) != 0);
+    CHECK(put_pack("new", COND_MATCH, MD5_NEW, &etag) == ST_PRECONDITION);
+    CHECK(put_pack("new", COND_MATCH, o.etag.z, &etag) == ST_OK);
+
+    if (stat(path_of(name), &sb)) /* has others, of the same size */
+        abort();
+    at[0] = sb.st_atim;
+    at[1] = sb.st_mtim;
+    write_file(name, "***");
+    if (utimensat(AT_FDCWD, path_of(name), at, 0))
+        abort();
+    CHECK(holds(PACK, "***", MD5_NEW));
+    CHECK(put_pack("old", COND_MATCH, MD5_NEW, &etag) == ST_OK);
+    CHECK(holds(PACK, "old", MD5_OLD));
+    CHECK(objects_delete_unwatched(store, PACK, soon(), &err) == ST_OK);
+}
+
 static void by_hand(void)
 {
     const char *name = "users/u/trips/t_5.json.gz";
@@ -247,6 +293,8 @@ static void sweeping(void)
 {
     write_file("users/u/trips/.tmp-old", "x");
     set_age("users/u/trips/.tmp-old", 3700);
+    write_file("users/u/packs/.tmp-old", "x");
+    set_age("users/u/packs/.tmp-old", 3700);
     write_file("users/u/.tmp-old", "x");
     set_age("users/u/.tmp-old", 3700);
     write_file(".tmp-old", "x");
@@ -254,6 +302,7 @@ static void sweeping(void)
     CHECK(objects_sweep(store, soon(), &err) == ST_OK);
     CHECK(access(path_of("users/u/trips/.tmp-abc"), F_OK) == 0); /* young */
     CHECK(access(path_of("users/u/trips/.tmp-old"), F_OK) != 0 &&
+          access(path_of("users/u/packs/.tmp-old"), F_OK) != 0 &&
           access(path_of("users/u/.tmp-old"), F_OK) != 0 &&
           access(path_of(".tmp-old"), F_OK) != 0);
     CHECK(holds(KEY, "new", MD5_NEW));
@@ -400,6 +449,7 @@ int main(void)
         abort();
     layout();
     durable();
+    derived();
     by_hand();
     what_is_no_object();
     sweeping();

@@ -1,0 +1,261 @@
+/* objects_s3_read.c - objects got from a bucket, and listed: many at once. */
+#include "store/objects_s3.h"
+
+#include <string.h>
+#include "store/digest.h"
+#include "store/http.h"
+
+/* ---- get ---- */
+
+/*
+ * Where the ETag is the body's MD5 (not with a key of KMS or the customer's,
+ * not for an upload in parts), a body that does not fit it is damaged.
+ */
+static bool body_fits(const struct object *o, struct str head)
+{
+    struct str sse = http_header(head, "x-amz-server-side-encryption");
+    unsigned char md[MD5_SIZE];
+    char hex[2 * MD5_SIZE + 1];
+
+    if (strlen(o->etag.z) != 2 * MD5_SIZE ||
+        str_starts(sse, STR_LIT("aws:kms")) ||
+        http_header(head, "x-amz-server-side-encryption-customer-algorithm").n)
+        return true;
+    digest_md5(o->body, md);
+    digest_hex(md, MD5_SIZE, hex);
+    return strcmp(hex, o->etag.z) == 0;
+}
+
+/* Ceph's gateway answers with - where the name had _. */
+static struct str meta_value(struct str head, const char *name,
+                             const char *with_dash)
+{
+    struct str v = http_header(head, name);
+
+    return v.n ? v : http_header(head, with_dash);
+}
+
+static enum status read_object(struct str key, struct str head, struct str body,
+                               struct object *o, struct err *err)
+{
+    int64_t length = -1;
+
+    o->body = body;
+    if (!str_to_i64(http_header(head, "content-length"), &length) ||
+        (size_t)length != body.n ||
+        !s3_etag(http_header(head, "etag"), &o->etag) ||
+        !http_date(http_header(head, "last-modified"), &o->modified_us))
+        return err_set(err, ST_CORRUPT, NULL,
+                       "%.*s: the reply's length, ETag or date is missing or "
+                       "wrong",
+                       STR_ARG(key));
+    if (!body_fits(o, head))
+        return err_set(err, ST_CORRUPT, NULL,
+                       "%.*s: the body does not fit its ETag", STR_ARG(key));
+    o->meta.trip_id =
+        meta_value(head, "x-amz-meta-trip_id", "x-amz-meta-trip-id");
+    o->meta.user_id =
+        meta_value(head, "x-amz-meta-user_id", "x-amz-meta-user-id");
+    o->meta.behavior_score = meta_value(head, "x-amz-meta-behavior_score",
+                                        "x-amz-meta-behavior-score");
+    return ST_OK;
+}
+
+/* Cut short at each try: this object is the trouble, not the store. */
+static enum status damaged(enum status st, struct err *err)
+{
+    if (st == ST_UNAVAILABLE && err && strcmp(err->code, "cut_short") == 0)
+        err->st = st = ST_CORRUPT;
+    return st;
+}
+
+enum status objects_s3_get(struct objects *base, struct str key,
+                           const struct etag *match, size_t max,
+                           struct deadline d, struct arena *a,
+                           struct object *out, struct err *err)
+{
+    struct sigv4_pair header = {STR_LIT("if-match"),
+                                str_of(match ? match->z : "")};
+    struct s3_ask ask = {.method = "GET",
+                         .key = key,
+                         .header = &header,
+                         .headers = match != NULL,
+                         .max = max};
+    struct aws_reply reply;
+    enum status st =
+        s3_call(&((struct objects_s3 *)base)->s3, &ask, d, a, &reply, err);
+
+    return st == ST_OK ? read_object(key, reply.head, reply.body, out, err)
+                       : damaged(st, err);
+}
+
+/* ---- many gets and pages at once ---- */
+
+#define TOKEN_MAX 8192
+
+/* A range on its way: one page after the other. */
+struct walk {
+    struct object_range *range;
+    struct s3_listing what;
+    struct buf token; /* of the page that comes next; empty: the first */
+    enum { PAGE_DUE, PAGE_ASKED, WALK_OVER } state;
+};
+
+struct look {
+    struct objects_s3 *s;
+    struct walk *walk;
+    size_t walks;
+    const struct object_want *want;
+    size_t wants, wanted; /* of them asked for */
+    size_t max;
+    objects_got got;
+    void *ctx;
+    struct err *err;
+};
+
+/* What a request is for: one of the two. */
+struct asked {
+    struct walk *walk;
+    const struct object_want *want;
+};
+
+static void ask_object(struct look *l, const struct object_want *w,
+                       struct arena *a, struct aws_request *out)
+{
+    struct sigv4_pair *header = arena_alloc(a, sizeof *header);
+
+    if (w->unless.z[0])
+        *header =
+            (struct sigv4_pair){STR_LIT("if-none-match"), str_of(w->unless.z)};
+    else
+        *header = (struct sigv4_pair){STR_LIT("if-match"), str_of(w->match.z)};
+    *out = (struct aws_request){.method = "GET",
+                                .path = s3_path(&l->s->s3, w->key, a),
+                                .header = header,
+                                .headers = header->value.n > 0,
+                                .max_body = l->max};
+}
+
+/* Pages first: others may follow them. */
+static bool next_ask(void *ctx, struct arena *a, struct aws_request *out)
+{
+    struct look *l = ctx;
+    struct asked *asked = arena_alloc(a, sizeof *asked);
+
+    *asked = (struct asked){NULL, NULL};
+    for (size_t i = 0; i < l->walks && !asked->walk; i++)
+        if (l->walk[i].state == PAGE_DUE)
+            asked->walk = &l->walk[i];
+    if (asked->walk) {
+        asked->walk->state = PAGE_ASKED;
+        s3_list_ask(&l->s->s3, &asked->walk->what, buf_str(&asked->walk->token),
+                    a, out);
+    } else if (l->wanted < l->wants) {
+        asked->want = &l->want[l->wanted++];
+        ask_object(l, asked->want, a, out);
+    } else {
+        return false;
+    }
+    out->user = asked;
+    return true;
+}
+
+static enum status got_object(struct look *l, const struct object_want *w,
+                              enum status st, const struct aws_reply *reply,
+                              const struct err *err)
+{
+    struct err bad = *err;
+    struct object o;
+
+    if (st == ST_OK)
+        st = read_object(w->key, reply->head, reply->body, &o, &bad);
+    else
+        st = damaged(st, &bad);
+    return l->got(l->ctx, w, st, st == ST_OK ? &o : NULL, &bad);
+}
+
+static enum status got_entry(void *ctx, const struct object_entry *e)
+{
+    struct walk *w = ctx;
+    struct str until = w->range->until;
+    int c = until.n ? str_cmp(e->key, until) : -1;
+
+    if (c >= 0)
+        w->state = WALK_OVER;
+    return c <= 0 ? w->range->listed(w->range->ctx, e) : ST_OK;
+}
+
+static enum status got_page(struct look *l, struct walk *w, struct str body)
+{
+    struct arena *a = l->s->arena;
+    struct arena_mark mark = arena_mark(a);
+    struct str next;
+    enum status st =
+        s3_list_page(&l->s->s3, &w->what, body, a, got_entry, w, &next, l->err);
+
+    if (st == ST_OK && next.n && str_eq(next, buf_str(&w->token)))
+        st = err_set(l->err, ST_CORRUPT, NULL,
+                     "bucket %s: a page of the listing leads to itself",
+                     l->s->s3.bucket);
+    w->range->pages++;
+    w->range->more = next.n && w->state != WALK_OVER && w->range->one_page;
+    if (!next.n || w->range->one_page)
+        w->state = WALK_OVER;
+    if (w->state != WALK_OVER)
+        w->state = PAGE_DUE;
+    buf_reset(&w->token);
+    buf_put(&w->token, next);
+    if (st == ST_OK && !buf_ok(&w->token))
+        st = err_set(l->err, ST_CORRUPT, NULL,
+                     "bucket %s: a continuation token of %zu bytes",
+                     l->s->s3.bucket, next.n);
+    arena_release(a, mark);
+    return st;
+}
+
+static enum status one_done(void *ctx, const struct aws_request *r,
+                            enum status st, const struct aws_reply *reply,
+                            const struct err *err)
+{
+    struct look *l = ctx;
+    const struct asked *asked = r->user;
+
+    if (asked->want)
+        return got_object(l, asked->want, st, reply, err);
+    if (st == ST_OK)
+        return got_page(l, asked->walk, reply->body);
+    if (l->err)
+        *l->err = *err;
+    return st;
+}
+
+enum status objects_s3_look(struct objects *base, struct object_range *range,
+                            size_t ranges, const struct object_want *want,
+                            size_t wants, size_t max, struct deadline d,
+                            objects_got got, void *ctx, struct err *err)
+{
+    struct objects_s3 *s = (struct objects_s3 *)base;
+    struct look l = {.s = s,
+                     .walk =
+                         arena_alloc_n(s->arena, ranges + 1, sizeof *l.walk),
+                     .walks = ranges,
+                     .want = want,
+                     .wants = wants,
+                     .max = max,
+                     .got = got,
+                     .ctx = ctx,
+                     .err = err};
+    enum status st;
+
+    for (size_t i = 0; i < ranges; i++) {
+        l.walk[i] =
+            (struct walk){.range = &range[i],
+                          .what = {range[i].prefix, false, range[i].after}};
+        buf_init(&l.walk[i].token, TOKEN_MAX);
+    }
+    st = aws_run(s->s3.aws, next_ask, one_done, &l, d);
+    for (size_t i = 0; i < ranges; i++)
+        buf_free(&l.walk[i].token);
+    arena_reset(s->arena);
+    return st == ST_OK ? st : err_set(err, st, NULL, "reading was ended");
+}
