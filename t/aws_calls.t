@@ -9,20 +9,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 import drivers
 import harness
 import trips
-from faultproxy import delay
+from faultproxy import delay, in_sequence
 from tap import diag, done, is_, note, ok, subtest
 
 FINALIZE_MOST = 5
 ROUND_TRIP = 0.1  # long enough that calls at once are seen to overlap
-
-
-def in_sequence(calls):
-    """The longest row of calls of which each began when the one before was over."""
-    longest = []
-    for call in sorted(calls, key=lambda c: c.began):
-        rows = [row for row in longest if row[-1].ended <= call.began]
-        longest.append(max(rows, key=len, default=[]) + [call])
-    return max(longest, key=len)
 
 
 def calls_of(s, call, *args):

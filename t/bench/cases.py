@@ -4,13 +4,14 @@ import gzip
 import itertools
 import json
 import os
+import pathlib
 import random
 import statistics
 import time
 
 import fleet
-import harness
 import load
+from figures import compared, cpu, median_by, pace, percentile, quantiles
 
 SIZES = (4, 100, 500)
 GZIP = {"Accept-Encoding": "gzip"}
@@ -19,6 +20,8 @@ GZIP = {"Accept-Encoding": "gzip"}
 GOALS = {"identity": {4: 0.15, 100: 0.45, 500: 0.60},
          "gzip": {4: 0.15, 100: 0.22, 500: 0.35},
          "304": {4: 0.15, 100: 0.15, 500: 0.15}}
+
+FILES = {"copied": "nginx, a file", "sendfile": "the same, sendfile on"}
 
 # nginx copies a file into its buffers unless told otherwise; the goals are set
 # against that. With sendfile the kernel passes the file's own pages on.
@@ -44,7 +47,7 @@ class Bench:
     def __init__(self, stack, options):
         self.stack = stack
         self.o = options
-        self.meter = load.Meter(stack)
+        self.meter = load.Meter(stack.hosts[0])
         stack.nginx.more = STATIC % {"dir": stack.dir}
         os.makedirs(os.path.join(stack.dir, "files"))
         stack.start()
@@ -54,13 +57,14 @@ class Bench:
     def driver(self, trips):
         """The driver with so many trips, made when first asked for."""
         if trips not in self.drivers:
-            user_id, = self.fleet.new_users(1)
-            self.drivers[trips] = self.fleet.driver(user_id, trips)
+            self.drivers[trips] = self.fleet.driver(trips)
         return self.drivers[trips]
 
     def answer(self, trips, headers=None):
-        """The driver's answer, which must be whole."""
+        """The driver's answer, which must be whole; what it leaves to be done is done
+        when this returns."""
         r = self.stack.get(fleet.path_of(self.driver(trips)), headers)
+        load.wait_idle(self.stack.hosts[0])
         body = r.body
         if r.header("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
@@ -82,32 +86,6 @@ class Bench:
     def forget(self):
         """Empties the cache, tokens included."""
         self.stack.redis("FLUSHALL")
-
-
-def percentile(values, percent):
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
-
-
-def quantiles(seconds):
-    return {"p50_ms": percentile(seconds, 50) * 1e3,
-            "p99_ms": percentile(seconds, 99) * 1e3}
-
-
-def pace(result):
-    """Of wrk's result."""
-    return {"rps": result["requests"] / result["seconds"],
-            "p50_ms": result["p50_us"] / 1e3, "p99_ms": result["p99_us"] / 1e3}
-
-
-def cpu(by):
-    return {"cpu_by": by, "cpu_us": sum(by.values())}
-
-
-def median_by(samples):
-    """Of dicts with the same names, name by name."""
-    return {name: statistics.median(s[name] for s in samples)
-            for name in samples[0]}
 
 
 # ---- hot: everything is in the cache ----
@@ -133,28 +111,38 @@ class Pair:
         r = bench.stack.get(self.path, headers)
         if r.status != (304 if kind == "304" else 200):
             raise RuntimeError(f"{kind} {trips}: {r}")
-        self.row = {"what": f"hot, {kind}", "trips": trips,
-                    "kb": len(r.body) / 1000, "goal": GOALS[kind][trips]}
+        self.goal = GOALS[kind][trips]
+        self.row = {"what": f"hot, {kind}", "trips": trips, "kb": len(r.body) / 1000}
         if file_trips:
             self.row["note"] = f"against the file of {file_trips} trips"
         if kind == "gzip" and r.header("Content-Encoding") != "gzip":
             self.row["note"] = "answered as identity"
 
     def measure(self, bench):
-        """One round: ours, then the file in both ways; (figures, CPU by
-        program)."""
+        """One round: ours, then the file in both ways. (Each one's figures, ours
+        by program.)"""
         ours, by = bench.hammer(self.path, self.headers)
-        copied, copied_by = bench.hammer("/bench-copied/" + self.file,
-                                         self.file_headers)
-        _, sent_by = bench.hammer("/bench-sendfile/" + self.file,
-                                  self.file_headers)
-        total = sum(by.values())
-        file_us, sendfile_us = sum(copied_by.values()), sum(sent_by.values())
-        return {**pace(ours), "cpu_us": total,
-                "file_rps": copied["requests"] / copied["seconds"],
-                "file_us": file_us, "ratio": file_us / total,
-                "sendfile_us": sendfile_us,
-                "sendfile_ratio": sendfile_us / total}, by
+        taken = {"ours": (pace(ours), sum(by.values()))}
+        for way in FILES:
+            result, its_by = bench.hammer(f"/bench-{way}/{self.file}",
+                                          self.file_headers)
+            taken[way] = pace(result), sum(its_by.values())
+        return {name: {**figures, "cpu_us": us, "ratio": us / taken["ours"][1]}
+                for name, (figures, us) in taken.items()}, by
+
+    def result(self, rounds):
+        """The row, of all rounds."""
+        def median(name):
+            figures = median_by([taken[name] for taken, _ in rounds])
+            return figures.pop("ratio"), figures
+
+        against = []
+        for way, words in FILES.items():
+            ratio, its = median(way)
+            goal = self.goal if way == "copied" else None
+            against.append(compared(words, ratio, "CPU, its / ours", least=goal, **its))
+        return {**self.row, **median("ours")[1], "against": against,
+                "cpu_by": median_by([by for _, by in rounds])}
 
 
 def _pairs(bench):
@@ -183,54 +171,56 @@ def hot(bench):
     pairs = _pairs(bench)
     rounds = [[pair.measure(bench) for pair in pairs]
               for _ in range(bench.o.rounds)]
-    rows = []
-    for pair, samples in zip(pairs, zip(*rounds)):
-        rows.append({**pair.row, **median_by([s for s, _ in samples]),
-                     "cpu_by": median_by([by for _, by in samples])})
-    return rows + [_floor(bench)]
+    return [pair.result(of_pair) for pair, of_pair in zip(pairs, zip(*rounds))] \
+        + [_floor(bench)]
 
 
-# ---- cold: the cache is emptied before every request ----
+# ---- cold, folder: the cache is emptied before every request ----
 
-def _cold_row(bench, trips, count):
-    path = fleet.path_of(bench.driver(trips))
-    bench.answer(trips)  # the first read writes the summary
-    ours, plan = [], []
-    before = bench.meter.read()
+def _plan_reader(bench, user_id):
+    """Over the same objects, as files: seconds."""
+    began = time.perf_counter()
+    folder = os.path.join(bench.stack.stores.objects, fleet.trips_prefix(user_id))
+    fleet.plan_answer(user_id, (pathlib.Path(e.path).read_bytes()
+                                for e in os.scandir(folder)))
+    return time.perf_counter() - began
+
+
+def _folder_row(bench, trips, count):
+    user_id = bench.driver(trips)
+    bench.answer(trips)  # the first read writes what is derived
+    ours, plan, used = [], [], []
     with bench.stack.client() as c:
         for _ in range(count):
+            load.wait_idle(bench.stack.hosts[0])
             bench.forget()
+            before = bench.meter.read()
             began = time.perf_counter()
-            r = c.http("GET", path)
+            r = c.http("GET", fleet.path_of(user_id))
             ours.append(time.perf_counter() - began)
             if r.status != 200:
                 raise RuntimeError(f"cold {trips}: {r}")
-            if bench.fleet.folder:
-                began = time.perf_counter()
-                fleet.plan_reader(bench.fleet.folder, bench.driver(trips))
-                plan.append(time.perf_counter() - began)
-    row = {"what": "cold", "trips": trips, "kb": len(r.body) / 1000,
-           **quantiles(ours), **cpu(bench.meter.since(before, count))}
-    if plan:
-        reader = percentile(plan, 50)
-        row["plan_reader_ms"] = reader * 1e3
-        row["note"] = (f"the plan's Python reader {reader * 1e3:.1f} ms: "
-                       f"{reader / percentile(ours, 50):.1f} x")
-    return row
+            used.append(bench.meter.since(before, 1))
+            plan.append(_plan_reader(bench, user_id))
+    reader = percentile(plan, 50)
+    by = {name: statistics.mean(u[name] for u in used) for name in used[0]}
+    return {"what": "cold, folder", "trips": trips, "kb": len(r.body) / 1000,
+            **quantiles(ours), **cpu(by), "against": [compared(
+                "the plan's Python reader", reader / percentile(ours, 50),
+                "time, its / ours", p50_ms=reader * 1e3)]}
 
 
-def cold(bench):
-    count = 10 if bench.o.quick else 40 * bench.o.rounds
-    return [_cold_row(bench, trips, count) for trips in SIZES]
+def folder(bench):
+    count = 5 if bench.o.quick else 20 * bench.o.rounds
+    return [_folder_row(bench, trips, count) for trips in SIZES]
 
 
 # ---- finalize ----
 
 def finalize(bench):
     """Of 1,000 points in 40 uploads, for a driver who has 100 trips."""
-    count = 20 if bench.o.quick else 100 * bench.o.rounds
-    user_id, = bench.fleet.new_users(1)
-    bench.fleet.driver(user_id, 100)
+    count = 10 if bench.o.quick else 50 * bench.o.rounds
+    user_id = bench.fleet.driver(100)
     trips = [bench.fleet.trip_of(user_id, n, 1000) for n in range(count)]
     bench.fleet.upload(trips)
     times = []
@@ -267,7 +257,7 @@ def _mix_drivers(bench, count):
     rng = random.Random(MIX_SEED)
     ids = bench.fleet.new_users(count)
     for user_id in ids:
-        bench.fleet.driver(user_id, min(400, round(rng.lognormvariate(2.5, 1.0)) + 1))
+        bench.fleet.give(user_id, min(400, round(rng.lognormvariate(2.5, 1.0)) + 1))
     return ids
 
 
@@ -322,9 +312,8 @@ def _mix_rows(done, by, hit_rate, drivers):
         times = [(end - start) / 1e6 for k, _, start, end in done if k == kind]
         rows.append({"what": f"mix, {kind}s", **quantiles(times),
                      "note": f"{len(times):,} calls"})
-    rows[0].update(rps=len(done) / (took / 1e6), hit_rate=hit_rate, **cpu(by))
-    rows[0]["note"] += (f" to {drivers:,} drivers, {hit_rate:.1%} from the cache; "
-                        "rate and CPU with the finalizes")
+    rows[0].update(rps=len(done) / (took / 1e6), hits=hit_rate, **cpu(by))
+    rows[0]["note"] += f" to {drivers:,} drivers; rate and CPU with the finalizes"
     return rows
 
 
@@ -343,9 +332,9 @@ def fair(bench):
         rounds.append((min(r["answers"]) / statistics.mean(r["answers"]), r))
     share, worst = min(rounds, key=lambda pair: pair[0])
     return [{"what": f"fair, {CLIENTS} clients", "trips": SIZES[0],
-             **pace(worst), "share": share,
-             "note": f"least client's answers {share:.2f} of the mean "
-                     f"({bench.o.workers} workers; goal 0.50)"}]
+             **pace(worst), "note": f"{bench.o.workers} workers",
+             "against": [compared("", share, "answers, least client's / mean",
+                                  least=0.5)]}]
 
 
 # ---- memory ----
@@ -364,16 +353,16 @@ def _memory_row(bench, trips):
     first = time.perf_counter() - began
     path = fleet.path_of(bench.driver(trips))
     # Answers of 50 MB: few clients, and time enough for some from each worker.
-    gentle = {"seconds": max(5, bench.o.seconds), "connections": bench.o.workers}
+    gentle = {"seconds": max(3, bench.o.seconds), "connections": bench.o.workers}
     result, by = bench.hammer(path, **gentle)
     bench.hammer(path, GZIP, **gentle)
     rss, peak = bench.meter.largest_worker_mb()
     return {"what": "memory, then hot", "trips": trips, "kb": len(r.body) / 1000,
-            **pace(result), **cpu(by), "rss_mb": rss, "peak_mb": peak, "first_ms": first * 1e3,
-            "note": f"largest worker {rss:.1f} MB now, {peak:.1f} MB at most "
-                    f"(goal 64); first read {first * 1e3:,.0f} ms"}
+            **pace(result), **cpu(by),
+            "against": [compared("", peak, "MB at most, largest worker", most=64)],
+            "note": f"{rss:.1f} MB at the end; first read {first * 1e3:,.0f} ms"}
 
 
 def memory(bench):
-    sizes = MEMORY_SIZES if bench.fleet.folder else MEMORY_SIZES[:1]
+    sizes = MEMORY_SIZES[:1] if bench.o.quick else MEMORY_SIZES
     return [_memory_row(bench, trips) for trips in sizes]

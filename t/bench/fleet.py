@@ -3,14 +3,12 @@
 A few simulated trips (packaging/simulate.py), longer and with more turns than the
 quickstart's so that an analysis has the usual 5 KB, go through the service as the app
 sends them. What it stored of them is then copied under other drivers, trip ids
-and days, straight into the folder of objects: 10,000 trips in seconds, in the
-service's own form. The first read of such a driver writes the summary. Where objects
-do not lie in a folder of this machine the trips go through the service instead.
+and days, straight into the store: 10,000 trips in seconds, in the service's own
+form. The first read of such a driver writes what is derived of them.
 """
 
 import concurrent.futures
 import datetime
-import glob
 import gzip
 import json
 import os
@@ -105,18 +103,14 @@ def _simulated():
 
 
 class Fleet:
-    """Makes drivers for a running stack."""
+    """Makes drivers for a running stack. analyses: another fleet's, which need not
+    be made again."""
 
-    def __init__(self, stack):
+    def __init__(self, stack, analyses=None):
         self.stack = stack
         self.trips = _simulated()
         self.users = 0
-        self.run = os.urandom(4).hex()  # the store may have seen other runs
-        self.folder = None
-        url = stack.settings["objects.url"]
-        if url.startswith("file://"):
-            self.folder = url[len("file://"):]
-        self.analyses = self._first_analyses() if self.folder else []
+        self.analyses = analyses or self._first_analyses()
 
     # ---- users ----
 
@@ -127,8 +121,8 @@ class Fleet:
             self.users += 1
             users.append(dict(
                 simulate.user(simulate.DRIVERS[self.users % len(simulate.DRIVERS)]),
-                user_id=f"{self.run}-0000-4000-8000-{self.users:012x}",
-                email=f"driver{self.users}.{self.run}@example.com"))
+                user_id=f"be9c0000-0000-4000-8000-{self.users:012x}",
+                email=f"driver{self.users}@example.com"))
         self.stack.users(users)
         return [u["user_id"] for u in users]
 
@@ -158,66 +152,50 @@ class Fleet:
         self.upload(whole)
         for trip in whole:
             self.finalize(trip)
-        return [_of_analysis(path) for user_id, *_ in simulate.DRIVERS
-                for path in _objects(self.folder, user_id)]
+        return [_of_analysis(user_id, self.stack.stores.get(key))
+                for user_id, *_ in simulate.DRIVERS
+                for key in self.stack.stores.keys(trips_prefix(user_id))]
 
     # ---- drivers with trips ----
 
-    def driver(self, user_id, trips):
-        """Gives the driver so many trips; the id."""
-        if self.folder:
-            self._write(user_id, trips)
-        else:
-            self._send(user_id, trips)
+    def driver(self, trips):
+        """A new driver with so many trips; the id."""
+        user_id, = self.new_users(1)
+        self.give(user_id, trips)
         return user_id
 
-    def _write(self, user_id, trips):
-        folder = os.path.join(self.folder, "users", user_id, "trips")
-        os.makedirs(folder)
-        for number in range(trips):
+    def give(self, user_id, trips):
+        """So many trips to a driver who has none."""
+        def put(number):
             cycle, which = divmod(number, len(self.analyses))
             trip_id, end_ms, text = self.analyses[which].copy(
                 user_id, number, cycle * CYCLE_DAYS)
-            with open(f"{folder}/{trip_id}_{end_ms}.json.gz", "wb") as f:
-                f.write(gzip.compress(text.encode(), 6))
+            self.stack.stores.put(f"{trips_prefix(user_id)}{trip_id}_{end_ms}.json.gz",
+                                  gzip.compress(text.encode(), 6))
 
-    def _send(self, user_id, trips):
-        whole = []
-        for number in range(trips):
-            cycle, which = divmod(number, len(self.trips))
-            trip = self.trips[which]
-            original = _of_trip(cut(trip, len(_deltas(trip)), DELTAS_A_CALL))
-            whole.append(json.loads(
-                original.copy(user_id, number, cycle * CYCLE_DAYS)[2]))
-        self.upload(whole)
-        for trip in whole:
-            self.finalize(trip)
+        with concurrent.futures.ThreadPoolExecutor(SENDERS) as pool:
+            list(pool.map(put, range(trips)))
 
 
-def _of_analysis(path):
-    with gzip.open(path, "rt") as f:
-        text = f.read()
+def _of_analysis(user_id, packed):
+    text = gzip.decompress(packed).decode()
     a = json.loads(text)
-    user_id = os.path.basename(os.path.dirname(os.path.dirname(path)))
     return Original(text, user_id, a["trip_id"], a["start_timestamp"],
                     a["end_timestamp"])
 
 
-def _objects(folder, user_id):
-    return sorted(glob.glob(f"{folder}/users/{user_id}/trips/*.json.gz"))
+def trips_prefix(user_id):
+    return f"users/{user_id}/trips/"
 
 
 def path_of(user_id):
     return "/analyze-driver" + client.query(user_id=user_id)
 
 
-def plan_reader(folder, user_id):
-    """What the service replaces, as its plan has it in Python: list, get and
-    decompress each object, aggregate, print."""
-    analyses = []
-    for path in _objects(folder, user_id):
-        with open(path, "rb") as f:
-            analyses.append(json.loads(gzip.decompress(f.read()).decode("utf-8")))
+def plan_answer(user_id, bodies):
+    """What the service replaces, as its plan has it in Python: decompress and parse
+    each object as it comes, aggregate, print."""
+    analyses = [json.loads(gzip.decompress(body).decode("utf-8")) for body in bodies]
     analyses.sort(key=lambda x: x.get("end_timestamp", ""), reverse=True)
     distance = sum(t.get("total_distance_miles", 0) for t in analyses)
     score = sum(t.get("behavior_score", 0) * t.get("total_distance_miles", 0)

@@ -10,6 +10,7 @@ import harness
 HERE = os.path.dirname(os.path.abspath(__file__))
 TICK = os.sysconf("SC_CLK_TCK")
 MIX_LIMIT_S = 600
+IDLE_LIMIT_S = 60
 
 
 # ---- processes ----
@@ -46,15 +47,15 @@ def memory_mb(pid):
 
 
 class Meter:
-    """CPU seconds of all server processes of a stack, by program."""
+    """CPU seconds of all server processes of a host, by program."""
 
-    def __init__(self, stack):
-        self.stack = stack
+    def __init__(self, host):
+        self.host = host
 
     def read(self):
-        s = self.stack
-        roots = {"nginx": s.nginx.pid, "service": s.service.pid,
-                 "redis": s.redis.pid}
+        h = self.host
+        roots = {"nginx": h.nginx.pid, "service": h.service.pid,
+                 "redis": h.stack.redis.pid}
         return {name: sum(_cpu_s(pid) for pid in _descendants(root))
                 for name, root in roots.items()}
 
@@ -66,8 +67,15 @@ class Meter:
 
     def largest_worker_mb(self):
         """(VmRSS, VmHWM), each of the worker that has most of it."""
-        sizes = [memory_mb(pid) for pid in self.stack.service.children()]
+        sizes = [memory_mb(pid) for pid in self.host.service.children()]
         return max(rss for rss, _ in sizes), max(peak for _, peak in sizes)
+
+
+def wait_idle(host):
+    """Until no worker is at work: what an answer left to be done later is done."""
+    harness.wait_for("idle workers", lambda: all(
+        w["state"] == "idle" for w in host.stats()["workers"]
+        if w["role"] == "worker"), IDLE_LIMIT_S)
 
 
 # ---- wrk ----

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""plot.py - the hot answers of `http --json FILE` as a picture.
+"""plot.py - the hot and the cold answers of `run --json FILE` as a picture.
 
-    plot.py FILE.json >hot.svg
+    plot.py FILE.json >results.svg
 
-A line a case, on a scale of powers of ten: the processor time of this service
-and of nginx with the same bytes as a file; between them the factor.
+A line a case, on scales of powers of ten: hot, the processor time of this service and
+of nginx with the same bytes as a file; cold, the time of this service, of the bare fetch
+and of the plan's Python reader. The mark shows the goal: left of it, it is met.
 """
 
 import json
@@ -12,77 +13,145 @@ import math
 import sys
 from xml.sax.saxutils import escape
 
-LEFT, RIGHT, TOP, STEP, BELOW = 170, 60, 64, 34, 60
-WIDTH = 760
-OURS, FILE, GREY, INK = "#0b6e99", "#d9730d", "#c8c8c8", "#333333"
+WIDTH, LEFT, RIGHT = 890, 160, 250
+STEP, HEAD, AXIS = 26, 46, 34
+# The picture brings its own background, so it looks the same on a dark page.
+PAPER, INK, SOFT, GRID = "#ffffff", "#222222", "#666666", "#dddddd"
+OURS, REFERENCE, PLAN = "#0b6e99", "#d9730d", "#8a63a8"
+
+
+def text(x, y, words, anchor="start", size=12, color=INK, weight="normal"):
+    return (f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" '
+            f'font-weight="{weight}" fill="{color}">{escape(words)}</text>')
+
+
+def line(x1, y1, x2, y2, color=GRID, width=1):
+    return (f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
+            f'stroke="{color}" stroke-width="{width}"/>')
+
+
+def dot(x, y, color):
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{color}"/>'
 
 
 class Scale:
-    """Microseconds to a place between the margins."""
+    """Values to places between the margins."""
 
     def __init__(self, values):
         self.first = math.floor(math.log10(min(values)))
         self.last = math.ceil(math.log10(max(values)))
 
-    def __call__(self, us):
-        share = (math.log10(us) - self.first) / (self.last - self.first)
+    def __call__(self, value):
+        share = (math.log10(value) - self.first) / (self.last - self.first)
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def ticks(self):
         return [10 ** e for e in range(self.first, self.last + 1)]
 
 
-def text(x, y, words, anchor="start", size=13, color=INK):
-    return (f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" '
-            f'font-size="{size}" fill="{color}">{escape(words)}</text>')
+def sign(comparison):
+    """The figure with its goal."""
+    for member, least_or_most in (("least", "\N{GREATER-THAN OR EQUAL TO}"),
+                                  ("most", "\N{LESS-THAN OR EQUAL TO}")):
+        if member in comparison:
+            return (f"{comparison['figure']:.3g} "
+                    f"(goal {least_or_most} {comparison[member]:g})")
+    return f"{comparison['figure']:.3g}"
 
 
-def line(x1, y1, x2, y2, color=GREY, width=1):
-    return (f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
-            f'stroke="{color}" stroke-width="{width}"/>')
+class Case:
+    """One line: dots [(value, color)], where the goal ends, words."""
+
+    def __init__(self, row, member, others):
+        self.label = (f"{row['what'].partition(', ')[2]}, "
+                      f"{row['trips']:,} trips")
+        self.dots = [(c[member], color) for c, color in others]
+        self.dots.append((row[member], OURS))
+        self.words = ", ".join(sign(c) for c, _ in others)
+        limits = [c[member] / c["least"] for c, _ in others if "least" in c]
+        limits += [c[member] * c["most"] for c, _ in others if "most" in c]
+        self.goal = min(limits, default=None)
+
+    def draw(self, scale, y):
+        places = [scale(value) for value, _ in self.dots]
+        yield text(LEFT - 12, y + 4, self.label, "end")
+        yield line(min(places), y, max(places), y, GRID, 3)
+        for place, (_, color) in zip(places, self.dots):
+            yield dot(place, y, color)
+        if self.goal:
+            yield line(scale(self.goal), y - 8, scale(self.goal), y + 8, INK, 2)
+        yield text(WIDTH - RIGHT + 16, y + 4, self.words, size=11, color=SOFT)
 
 
-def dot(x, y, color):
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="{color}"/>'
+class Panel:
+    def __init__(self, title, figures, unit, names, cases):
+        self.title, self.figures, self.unit = title, figures, unit
+        self.names, self.cases = names, cases
+        self.height = HEAD + STEP * len(cases) + AXIS
+
+    def draw(self, top):
+        scale = Scale([v for c in self.cases for v, _ in c.dots] +
+                      [c.goal for c in self.cases if c.goal])
+        bottom = top + HEAD + STEP * len(self.cases)
+        yield text(16, top + 14, self.title, size=14, weight="bold")
+        yield text(WIDTH - RIGHT + 16, top + 14, self.figures, size=11, color=SOFT)
+        x = LEFT
+        for name, color in self.names:
+            yield dot(x, top + 30, color)
+            yield text(x + 10, top + 34, name)
+            x += 30 + 6.5 * len(name)
+        yield line(x, top + 23, x, top + 37, INK, 2)
+        yield text(x + 8, top + 34, "goal: DriveGuard to the left of it")
+        for value in scale.ticks():
+            yield line(scale(value), top + HEAD, scale(value), bottom)
+            yield text(scale(value), bottom + 15, self.unit(value), "middle", 11, SOFT)
+        for i, case in enumerate(self.cases):
+            yield from case.draw(scale, top + HEAD + STEP * i + STEP / 2)
 
 
-def grid(scale, bottom):
-    parts = []
-    for us in scale.ticks():
-        parts.append(line(scale(us), TOP - 12, scale(us), bottom))
-        words = f"{us / 1000:g} ms" if us >= 1000 else f"{us:g} us"
-        parts.append(text(scale(us), bottom + 18, words, "middle", 12))
-    return parts
+def _hot(rows):
+    return [Case(r, "cpu_us", [(r["against"][0], REFERENCE)])
+            for r in rows if r["what"].startswith("hot, ")]
 
 
-def case(scale, y, row):
-    ours, file = scale(row["cpu_us"]), scale(row["file_us"])
-    kind = row["what"].removeprefix("hot, ")
-    return [text(LEFT - 14, y + 5, f"{kind}, {row['trips']} trips", "end"),
-            line(file, y, ours, y, GREY, 3), dot(file, y, FILE), dot(ours, y, OURS),
-            text(max(file, ours) + 12, y + 5,
-                 f"{row['cpu_us'] / row['file_us']:.1f} x", size=12)]
+def _cold(rows):
+    return [Case(r, "p50_ms", list(zip(r["against"], (REFERENCE, PLAN))))
+            for r in rows if r["what"] in ("cold, identity", "cold, gzip")]
+
+
+def microseconds(us):
+    return f"{us / 1000:g} ms" if us >= 1000 else f"{us:g} \N{MICRO SIGN}s"
+
+
+def milliseconds(ms):
+    return f"{ms / 1000:g} s" if ms >= 1000 else f"{ms:g} ms"
 
 
 def picture(result):
-    rows = [r for r in result["rows"] if r["what"].startswith("hot, ")]
-    if not rows:
-        sys.exit("plot.py: no hot answers in this file")
-    scale = Scale([r[name] for r in rows for name in ("cpu_us", "file_us")])
-    bottom = TOP + STEP * len(rows) - 10
-    parts = [f'<rect width="{WIDTH}" height="{bottom + BELOW}" fill="white"/>',
-             text(16, 24, "Processor time of all server processes a request", size=15),
-             dot(WIDTH - 330, 20, OURS), text(WIDTH - 318, 25, "DriveGuard, hot"),
-             dot(WIDTH - 195, 20, FILE), text(WIDTH - 183, 25, "nginx, a file")]
-    parts += grid(scale, bottom)
-    for i, row in enumerate(rows):
-        parts += case(scale, TOP + STEP * i + 8, row)
-    m = result["machine"]
-    parts.append(text(16, bottom + BELOW - 12,
-                      f"{m['cpus']} processors, nginx {m['nginx']}; medians of "
-                      f"{result['rounds']} rounds, {result['when'][:10]}", size=11))
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
-            f'height="{bottom + BELOW}" font-family="sans-serif">\n'
+    rows = result["rows"]
+    panels = [Panel(*p) for p in (
+        ("Hot: processor time of all server processes, a request",
+         "file / DriveGuard (304: the file of 4 trips)", microseconds,
+         (("DriveGuard", OURS), ("nginx, the same bytes as a file", REFERENCE)),
+         _hot(rows)),
+        ("Cold: time of a read with the stores 20 ms away",
+         "DriveGuard / fetch, Python / DriveGuard", milliseconds,
+         (("DriveGuard", OURS), ("bare fetch of the objects", REFERENCE),
+          ("the plan's Python reader", PLAN)), _cold(rows))) if p[-1]]
+    if not panels:
+        sys.exit("plot.py: neither hot nor cold answers in this file")
+    parts, top = [], 16
+    for panel in panels:
+        parts += panel.draw(top)
+        top += panel.height + 10
+    m, o = result["machine"], result["options"]
+    parts.append(text(16, top + 6, f"{m['cpus']} processors, nginx {m['nginx']}; medians, "
+                      f"{o['rounds']} rounds, {result['when'][:10]}", size=11,
+                      color=SOFT))
+    height = top + 20
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+            f'width="{WIDTH}" height="{height}" font-family="sans-serif">\n'
+            f'<rect width="{WIDTH}" height="{height}" rx="6" fill="{PAPER}"/>\n'
             + "\n".join(parts) + "\n</svg>\n")
 
 

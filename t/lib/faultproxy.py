@@ -36,6 +36,16 @@ class Seen:
         return f"{self.name} {self.key} {self.code}"
 
 
+def in_sequence(calls):
+    """The longest row of calls of which each began when the one before was over: of
+    those that may come next, the one that is over first leaves most room."""
+    row = []
+    for call in sorted(calls, key=lambda c: c.ended):
+        if not row or row[-1].ended <= call.began:
+            row.append(call)
+    return row
+
+
 class Exchange:
     """A request under way, as the faults see it."""
 

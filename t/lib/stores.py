@@ -84,6 +84,7 @@ class Files:
             return None
 
     def put(self, key, body):
+        os.makedirs(os.path.dirname(self._path(key)), exist_ok=True)
         with open(self._path(key), "wb") as f:
             f.write(body)
 
@@ -164,13 +165,26 @@ class Files:
         pass
 
 
+def missing():
+    """What the two servers lack on this machine, or None."""
+    for name in ("radosgw", "ceph-mon", "ceph-osd", "node"):
+        if not shutil.which(name):
+            return name
+    home = os.environ.get("DYNALITE_HOME", "/nonexistent")
+    if not os.path.exists(home + "/node_modules/dynalite/cli.js"):
+        return "npm's dynalite (DYNALITE_HOME)"
+    return None
+
+
 class Servers:
     """The two servers: started when first needed, unless they run already."""
 
     def __init__(self):
         self.folder = os.environ.get("DG_AWS")
         if not self.folder:
-            self._need()
+            lacking = missing()
+            if lacking:
+                tap.skip_all(f"needs {lacking}")
             self.folder = tempfile.mkdtemp(prefix="dg-aws-")
             atexit.register(self._stop)
             self._each("up")
@@ -178,14 +192,6 @@ class Servers:
         for name in ("rgw", "dynalite"):
             with open(os.path.join(self.folder, name, "env")) as f:
                 self.env.update(line.rstrip("\n").split("=", 1) for line in f)
-
-    def _need(self):
-        for name in ("radosgw", "ceph-mon", "ceph-osd", "node"):
-            if not shutil.which(name):
-                tap.skip_all(f"needs {name}")
-        home = os.environ.get("DYNALITE_HOME", "/nonexistent")
-        if not os.path.exists(home + "/node_modules/dynalite/cli.js"):
-            tap.skip_all("needs npm's dynalite (DYNALITE_HOME)")
 
     def _each(self, what):
         for name in ("rgw", "dynalite"):
