@@ -102,7 +102,7 @@ bool gzip_unbundle_item(struct gzip_unbundle *u, size_t deflate,
         (void)take(u, comma.n);
         gzip_sum_add(&u->sum, &comma_sum);
     }
-    if (deflate > u->rest.n)
+    if (deflate > u->rest.n || sum->length > UINT32_MAX)
         return false;
     *item = take(u, deflate);
     gzip_sum_add(&u->sum, sum);

@@ -202,13 +202,6 @@ enum status gzip_fragment_text(struct str deflate, const struct gzip_sum *sum,
     return err_set(err, ST_CORRUPT, "bad_gzip", "not a fragment of gzip");
 }
 
-struct str gzip_comma(struct gzip_sum *sum)
-{
-    *sum = (struct gzip_sum){0xe0da836e, 1};
-    /* A stored block: its kind, its length and the complement, the byte. */
-    return (struct str){"\0\1\0\xfe\xff,", GZIP_COMMA_SIZE};
-}
-
 enum status gzip_fragment_open(struct str deflate, struct buf *text,
                                struct gzip_sum *sum, struct err *err)
 {
@@ -246,6 +239,13 @@ enum status gzip_fragment_open(struct str deflate, struct buf *text,
 }
 
 /* ---- around ---- */
+
+struct str gzip_comma(struct gzip_sum *sum)
+{
+    *sum = (struct gzip_sum){0xe0da836e, 1};
+    /* A stored block: its kind, its length and the complement, the byte. */
+    return (struct str){"\0\1\0\xfe\xff,", GZIP_COMMA_SIZE};
+}
 
 struct str gzip_head(void)
 {

@@ -46,18 +46,18 @@ enum status gzip_fragment_text(struct str deflate, const struct gzip_sum *sum,
     that sum; ST_TOO_LARGE when the text is full; then nothing was appended.
  */
 
-#define GZIP_COMMA_SIZE 6
-struct str gzip_comma(struct gzip_sum *sum);
-/*
-    The fragment of ",", which stands between others so often.
- */
-
 enum status gzip_fragment_open(struct str deflate, struct buf *text,
                                struct gzip_sum *sum,
                                struct err *err) MUST_CHECK;
 /*
     The same for a fragment of which nothing is known: appends its text and
     tells its sum. text's maximum bounds a bomb.
+ */
+
+#define GZIP_COMMA_SIZE 6
+struct str gzip_comma(struct gzip_sum *sum);
+/*
+    The fragment of ",", which stands between others so often.
  */
 
 #define GZIP_HEAD_SIZE 10

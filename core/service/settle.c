@@ -223,6 +223,7 @@ static enum status write_object(struct settling *w,
                                &reading, err)) != ST_OK)
         return st;
     o->row = reading.row;
+    o->row.fragment = reading.text.deflate;
     o->meta = (struct object_meta){
         .trip_id = t->trip_id,
         .user_id = t->user_id,

@@ -2,14 +2,10 @@
 
 #include <assert.h>
 #include "base/fault.h"
-#include "base/gzip.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/stats.h"
 #include "store/keys.h"
-
-/* Quick to write on every finalize; the rows are mostly digits. */
-#define SUMMARY_GZIP_LEVEL 1
 
 static size_t place_of(const struct summary *s, struct str trip_id, bool *found)
 {
@@ -103,7 +99,6 @@ enum status summary_read(struct service *s, struct str user_id,
 {
     struct str key = key_summary(a, user_id);
     struct object obj;
-    struct buf text;
     enum status st;
 
     *out = (struct summary){.n = 0};
@@ -115,12 +110,7 @@ enum status summary_read(struct service *s, struct str user_id,
     if (st != ST_OK)
         return st;
     out->etag = obj.etag;
-    buf_init(&text, SUMMARY_JSON_MAX);
-    st = gzip_unpack(obj.body, &text, err);
-    if (st == ST_OK)
-        st = summary_parse(arena_copy(a, buf_str(&text)), a, out, err);
-    buf_free(&text);
-    if (st != ST_OK)
+    if (summary_parse(obj.body, a, out, err) != ST_OK)
         unreadable(out, key, err);
     return ST_OK;
 }
@@ -131,7 +121,7 @@ enum status summary_write(struct service *s, struct str user_id,
 {
     bool first = !sum->etag.z[0];
     struct etag written;
-    struct buf text, packed;
+    struct buf body;
     enum status st;
 
     if (sum->newer)
@@ -140,21 +130,18 @@ enum status summary_write(struct service *s, struct str user_id,
                        "service; it is left alone");
     if (fault_point("summary.before_write"))
         return err_set(err, ST_PRECONDITION, NULL, "fault point");
-    buf_init(&text, SUMMARY_JSON_MAX);
-    buf_init(&packed, SUMMARY_JSON_MAX);
-    summary_print(sum, user_id, clock_wall_us(), a, &text);
-    if (!buf_ok(&text))
+    buf_init(&body, SUMMARY_JSON_MAX);
+    summary_print(sum, user_id, clock_wall_us(), a, &body);
+    if (!buf_ok(&body))
         st = err_set(err, ST_TOO_LARGE, "summary_too_large",
                      "The driver has more trips than a summary holds");
-    else if ((st = gzip_pack(buf_str(&text), SUMMARY_GZIP_LEVEL, &packed,
-                             err)) == ST_OK)
+    else
         st = objects_put_derived(
-            s->objects, key_summary(a, user_id), buf_str(&packed),
+            s->objects, key_summary(a, user_id), buf_str(&body),
             first ? COND_ABSENT : COND_MATCH, &sum->etag, d, &written, err);
     if (st == ST_OK)
         sum->etag = written;
-    buf_free(&packed);
-    buf_free(&text);
+    buf_free(&body);
     return st;
 }
 

@@ -7,10 +7,12 @@
  * merged by revision: a later row is never replaced (DESIGN.md, rule 3).
  *
  *   {"format":1, "user_id":U, "updated_at":T, "aggregate":{...},
- *    "columns":["trip_id", ...], "trips":[[...], ...]}
+ *    "columns":["trip_id", ...], "trips":[[...], ...], "recent":[A, ...]}
  *
  * The columns are those of the table in summary_json.c; trips are sorted by
- * trip id.
+ * trip id. It is a bundle (base/gzip_bundle.h) whose items are the analyses of
+ * some trips that are in no pack yet (pack.h), so that no object need be read
+ * for them: those whose "pack" is PACK_HERE, in the order of the rows.
  */
 #ifndef DG_SERVICE_SUMMARY_H
 #define DG_SERVICE_SUMMARY_H
@@ -22,6 +24,14 @@
 #define SUMMARY_FORMAT 1
 #define SUMMARY_JSON_MAX ((size_t)128 * 1024 * 1024)
 
+/* How many analyses the summary holds at most (the latest by end), and how
+ * large a fragment one of them may be. */
+#define SUMMARY_RECENT_MAX 64
+#define SUMMARY_RECENT_TEXT ((size_t)64 * 1024)
+
+#define PACK_NONE 0
+#define PACK_HERE (-1) /* in the object's text only: the summary has it */
+
 struct summary_row {
     struct str trip_id;
     int64_t end_ms;      /* of the object's key */
@@ -32,11 +42,10 @@ struct summary_row {
     int64_t deflate;     /* and bytes of the fragment that it is in answers */
     int64_t revision;    /* 0: not written by this service */
     int64_t modified_us; /* of the object; decides between revisions 0 */
-    int64_t pack;        /* the number of the pack that holds the text, too */
-    struct str fragment; /* the text, where it is at hand (in memory only) */
+    int64_t pack;        /* the number of the pack that has the text, too */
+    struct str fragment; /* the text, where it is at hand; not checked */
     struct trip_figures figures;
 };
-#define PACK_NONE 0
 
 struct summary {
     struct summary_row *row; /* by trip_id ascending */
@@ -45,15 +54,20 @@ struct summary {
     bool newer;       /* of a later format than ours: not to be overwritten */
 };
 
-/* ---- the text (summary_json.c) ---- */
+/* ---- the bytes (summary_json.c) ---- */
 
 void summary_print(const struct summary *s, struct str user_id, int64_t now_us,
                    struct arena *a, struct buf *out);
-enum status summary_parse(struct str text, struct arena *a, struct summary *out,
+/*
+    Appends the object's body. Fragments of rows in no pack go in as far as
+    they fit; the other rows just say what they know.
+ */
+enum status summary_parse(struct str body, struct arena *a, struct summary *out,
                           struct err *err) MUST_CHECK;
 /*
-    Fills row, n and newer; strings are views of text. ST_CORRUPT when it is
-    not a summary.
+    Fills row, n and newer; strings live in the arena, fragments are views of
+    body. ST_CORRUPT when it is not a summary. Of one that is plain gzip no
+    fragments are taken.
  */
 
 /* ---- rows in memory ---- */

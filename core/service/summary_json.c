@@ -1,8 +1,14 @@
 #include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include "base/gzip.h"
+#include "base/gzip_bundle.h"
 #include "base/json.h"
 #include "service/summary.h"
+
+/* Quick to write on every finalize; the rows are mostly digits. */
+#define FRONT_LEVEL 1
+#define BACK STR_LIT("]}")
 
 /* Source of each figure: the analysis field of the same name. */
 enum kind { TEXT, TAG, WHOLE, REAL, FLAG };
@@ -24,6 +30,7 @@ static const struct column {
     {"deflate", WHOLE, ROW(deflate)},
     {"revision", WHOLE, ROW(revision)},
     {"modified_us", WHOLE, ROW(modified_us)},
+    {"pack", WHOLE, ROW(pack)},
     {"start_us", WHOLE, FIG(start_us)},
     {"end_us", WHOLE, FIG(end_us)},
     {"total_distance_miles", REAL, FIG(distance_miles)},
@@ -116,10 +123,12 @@ static void print_aggregate(const struct summary *s, struct arena *a,
     json_end_object(o);
 }
 
-void summary_print(const struct summary *s, struct str user_id, int64_t now_us,
-                   struct arena *a, struct buf *out)
+/* As far as the bracket behind which the analyses follow. */
+static void print_front(const struct summary *s, struct str user_id,
+                        int64_t now_us, const bool *here, struct arena *a,
+                        struct buf *front)
 {
-    struct json_out o = {.b = out};
+    struct json_out o = {.b = front};
     char now[TIME_TEXT_MAX];
 
     json_begin_object(&o, NULL);
@@ -134,13 +143,72 @@ void summary_print(const struct summary *s, struct str user_id, int64_t now_us,
     json_end_array(&o);
     json_begin_array(&o, "trips");
     for (size_t i = 0; i < s->n; i++) {
+        struct summary_row row = s->row[i];
+
+        if (here[i])
+            row.pack = PACK_HERE;
         json_begin_array(&o, NULL);
         for (size_t k = 0; k < N_COLUMNS; k++)
-            print_cell(&columns[k], &s->row[i], &o);
+            print_cell(&columns[k], &row, &o);
         json_end_array(&o);
     }
     json_end_array(&o);
-    json_end_object(&o);
+    json_begin_array(&o, "recent");
+}
+
+static int latest_end_first(const void *pa, const void *pb)
+{
+    const struct summary_row *a = *(const struct summary_row *const *)pa;
+    const struct summary_row *b = *(const struct summary_row *const *)pb;
+
+    return (a->end_ms < b->end_ms) - (a->end_ms > b->end_ms);
+}
+
+/* Of which rows the fragments go in, as flags by the row's place. */
+static const bool *choose_recent(const struct summary *s, struct arena *a)
+{
+    const struct summary_row **loose =
+        arena_alloc_n(a, s->n + 1, sizeof *loose);
+    bool *here = arena_alloc_n(a, s->n + 1, sizeof *here);
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n; i++)
+        if (s->row[i].pack == PACK_NONE && s->row[i].fragment.n &&
+            s->row[i].fragment.n <= SUMMARY_RECENT_TEXT)
+            loose[n++] = &s->row[i];
+    if (n > SUMMARY_RECENT_MAX)
+        qsort(loose, n, sizeof *loose, latest_end_first);
+    for (size_t i = 0; i < n && i < SUMMARY_RECENT_MAX; i++)
+        here[loose[i] - s->row] = true;
+    return here;
+}
+
+static struct gzip_sum sum_of(const struct summary_row *row)
+{
+    return (struct gzip_sum){(uint32_t)row->crc, (uint64_t)row->length};
+}
+
+void summary_print(const struct summary *s, struct str user_id, int64_t now_us,
+                   struct arena *a, struct buf *out)
+{
+    const bool *here = choose_recent(s, a);
+    struct gzip_bundle b;
+    struct buf front;
+
+    buf_init(&front, SUMMARY_JSON_MAX);
+    print_front(s, user_id, now_us, here, a, &front);
+    out->failed = out->failed || !buf_ok(&front);
+    gzip_bundle_begin(&b, out, buf_str(&front), FRONT_LEVEL);
+    buf_free(&front);
+    for (size_t i = 0; i < s->n; i++) {
+        struct gzip_sum sum = sum_of(&s->row[i]);
+
+        if (!here[i])
+            continue;
+        assert(s->row[i].fragment.n == (size_t)s->row[i].deflate);
+        gzip_bundle_item(&b, s->row[i].fragment, &sum);
+    }
+    gzip_bundle_end(&b, BACK);
 }
 
 static bool parse_cell(const struct column *col, struct json v, struct arena *a,
@@ -203,8 +271,8 @@ static enum status not_a_summary(struct err *err, const char *why)
     return err_set(err, ST_CORRUPT, NULL, "not a summary: %s", why);
 }
 
-enum status summary_parse(struct str text, struct arena *a, struct summary *out,
-                          struct err *err)
+static enum status parse_text(struct str text, struct arena *a,
+                              struct summary *out, struct err *err)
 {
     struct json root, v, key;
     struct json_iter it;
@@ -226,10 +294,51 @@ enum status summary_parse(struct str text, struct arena *a, struct summary *out,
     for (out->n = 0; json_next(&it, &key, &v); out->n++) {
         struct summary_row *row = &out->row[out->n];
 
-        if (!parse_row(v, a, row))
+        if (!parse_row(v, a, row) || row->pack < PACK_HERE)
             return not_a_summary(err, "a row is not as its columns say");
         if (out->n && str_cmp(row[-1].trip_id, row->trip_id) >= 0)
             return not_a_summary(err, "its rows are not sorted");
     }
     return ST_OK;
+}
+
+/* The fragments that are there; u NULL: none are. */
+static enum status take_recent(struct summary *s, struct gzip_unbundle *u,
+                               struct err *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct summary_row *row = &s->row[i];
+        struct gzip_sum sum = sum_of(row);
+
+        if (row->pack != PACK_HERE)
+            continue;
+        row->pack = PACK_NONE;
+        if (u &&
+            !gzip_unbundle_item(u, (size_t)row->deflate, &sum, &row->fragment))
+            return not_a_summary(err, "an analysis is not as its row says");
+    }
+    return u ? gzip_unbundle_end(u, BACK, err) : ST_OK;
+}
+
+enum status summary_parse(struct str body, struct arena *a, struct summary *out,
+                          struct err *err)
+{
+    bool bundle = gzip_is_bundle(body);
+    struct gzip_unbundle u;
+    struct buf text;
+    enum status st;
+
+    buf_init(&text, SUMMARY_JSON_MAX);
+    if (bundle) {
+        st = gzip_unbundle(body, &text, &u, err);
+        buf_put(&text, BACK);
+    } else {
+        st = gzip_unpack(body, &text, err);
+    }
+    if (st == ST_OK)
+        st = parse_text(arena_copy(a, buf_str(&text)), a, out, err);
+    buf_free(&text);
+    if (st != ST_OK || out->newer)
+        return st;
+    return take_recent(out, bundle ? &u : NULL, err);
 }

@@ -1,5 +1,8 @@
 /* Rows of the summary: their order, merging by revision, and the text. */
 #include "service/summary.h"
+
+#include "base/gzip.h"
+#include "base/gzip_bundle.h"
 #include "t/unit/tap.h"
 
 static struct summary_row row_of(const char *trip, int64_t revision)
@@ -77,18 +80,154 @@ static void text(struct arena *a)
     buf_free(&b);
 }
 
+/* ---- analyses within it ---- */
+
+static void give_text(struct summary_row *row, struct arena *a)
+{
+    struct gzip_sum sum;
+    struct buf b;
+
+    buf_init(&b, 100000);
+    gzip_fragment(
+        arena_printf(a, "{\"trip_id\":\"%.*s\"}", STR_ARG(row->trip_id)), 6, &b,
+        &sum);
+    row->fragment = arena_copy(a, buf_str(&b));
+    row->pack = PACK_NONE;
+    summary_row_text(row, &sum, b.n);
+    buf_free(&b);
+}
+
+static struct summary many(struct arena *a, size_t n)
+{
+    struct summary s = {.n = n};
+
+    s.row = arena_alloc_n(a, n, sizeof *s.row);
+    for (size_t i = 0; i < n; i++) {
+        s.row[i] = row_of("", 1);
+        s.row[i].trip_id = arena_printf(a, "trip_%04zu", i);
+        s.row[i].end_ms = (int64_t)(n - i); /* the first are the latest */
+        give_text(&s.row[i], a);
+    }
+    return s;
+}
+
+static void print(const struct summary *s, struct arena *a, struct buf *body)
+{
+    buf_init(body, (size_t)16 * 1024 * 1024);
+    summary_print(s, STR_LIT("u"), 0, a, body);
+}
+
+static size_t fragments_in(const struct summary *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n; i++)
+        n += s->row[i].fragment.n > 0;
+    return n;
+}
+
+static void recent(struct arena *a)
+{
+    struct summary s = many(a, 5), back = {.n = 0};
+    struct err err = ERR_NONE;
+    struct buf body, text;
+
+    s.row[1].pack = 7;                             /* need not be here, */
+    s.row[2].fragment = STR_NONE;                  /* is not known, */
+    s.row[3].fragment.n = SUMMARY_RECENT_TEXT + 1; /* is too large */
+    print(&s, a, &body);
+    CHECK(buf_ok(&body) && gzip_is_bundle(buf_str(&body)));
+    CHECK(summary_parse(buf_str(&body), a, &back, &err) == ST_OK);
+    CHECK(back.n == 5 && fragments_in(&back) == 2);
+    CHECK(str_eq(back.row[0].fragment, s.row[0].fragment) &&
+          str_eq(back.row[4].fragment, s.row[4].fragment));
+    CHECK(back.row[0].pack == PACK_NONE && back.row[1].pack == 7);
+    buf_init(&text, 100000);
+    CHECK(gzip_unpack(buf_str(&body), &text, &err) == ST_OK &&
+          str_ends(buf_str(&text),
+                   STR_LIT("\"recent\":[{\"trip_id\":\"trip_0000\"},"
+                           "{\"trip_id\":\"trip_0004\"}]}")));
+    buf_free(&text);
+    buf_free(&body);
+}
+
+static void most_recent(struct arena *a)
+{
+    struct summary s = many(a, SUMMARY_RECENT_MAX + 9), back = {.n = 0};
+    struct buf body;
+
+    print(&s, a, &body);
+    CHECK(summary_parse(buf_str(&body), a, &back, NULL) == ST_OK);
+    CHECK(back.n == s.n && fragments_in(&back) == SUMMARY_RECENT_MAX);
+    CHECK(back.row[0].fragment.n && !back.row[s.n - 1].fragment.n);
+    buf_free(&body);
+}
+
+/* As another writer would store it: the rows count, "here" means nothing. */
+static void plain_gzip(struct arena *a)
+{
+    struct summary s = many(a, 3), back = {.n = 0};
+    struct buf body, text, again;
+
+    print(&s, a, &body);
+    buf_init(&text, 100000);
+    buf_init(&again, 100000);
+    CHECK(gzip_unpack(buf_str(&body), &text, NULL) == ST_OK &&
+          gzip_pack(buf_str(&text), 6, &again, NULL) == ST_OK);
+    CHECK(summary_parse(buf_str(&again), a, &back, NULL) == ST_OK);
+    CHECK(back.n == 3 && fragments_in(&back) == 0 &&
+          back.row[2].pack == PACK_NONE);
+    buf_free(&again);
+    buf_free(&text);
+    buf_free(&body);
+}
+
+/* The rows lie about what follows them, or a byte is another. */
+static void wrong_analyses(struct arena *a)
+{
+    struct summary back = {.n = 0}, s = many(a, 3);
+    size_t refused = 0;
+    struct buf body;
+
+    print(&s, a, &body);
+    for (size_t n = 0; n < body.n; n++)
+        refused += summary_parse((struct str){body.p, n}, a, &back, NULL) ==
+                   ST_CORRUPT;
+    CHECK(refused == body.n);
+    buf_free(&body);
+    s.row[1].crc ^= 1; /* the writer's mistake: for whoever unpacks it */
+    print(&s, a, &body);
+    CHECK(summary_parse(buf_str(&body), a, &back, NULL) == ST_OK &&
+          fragments_in(&back) == 3);
+    body.p[body.n - 5] ^= 1; /* its CRC */
+    CHECK(summary_parse(buf_str(&body), a, &back, NULL) == ST_CORRUPT);
+    buf_free(&body);
+}
+
+static enum status parse_packed(const char *json, struct arena *a,
+                                struct summary *out)
+{
+    struct buf body;
+    enum status st;
+
+    buf_init(&body, 100000);
+    CHECK(gzip_pack(str_of(json), 6, &body, NULL) == ST_OK);
+    st = summary_parse(buf_str(&body), a, out, NULL);
+    buf_free(&body);
+    return st;
+}
+
 static void strange_texts(struct arena *a)
 {
     static const char *const bad[] = {
         "", "[]", "{}", "{\"format\":1}",
         "{\"format\":1,\"columns\":[\"trip_id\"],\"trips\":[]}"};
     struct summary s = {.n = 0};
-    struct err err = ERR_NONE;
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        CHECK(summary_parse(str_of(bad[i]), a, &s, &err) == ST_CORRUPT);
-    CHECK(summary_parse(STR_LIT("{\"format\":2}"), a, &s, &err) == ST_OK &&
-          s.newer);
+        CHECK(parse_packed(bad[i], a, &s) == ST_CORRUPT);
+    CHECK(summary_parse(STR_LIT("{}"), a, &s, NULL) == ST_CORRUPT);
+    CHECK(parse_packed("{\"format\":2}", a, &s) == ST_OK && s.newer);
 }
 
 int main(void)
@@ -98,6 +237,10 @@ int main(void)
     merging(a);
     ages();
     text(a);
+    recent(a);
+    most_recent(a);
+    plain_gzip(a);
+    wrong_analyses(a);
     strange_texts(a);
     arena_free(&a);
     return tap_end();
