@@ -37,6 +37,9 @@ PATIENT_S = 120  # an answer of 50 MB through the counting proxies
 # Our time by the bare fetch's, at most; the Python reader's by ours, at least.
 FETCH_GOALS = {4: 2.0, 100: 1.0, 500: 0.6}
 PLAN_GOALS = {4: 2, 100: 25, 500: 60}
+# A read's calls, and those of them that wait for each other, at most.
+CALLS_GOALS = {500: 12, 5_000: 40}
+IN_A_ROW_GOALS = {4: 1, 500: 4}
 
 
 @contextlib.contextmanager
@@ -244,7 +247,8 @@ def _rows(w, driver, reads):
     rows = {(place, coding): _row(rounds, place, coding, FETCH_GOALS.get(driver.trips)
                                   if place == "far" else None)
             for place in driver.places for coding in driver.codings}
-    rows["far", "identity"].update(w.calls(driver))
+    counted = w.calls(driver)
+    rows["far", "identity"].update(counted)
     if driver.trips in PLAN_GOALS:
         plan_ms = w.plan_reader(driver)
         for coding in driver.codings:
@@ -252,6 +256,11 @@ def _rows(w, driver, reads):
             row["against"].append(compared(
                 "the plan's Python reader, once", plan_ms / row["p50_ms"],
                 "time, its / ours", least=PLAN_GOALS[driver.trips], p50_ms=plan_ms))
+    for of, member, goals in (("calls", "calls", CALLS_GOALS),
+                              ("calls in a row", "in_a_row", IN_A_ROW_GOALS)):
+        if driver.trips in goals:
+            rows["far", "identity"]["against"].append(compared(
+                "", counted[member], of, most=goals[driver.trips]))
     return [{**row, "trips": driver.trips} for row in rows.values()]
 
 

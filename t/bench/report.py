@@ -12,7 +12,7 @@ COMPARED = (
     ("its req/s", "rps", "{:,.0f}"),
     ("its p50 ms", "p50_ms", "{:,.2f}"),
     ("its CPU us", "cpu_us", "{:,.0f}"),
-    ("figure", "figure", "{:,.2f}"),
+    ("figure", "number", "{}"),
     ("is", "of", "{}"),
     ("goal", "goal", "{}"),
     ("met", "met", "{}"),
@@ -41,6 +41,9 @@ def _printable(row):
     row = dict(row)
     if "cpu_by" in row:
         row["parts"] = "+".join(f"{us:.0f}" for us in row["cpu_by"].values())
+    if "figure" in row:
+        figure = row["figure"]
+        row["number"] = f"{figure:,}" if isinstance(figure, int) else f"{figure:,.2f}"
     for member, sign in (("least", ">="), ("most", "<=")):
         if member in row:
             row["goal"] = f"{sign} {row[member]:g}"
