@@ -3,27 +3,14 @@
 the expected analysis, and every driver the expected aggregate; with both scoring
 versions."""
 
-import gzip
 import json
 import os
-import queue
 import sys
-import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import client
+import golden
 import harness
 import tap
-
-# Members of an answer that are the time of answering, or of which the wire
-# description says that the reference's are not needed.
-NOT_COMPARED = {
-    "analysis_timestamp", "timezone_note", "production_ready",
-    "industry_compliant", "user_data_verified", "frontend_values_enabled",
-    "moving_metrics_enabled", "thresholds_fixed", "algorithm_certified",
-    "cache_performance", "intelligent_caching_enabled", "performance_optimized",
-    "trips",
-}
 
 # What the service adds to each trip and to an answer.
 TRIP_ADDITIONS = ("user_timezone", "start_time_display", "end_time_display",
@@ -31,43 +18,6 @@ TRIP_ADDITIONS = ("user_timezone", "start_time_display", "end_time_display",
 TOTALS = ("total_sudden_accelerations", "total_sudden_decelerations",
           "total_hard_stops", "smoothness_score", "frequency_score",
           "turn_safety_score")
-
-
-def same_number(got, want):
-    if isinstance(got, bool) or not isinstance(got, (int, float)):
-        return False
-    # Rounded fields are exact under this, too: their last place is far above.
-    return got == want or abs(got - want) <= 1e-9 * abs(want)
-
-
-def differences(got, want, path=""):
-    """Where an analysis is not the expected one; additions are no difference."""
-    if isinstance(want, dict):
-        if not isinstance(got, dict):
-            yield f"{path}: {got!r} is no object"
-            return
-        for key, value in want.items():
-            if key not in got:
-                yield f"{path}.{key} is missing"
-            else:
-                yield from differences(got[key], value, f"{path}.{key}")
-    elif isinstance(want, list):
-        if not isinstance(got, list) or len(got) != len(want):
-            yield f"{path}: {str(got)[:200]}, want {str(want)[:200]}"
-            return
-        for i, (g, w) in enumerate(zip(got, want)):
-            yield from differences(g, w, f"{path}[{i}]")
-    elif isinstance(want, (int, float)) and not isinstance(want, bool):
-        if not same_number(got, want):
-            yield f"{path}: {got!r}, want {want!r}"
-    elif got != want or type(got) is not type(want):
-        yield f"{path}: {got!r}, want {want!r}"
-
-
-def alike(got, want, name):
-    found = list(differences(got, want))
-    if not tap.ok(not found, name):
-        tap.diag("\n".join(found[:12]))
 
 
 def expected(trip, version):
@@ -79,33 +29,6 @@ def expected(trip, version):
     if e["analysis"] is None and "compare" in str(e.get("reference_error")):
         return False
     return e["analysis"]
-
-
-def send(host, trips):
-    """All of them, by four senders; {trip_id: analysis of the finalize}."""
-    todo, answers, lock = queue.SimpleQueue(), {}, threading.Lock()
-    for trip in trips:
-        todo.put(trip)
-
-    def work():
-        with host.client() as c:
-            while not todo.empty():
-                try:
-                    trip = todo.get_nowait()
-                except queue.Empty:
-                    return
-                refused = [r for r in (c.http("POST", "/store-trajectory-batch", b)
-                                       for b in trip["batches"]) if r.status != 200]
-                r = c.http("POST", "/finalize-trip", trip["finalize"])
-                with lock:
-                    answers[trip["trip_id"]] = (refused, r)
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    return answers
 
 
 def check_finalize(trip, version, answers):
@@ -124,7 +47,7 @@ def check_finalize(trip, version, answers):
     brief = {"status": "stored", "scoring_version": version, **{
         k: want[k] for k in ("behavior_score", "behavior_category",
                              "total_distance_miles")}}
-    return alike(answer["analysis"], brief, f"{name} is stored")
+    return golden.alike(answer["analysis"], brief, f"{name} is stored")
 
 
 def check_trips(trips, version, read):
@@ -136,7 +59,7 @@ def check_trips(trips, version, read):
         elif want is None:
             tap.ok(got is None, f"{name} counts nowhere")
         else:
-            alike(got, want, f"{name} has the expected analysis")
+            golden.alike(got, want, f"{name} has the expected analysis")
             missing = [k for k in TRIP_ADDITIONS if k not in (got or {})]
             tap.is_(missing, [], f"{name} carries what the service adds")
 
@@ -163,12 +86,12 @@ def check_drivers(host, version, want):
         if answer["status"] == 500 or (version == "3.1" and key.startswith("query ")
                                        and answer["status"] == 200):
             continue
-        want_body = {k: v for k, v in answer["body"].items() if k not in NOT_COMPARED}
+        want_body = golden.aggregate(answer)
         for echo in ("searched_by", "searched_for"):
             # As looked up: the reference echoes the query as it came.
             if echo in want_body and "email" in params:
                 want_body[echo] = want_body[echo].strip().lower()
-        alike(got, want_body, f"{name}: the aggregate")
+        golden.alike(got, want_body, f"{name}: the aggregate")
         if r.status == 200:
             check_order(got["trips"], name)
             tap.is_([k for k in TOTALS if k not in got], [], f"{name}: the portal's totals")
@@ -183,19 +106,13 @@ def check_order(trips, name):
 
 
 def main():
-    folder = harness.golden()
-    if not folder:
+    if not golden.there():
         tap.skip_all("no ../shared/golden")
-    trips = []
-    for name in sorted(os.listdir(os.path.join(folder, "trips"))):
-        with gzip.open(os.path.join(folder, "trips", name)) as f:
-            trips.append(json.load(f))
-    with gzip.open(os.path.join(folder, "analyze-driver.json.gz")) as f:
-        drivers = json.load(f)
+    trips, drivers = golden.trips(), golden.answers()
     for version in ("3.0", "3.1"):
         with harness.Stack({"scoring.version": version}, workers=4) as s:
-            s.ctl("user", "put", os.path.join(folder, "users.json"))
-            answers = send(s, trips)
+            s.ctl("user", "put", golden.users())
+            answers = golden.send(s, trips)
             for trip in trips:
                 check_finalize(trip, version, answers)
             read = check_drivers(s, version, drivers)

@@ -1,54 +1,23 @@
 #!/usr/bin/python3
 # Answers that are made once and given many times: every path gives the same,
 # nothing is given longer than it may be, and what a reader has is not sent.
-import gzip
-import json
 import os
 import re
 import sys
-import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "lib"))
 import drivers
 import harness
 import trips
+from answers import GZIP, meaning, path, source
 from drivers import Background
 from tap import done, is_, ok, subtest
 
 harness.need_faults()
 
-GZIP = {"Accept-Encoding": "gzip"}
 SMALL, LARGE = "few@example.com", "many@example.com"
 N = {SMALL: 2, LARGE: 100}
-
-
-def text_of(r):
-    """The body's text; a gzip body must be one member and nothing else."""
-    if r.header("Content-Encoding") != "gzip":
-        return r.body
-    z = zlib.decompressobj(31)
-    text = z.decompress(r.body) + z.flush()
-    assert z.eof and not z.unused_data, "one member"
-    assert gzip.decompress(r.body) == text
-    return text
-
-
-def meaning(r):
-    assert r.status == 200, r
-    body = json.loads(text_of(r))
-    body.pop("analysis_timestamp")
-    return body
-
-
-def source(r):
-    m = re.fullmatch(r"(cache|file|store);dur=[0-9]+\.[0-9]{3}",
-                     r.header("Server-Timing") or "")
-    return m and m.group(1)
-
-
-def path(email, **more):
-    return "/analyze-driver" + harness.client.query(email=email, **more)
 
 
 def files(host):

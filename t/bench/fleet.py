@@ -8,14 +8,13 @@ form. The first read of such a driver writes what is derived of them.
 """
 
 import concurrent.futures
-import datetime
 import gzip
 import json
 import os
-import re
 import sys
 
 import client
+import copies
 import harness
 
 sys.path.append(os.path.join(harness.SRC, "packaging"))
@@ -25,48 +24,13 @@ ORIGINALS = 24
 MINUTES = (36, 54)  # in town
 SENDERS = 4
 CYCLE_DAYS = 7     # the originals fill a few days; copies follow each other
-DAY_MS = 86_400_000
-DATE = re.compile(r"\d{4}-\d\d-\d\d(?=[T \"])")
 DELTAS_A_CALL = 1000
-
-
-def ms_of(text):
-    return round(datetime.datetime.fromisoformat(
-        text.replace("Z", "+00:00")).timestamp() * 1000)
-
-
-class Original:
-    """Text (JSON) about one trip, of which others are made."""
-
-    def __init__(self, text, user_id, trip_id, start, end):
-        self.text = text
-        self.user_id = user_id
-        self.trip_id = trip_id
-        self.start_ms = ms_of(start)
-        self.end_ms = ms_of(end)
-
-    def copy(self, user_id, number, days):
-        """(trip id, end in ms, text); the number tells apart what starts at the
-        same moment."""
-        trip_id = f"trip_{user_id}_{self.start_ms + days * DAY_MS + number}"
-        text = self.text.replace(self.trip_id, trip_id)
-        text = text.replace(self.user_id, user_id)
-        shift = datetime.timedelta(days=days)
-        moved = {}
-
-        def later(match):
-            day = match[0]
-            if day not in moved:
-                moved[day] = str(datetime.date.fromisoformat(day) + shift)
-            return moved[day]
-
-        return trip_id, self.end_ms + days * DAY_MS, DATE.sub(later, text)
 
 
 def _of_trip(trip):
     f = trip["finalize"]
-    return Original(json.dumps(trip), f["user_id"], f["trip_id"],
-                    f["start_timestamp"], f["end_timestamp"])
+    return copies.Original(json.dumps(trip), f["user_id"], f["trip_id"],
+                           f["start_timestamp"], f["end_timestamp"])
 
 
 def _deltas(trip):
@@ -152,9 +116,8 @@ class Fleet:
         self.upload(whole)
         for trip in whole:
             self.finalize(trip)
-        return [_of_analysis(user_id, self.stack.stores.get(key))
-                for user_id, *_ in simulate.DRIVERS
-                for key in self.stack.stores.keys(trips_prefix(user_id))]
+        return [original for user_id, *_ in simulate.DRIVERS
+                for original in copies.stored(self.stack, user_id)]
 
     # ---- drivers with trips ----
 
@@ -166,22 +129,11 @@ class Fleet:
 
     def give(self, user_id, trips):
         """So many trips to a driver who has none."""
-        def put(number):
+        def copy(number):
             cycle, which = divmod(number, len(self.analyses))
-            trip_id, end_ms, text = self.analyses[which].copy(
-                user_id, number, cycle * CYCLE_DAYS)
-            self.stack.stores.put(f"{trips_prefix(user_id)}{trip_id}_{end_ms}.json.gz",
-                                  gzip.compress(text.encode(), 6))
+            return self.analyses[which].copy(user_id, number, cycle * CYCLE_DAYS)
 
-        with concurrent.futures.ThreadPoolExecutor(SENDERS) as pool:
-            list(pool.map(put, range(trips)))
-
-
-def _of_analysis(user_id, packed):
-    text = gzip.decompress(packed).decode()
-    a = json.loads(text)
-    return Original(text, user_id, a["trip_id"], a["start_timestamp"],
-                    a["end_timestamp"])
+        copies.put(self.stack, user_id, map(copy, range(trips)))
 
 
 def trips_prefix(user_id):

@@ -47,7 +47,11 @@ def unpacked(stack, key):
     for host in stack.hosts:
         host.quiet()
     body = stack.stores.get(key)
-    return None if body is None else json.loads(gzip.decompress(body))
+    return None if body is None else _json(body)
+
+
+def _json(body):
+    return json.loads(gzip.decompress(body))
 
 
 def store_packed(stack, key, doc, **more):
@@ -56,7 +60,8 @@ def store_packed(stack, key, doc, **more):
 
 
 def analyses(stack, user_id=trips.USER):
-    return [unpacked(stack, key) for key in objects(stack, user_id)]
+    """Of all trips; they are there before the answer to their finalize is."""
+    return [_json(stack.stores.get(key)) for key in objects(stack, user_id)]
 
 
 def summary_key(user_id=trips.USER):

@@ -60,12 +60,6 @@ def need_faults():
         tap.skip_all("the build has no fault points (--enable-faults)")
 
 
-def golden():
-    """The folder with recorded trips, or None where it is not."""
-    path = os.path.join(SHARED, "golden")
-    return path if os.path.isdir(path) else None
-
-
 def wait_for(what, condition, seconds=20, pause=0.02):
     """condition() until it is true; its value. TimeoutError names `what`."""
     end = time.monotonic() + seconds
