@@ -1,0 +1,451 @@
+#!/usr/bin/python3
+"""All ways to an answer mean the same: with and without a summary, out of Redis, of a file
+of this host, of what another host left; as text and as gzip; whole and in pages. For every
+driver of ../shared/golden and for drivers of 0 to 10,000 trips, who are put straight
+into the store. What is expected is taken from the store's trip objects, by other means
+than the service's."""
+
+import datetime
+import itertools
+import json
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import answers
+import copies
+import drivers
+import golden
+import harness
+import stores
+import tap
+import trips
+
+# Ceph's gateway takes a second for a hundred objects; 1,100 are two pages of a listing.
+COUNTS = {"dir": (0, 1, 2, 63, 64, 65, 1000, 10000),
+          "s3": (0, 1, 2, 63, 64, 65, 1100)}[stores.chosen()]
+FEW = 200       # drivers of at most so many trips are asked in more ways
+HUGE = 2000     # and of more than so many in fewer
+WIDE = 1000     # and this one's analyses are long
+STREAMED = 8 << 20      # a text larger than this is not collected before it is sent
+IN_ENTRY = 32 << 10     # a body larger than this is kept in a file, not in Redis
+CODINGS = {"identity": answers.IDENTITY, "gzip": answers.GZIP}
+PAGES = 5       # are asked for in a row
+FOREIGN = 7     # every so many-th trip is in the form of the plan's own writer
+GZIP_LEVEL = 1  # of trips by the thousand
+HEAD_SLACK = 32  # the time of answering compresses better or worse
+
+
+# ---- drivers, and what is expected of them ----
+
+class Driver:
+    def __init__(self, stack, user_id, email, count, reference=None):
+        self.stack, self.user_id, self.email = stack, user_id, email
+        self.count = count          # None: as many as the store has
+        self.reference = reference  # golden's answer, if there is one
+        self.etags = {}             # by coding and query
+        self.expect()
+
+    @property
+    def name(self):
+        return f"{self.email.split('@')[0]} ({len(self.trips)})"
+
+    def expect(self):
+        """As the store is now."""
+        self.trips = trips_in_store(self.stack, self.user_id)
+        self.want = self.text = None  # the whole answer, once one was found right
+        self.etags.clear()
+
+    @property
+    def summary(self):
+        return drivers.summary_key(self.user_id)
+
+
+def trips_in_store(stack, user_id):
+    found = drivers.analyses(stack, user_id)
+    found.sort(key=lambda t: t["trip_id"])
+    found.sort(key=lambda t: datetime.datetime.fromisoformat(t["end_timestamp"]),
+               reverse=True)
+    return found
+
+
+def sums(analyses):
+    """Some of the aggregate, and how far its rounding may be off."""
+    def total(member):
+        return sum(t.get(member, 0) for t in analyses)
+
+    miles = total("total_distance_miles")
+    score = sum(t["behavior_score"] * (t["total_distance_miles"] if miles else 1)
+                for t in analyses) / (miles or len(analyses))
+    return {"total_trips": (len(analyses), 0),
+            "total_distance_miles": (miles, 0.006),
+            "total_driving_time_hours": (total("duration_minutes") / 60, 0.006),
+            "overall_behavior_score": (score, 0.06),
+            "total_harsh_events": (total("total_harsh_events"), 0),
+            "total_hard_stops": (total("hard_stops"), 0),
+            "total_dangerous_turns": (total("dangerous_turns"), 0),
+            "overall_max_speed_mph": (max(t["max_speed_mph"] for t in analyses), 0.06)}
+
+
+def check_whole(d, r):
+    """The first answer, against the store's objects; all others must equal it."""
+    body = answers.meaning(r)
+    tap.ok(body["trips"] == d.trips, f"{d.name}: all trips, in order, as stored")
+    off = {k: (body.get(k), want) for k, (want, slack) in sums(d.trips).items()
+           if abs(body.get(k, -1) - want) > slack}
+    tap.is_(off, {}, f"{d.name}: an aggregate of all of them")
+    if d.reference:
+        golden.alike(body, golden.aggregate(d.reference),
+                     f"{d.name}: the aggregate that is expected")
+    d.want, d.text = body, answers.timeless(r)
+
+
+# ---- asking ----
+
+def ask(host, d, coding, method="GET", **more):
+    return host.http(method, answers.path(d.email, **more), None, CODINGS[coding])
+
+
+def wrong(d, r, coding, source, want, query=""):
+    """What is not as it should be."""
+    if not d.trips:
+        if (r.status, r.json()["code"]) != (404, "no_trips"):
+            yield f"{r}, want no_trips"
+        return
+    if r.status != 200:
+        yield f"{r}"
+        return
+    # Megabytes are not parsed once more when their bytes are those of before.
+    if want is not d.want or answers.timeless(r) != d.text:
+        try:
+            got = answers.meaning(r)
+        except ValueError as e:
+            yield f"no JSON: {e}"
+        else:
+            if got != want:
+                yield "other content: " + difference(got, want)
+    if (r.header("Content-Encoding") or "identity") != coding:
+        yield f"Content-Encoding {r.header('Content-Encoding')}"
+    if r.header("Content-Length") != str(len(r.body)):
+        yield f"Content-Length {r.header('Content-Length')}"
+    if answers.source(r) != source:
+        yield f"from {answers.source(r)}, want {source}"
+    tag = d.etags.setdefault((coding, query), r.header("ETag"))
+    if not tag or r.header("ETag") != tag:
+        yield f"ETag {r.header('ETag')}, {tag} before"
+
+
+def difference(got, want):
+    """In a line, for whoever reads the failure."""
+    ids = [[t.get("trip_id") for t in body.get("trips", [])] for body in (got, want)]
+    members = [k for k in {**got, **want} if got.get(k) != want.get(k)]
+    return f"{members}; {len(ids[0])} trips, want {len(ids[1])}; " + (
+        "the same ids" if ids[0] == ids[1] else
+        f"missing {sorted(set(ids[1]) - set(ids[0]))[:3]}, "
+        f"more {sorted(set(ids[0]) - set(ids[1]))[:3]}")
+
+
+def check(d, r, name, coding, source):
+    tap.is_(list(wrong(d, r, coding, source, d.want)), [],
+            f"{d.name}, {coding}: {name}")
+    return r
+
+
+def kept(r):
+    """Where a host has an answer that it gave before."""
+    return "file" if len(r.body) > IN_ENTRY else "cache"
+
+
+# ---- the paths: each makes its state, asks, and checks; in this order ----
+
+class Hosts:
+    """Of one installation: two with Redis and files, one without files, one without
+    either."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.one, self.two, self.no_files, self.no_cache = stack.hosts
+        self.no_files.configure({"cache.files": ""})
+        self.no_cache.configure({"cache.url": "none"})
+
+    def forget(self):
+        self.stack.redis("FLUSHALL")
+
+
+def without_summary(h, d, coding):
+    h.forget()
+    if h.stack.stores.get(d.summary):
+        h.stack.stores.delete(d.summary)
+    check(d, ask(h.one, d, coding), "without a summary", coding, "store")
+    repaired(h, d)
+
+
+def with_summary(h, d, coding):
+    """There may be an old file of this host, which does not count."""
+    h.forget()
+    before = h.stack.stores.get(d.summary)
+    check(d, ask(h.one, d, coding), "Redis is empty", coding, "store")
+    tap.ok(h.stack.stores.get(d.summary) == before, f"{d.name}: no summary was written")
+
+
+def hot(h, d, coding):
+    r = ask(h.one, d, coding)
+    check(d, r, "hot", coding, kept(r))
+    head = ask(h.one, d, coding, "HEAD")
+    tap.is_([head.header(k) for k in ("Content-Length", "ETag")],
+            [r.header(k) for k in ("Content-Length", "ETag")],
+            f"{d.name}, {coding}: hot HEAD")
+
+
+def other_host(h, d, coding):
+    check(d, ask(h.two, d, coding), "another host", coding, "cache")
+    r = ask(h.two, d, coding)
+    check(d, r, "hot there", coding, kept(r))
+
+
+def no_files(h, d, coding):
+    check(d, ask(h.no_files, d, coding), "pieces out of Redis", coding, "cache")
+
+
+def no_cache(h, d, coding):
+    r = check(d, ask(h.no_cache, d, coding), "without a cache", coding, "store")
+    if len(d.trips) > FEW:
+        return
+    head = ask(h.no_cache, d, coding, "HEAD")
+    off = int(head.header("Content-Length")) - int(r.header("Content-Length"))
+    tap.ok(abs(off) <= (HEAD_SLACK if coding == "gzip" else 0),
+           f"{d.name}, {coding}: cold HEAD")
+    tap.is_(head.header("ETag"), r.header("ETag"), f"{d.name}, {coding}: its ETag")
+
+
+PATHS = (without_summary, with_summary, hot, other_host, no_files, no_cache)
+
+
+# ---- the summary, spoilt ----
+
+def repaired(h, d):
+    harness.wait_for(f"the summary of {d.name}", lambda: h.stack.stores.get(d.summary) and
+                     set(drivers.summary_rows(h.stack, d.user_id)) ==
+                     {t["trip_id"] for t in d.trips})
+
+
+def no_gzip(h, d):
+    h.stack.stores.put(d.summary, b"not gzip")
+
+
+def cut_off(h, d):
+    body = h.stack.stores.get(d.summary)
+    h.stack.stores.put(d.summary, body[:len(body) // 2])
+
+
+def foreign(h, d):
+    drivers.store_packed(h.stack, d.summary, {"what": "something else"})
+
+
+def stale_rows(h, d):
+    """Every other row is of an older version of its object, with other figures."""
+    every = itertools.cycle((True, False))
+    drivers.change_summary(h.stack, lambda row: next(every) and row.update(
+        etag="0" * 32, total_distance_miles=1000), d.user_id)
+
+
+def strange_rows(h, d):
+    """Of trips that are not his, and none of some that are."""
+    every = itertools.cycle((True, False))
+    drivers.change_summary(h.stack, lambda row: next(every) and row.update(
+        trip_id="x" + row["trip_id"]), d.user_id)
+
+
+SPOILT = (cut_off, stale_rows, strange_rows, no_gzip, foreign)
+
+
+def check_spoilt(h, d, spoil, coding):
+    spoil(h, d)
+    check(d, ask(h.no_cache, d, coding), f"summary: {spoil.__name__}", coding, "store")
+    repaired(h, d)
+    check(d, ask(h.no_cache, d, coding), f"after {spoil.__name__}", coding, "store")
+
+
+# ---- views ----
+
+def check_pages(h, d, host, coding, limit):
+    """One behind the other they are the whole."""
+    found, cursor, faults = [], None, []
+    aggregate = {k: v for k, v in d.want.items() if k != "trips"}
+    for first in range(0, len(d.trips), limit)[:PAGES]:
+        r = ask(host, d, coding, limit=limit, **({"before": cursor} if cursor else {}))
+        page = answers.meaning(r)
+        cursor = page.get("next_before", "none")
+        want = {**aggregate, "trips": d.want["trips"][first:first + limit],
+                "next_before": cursor if first + limit < len(d.trips) else None}
+        faults += wrong(d, r, coding, answers.source(r), want, (limit, first))
+        found += page["trips"]
+    tap.is_(faults, [], f"{d.name}, {coding}: pages of {limit}")
+    tap.ok(found == d.want["trips"][:PAGES * limit],
+           f"{d.name}, {coding}: one behind the other they are the whole")
+
+
+def check_fields(h, d, host, coding):
+    chosen = ("trip_id", "end_timestamp", "behavior_score", "driving_context")
+    r = ask(host, d, coding, fields=",".join(chosen))
+    want = {**d.want, "trips": [{k: t[k] for k in chosen if k in t}
+                                for t in d.want["trips"]]}
+    tap.is_(list(wrong(d, r, coding, answers.source(r), want, "fields")), [],
+            f"{d.name}, {coding}: some fields")
+
+
+def check_summary_view(h, d, host, coding):
+    r = ask(host, d, coding, view="summary")
+    want = {k: v for k, v in d.want.items() if k != "trips"}
+    tap.is_(list(wrong(d, r, coding, answers.source(r), want, "summary")), [],
+            f"{d.name}, {coding}: the aggregate alone")
+
+
+def check_views(h, d, coding):
+    few = len(d.trips) <= FEW
+    for host in (h.one, h.no_cache) if few else (h.no_cache,):
+        for limit in (1, 16, 1000) if few else (400, 1000):
+            check_pages(h, d, host, coding, limit)
+        if len(d.trips) <= HUGE:
+            check_fields(h, d, host, coding)
+        check_summary_view(h, d, host, coding)
+
+
+# ---- a driver who is not asked by e-mail, and one who changes ----
+
+def check_by_id(h, d):
+    """Out of the same entry."""
+    r = h.one.driver(user_id=d.user_id)
+    tap.is_(r.json()["searched_by"], d.user_id, f"{d.name}: by id")
+    tap.ok(answers.meaning(r) == {**d.want, "searched_by": d.user_id},
+           f"{d.name}: and the same")
+
+
+def check_changed(h, d):
+    """A finalize anywhere, and no path has the answer of before."""
+    for coding in CODINGS:  # hot everywhere
+        for host in h.stack.hosts:
+            ask(host, d, coding)
+    drivers.drive(h.two, trips.trip(5000, d.user_id))
+    before = d.etags.copy()
+    d.expect()
+    check_whole(d, ask(h.no_cache, d, "identity"))
+    for coding, source in ("identity", "store"), ("gzip", "cache"):
+        check(d, ask(h.one, d, coding), "after a finalize elsewhere", coding, source)
+    for coding in CODINGS:
+        for path in PATHS[2:]:
+            path(h, d, coding)
+        tap.ok(d.etags[coding, ""] != before[coding, ""], f"{d.name}: another ETag")
+
+
+# ---- who ----
+
+def busy_trip(number, user_id):
+    """Ten minutes of stop and go around blocks: an analysis of more than 8 KB."""
+    trip = trips.trip(number, user_id, points=150, batch=75)
+    deltas = [delta for batch in trip["batches"] for delta in batch["deltas"]]
+    for i, delta in enumerate(deltas):
+        mph = 5 + 12 * abs(i % 10 - 5)
+        step = round(mph / 3600 / 69.0 * 1e6)
+        north = i // 20 % 2
+        delta.update(speed_mph=mph, delta_lat=step * north, delta_long=step * (1 - north))
+    return trip
+
+
+def originals(stack, user_id, email, new_trips):
+    stack.users([trips.user(user_id, email)])
+    for trip in new_trips:
+        r = drivers.drive(stack, trip)
+        assert r.json()["analysis"]["status"] == "stored", r
+    return copies.stored(stack, user_id)
+
+
+def as_the_plan_writes(text):
+    trip = json.loads(text)
+    for own in ("revision", "start_time_display", "end_time_display"):
+        del trip[own]
+    return json.dumps({**trip, "note": "\u00e4 \\ \"", "new": [1, {"a": None}]}, indent=1)
+
+
+def many_trips(user_id, few, count):
+    """Copies of few: two of each end at the same moment, and some are in a form that is
+    not the service's own."""
+    for number in range(count):
+        days, which = divmod(number // 2, len(few))
+        trip_id, end_ms, text = few[which].copy(user_id, number, days)
+        if number % FOREIGN == FOREIGN - 1:
+            text = as_the_plan_writes(text)
+        yield trip_id, end_ms, text
+
+
+def made_drivers(stack):
+    short = originals(stack, "short", "short@example.com", [
+        trips.trip(n, "short", points=20 + 7 * n, speed_mph=8.0 * n) for n in range(1, 5)])
+    long = originals(stack, "long", "long@example.com", [
+        busy_trip(n, "long") for n in range(1, 4)])
+    for count in COUNTS:
+        user_id, email = f"driver-{count}", f"has{count}@example.com"
+        stack.users([trips.user(user_id, email)])
+        copies.put(stack, user_id, many_trips(
+            user_id, long if count == WIDE else short, count), GZIP_LEVEL)
+        d = Driver(stack, user_id, email, count)
+        tap.is_(len(d.trips), count, f"{d.name}: are in the store")
+        yield d
+
+
+def golden_drivers(stack):
+    if not golden.there():
+        tap.skip("no ../shared/golden")
+        return
+    stack.ctl("user", "put", golden.users())
+    golden.send(stack, golden.trips())
+    reference = golden.answers()
+    with open(golden.users()) as f:
+        for user in json.load(f):
+            email = user["email"].strip().lower()
+            expected = reference["3.1 " + email]
+            d = Driver(stack, user["user_id"], email, None, expected)
+            tap.is_(200 if d.trips else 404, expected["status"], f"{d.name}: trips")
+            yield d
+
+
+def check_nobody(h, d):
+    for coding, host in itertools.product(CODINGS, h.stack.hosts):
+        check(d, ask(host, d, coding), "no trips", coding, None)
+
+
+def check_driver(h, d):
+    r = ask(h.no_cache, d, "identity")
+    check_whole(d, r)
+    repaired(h, d)
+    many, huge = len(d.trips) > FEW, len(d.trips) > HUGE
+    if len(d.trips) >= WIDE and h.stack.stores.kind == "dir":
+        tap.ok(len(r.body) > STREAMED, f"{d.name}: too large to be collected")
+    for coding in CODINGS:
+        for path in PATHS:
+            if not huge or path != without_summary:
+                path(h, d, coding)
+        if not many or coding == "gzip":
+            check_views(h, d, coding)
+    check_by_id(h, d)
+    for spoil, coding in zip(() if huge else SPOILT[:2] if many else SPOILT,
+                             itertools.cycle(CODINGS)):
+        check_spoilt(h, d, spoil, coding)
+
+
+def main():
+    with harness.Stack(hosts=4, start=False) as s:
+        h = Hosts(s)
+        s.start()
+        for d in itertools.chain(golden_drivers(s), made_drivers(s)):
+            began = time.monotonic()
+            with tap.subtest(d.name):
+                (check_driver if d.trips else check_nobody)(h, d)
+                if d.count and d.count <= FEW:
+                    check_changed(h, d)
+            tap.note(f"{d.name}: {time.monotonic() - began:.1f} s")
+    tap.done()
+
+
+main()
