@@ -8,6 +8,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "lib"))
+import bundle
 import drivers
 import fcgi
 import harness
@@ -43,11 +44,32 @@ with harness.Stack(workers=4) as s:
         r = s.driver(email=trips.EMAIL).json()
         is_({k: r[k] for k in doc["aggregate"]}, doc["aggregate"], "the same")
 
+    def fragments():
+        """The trip ids whose analyses are in the summary."""
+        return {row["trip_id"] for row in drivers.summary_rows(s).values()
+                if row["pack"] == -1}
+
+    with subtest("it holds the analyses themselves"):
+        body = s.stores.get(drivers.summary_key())
+        doc, pieces = bundle.take_apart(body)
+        is_(len(bundle.within(doc)), MANY, "of trips that are in no pack")
+        is_(bundle.put_together(doc, pieces)[:16], body[:16], "as a bundle")
+        whole = drivers.unpacked(s, drivers.summary_key())["recent"]
+        is_([t["trip_id"] for t in whole],
+            [row["trip_id"] for row in bundle.within(doc)], "in the rows' order")
+        is_(whole, [drivers.unpacked(s, drivers.object_of(s, t["trip_id"]))
+                    for t in whole], "as the objects have them")
+
     with subtest("a summary that is gone"):
         s.stores.delete(drivers.summary_key())
         s.redis("FLUSHALL")
         is_(s.driver(email=trips.EMAIL).json()["total_trips"], MANY, "read")
         is_(len(drivers.summary_rows(s)), MANY, "repaired")
+
+    with subtest("a summary that was written as plain gzip"):
+        drivers.change_summary(s, lambda row: None)
+        s.redis("FLUSHALL")
+        is_(s.driver(email=trips.EMAIL).json()["total_trips"], MANY, "read")
 
     with subtest("a summary that is spoilt"):
         s.stores.put(drivers.summary_key(), b"not gzip")

@@ -92,6 +92,8 @@ static void match_rows(struct taking *t)
         if (row_is_of(row, f)) {
             f->trip.row = *row;
             f->trip.row.modified_us = f->entry.modified_us;
+            f->trip.text.deflate = row->fragment;
+            f->trip.text.sum = summary_row_sum(row);
             f->counts = true;
         }
     }

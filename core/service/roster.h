@@ -20,7 +20,8 @@
 struct roster_trip {
     struct summary_row row;
     struct trip_text text; /* when it had to be read and there was room to keep
-                              it; else empty */
+                              it, or the summary has it (not checked); else
+                              empty */
     bool unreadable;
 };
 

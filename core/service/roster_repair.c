@@ -30,6 +30,15 @@ static int row_by_trip(const void *a, const void *b)
                    ((const struct summary_row *)b)->trip_id);
 }
 
+/* With the text, for the summary's own use or for a pack's. */
+static struct summary_row row_of(const struct roster_trip *t)
+{
+    struct summary_row row = t->row;
+
+    row.fragment = t->text.deflate;
+    return row;
+}
+
 void roster_repair(struct service *s, struct str user_id,
                    const struct roster *r, struct deadline d, struct arena *a)
 {
@@ -45,7 +54,7 @@ void roster_repair(struct service *s, struct str user_id,
     sum.row = arena_alloc_n(a, readable + 1, sizeof *sum.row);
     for (size_t i = 0; i < r->n; i++)
         if (!r->trip[i]->unreadable)
-            sum.row[sum.n++] = r->trip[i]->row;
+            sum.row[sum.n++] = row_of(r->trip[i]);
     if (sum.n)
         qsort(sum.row, sum.n, sizeof *sum.row, row_by_trip);
     if (fault_point("roster.before_repair"))

@@ -36,6 +36,11 @@ void summary_row_text(struct summary_row *row, const struct gzip_sum *sum,
     row->deflate = (int64_t)deflate;
 }
 
+struct gzip_sum summary_row_sum(const struct summary_row *row)
+{
+    return (struct gzip_sum){(uint32_t)row->crc, (uint64_t)row->length};
+}
+
 struct summary_row *summary_find(const struct summary *s, struct str trip_id)
 {
     bool found;

@@ -65,9 +65,8 @@ void summary_print(const struct summary *s, struct str user_id, int64_t now_us,
 enum status summary_parse(struct str body, struct arena *a, struct summary *out,
                           struct err *err) MUST_CHECK;
 /*
-    Fills row, n and newer; strings live in the arena, fragments are views of
-    body. ST_CORRUPT when it is not a summary. Of one that is plain gzip no
-    fragments are taken.
+    Fills row, n and newer; strings and fragments live in the arena. ST_CORRUPT
+    when it is not a summary. Of one that is plain gzip no fragments are taken.
  */
 
 /* ---- rows in memory ---- */
@@ -83,6 +82,11 @@ void summary_row_text(struct summary_row *row, const struct gzip_sum *sum,
                       size_t deflate);
 /*
     Sets what the row says of the object's text.
+ */
+
+struct gzip_sum summary_row_sum(const struct summary_row *row);
+/*
+    What the row says of the text.
  */
 
 struct summary_row *summary_find(const struct summary *s, struct str trip_id);

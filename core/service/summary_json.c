@@ -183,11 +183,6 @@ static const bool *choose_recent(const struct summary *s, struct arena *a)
     return here;
 }
 
-static struct gzip_sum sum_of(const struct summary_row *row)
-{
-    return (struct gzip_sum){(uint32_t)row->crc, (uint64_t)row->length};
-}
-
 void summary_print(const struct summary *s, struct str user_id, int64_t now_us,
                    struct arena *a, struct buf *out)
 {
@@ -201,7 +196,7 @@ void summary_print(const struct summary *s, struct str user_id, int64_t now_us,
     gzip_bundle_begin(&b, out, buf_str(&front), FRONT_LEVEL);
     buf_free(&front);
     for (size_t i = 0; i < s->n; i++) {
-        struct gzip_sum sum = sum_of(&s->row[i]);
+        struct gzip_sum sum = summary_row_sum(&s->row[i]);
 
         if (!here[i])
             continue;
@@ -304,18 +299,20 @@ static enum status parse_text(struct str text, struct arena *a,
 
 /* The fragments that are there; u NULL: none are. */
 static enum status take_recent(struct summary *s, struct gzip_unbundle *u,
-                               struct err *err)
+                               struct arena *a, struct err *err)
 {
     for (size_t i = 0; i < s->n; i++) {
         struct summary_row *row = &s->row[i];
-        struct gzip_sum sum = sum_of(row);
+        struct gzip_sum sum = summary_row_sum(row);
 
         if (row->pack != PACK_HERE)
             continue;
         row->pack = PACK_NONE;
-        if (u &&
-            !gzip_unbundle_item(u, (size_t)row->deflate, &sum, &row->fragment))
+        if (!u)
+            continue;
+        if (!gzip_unbundle_item(u, (size_t)row->deflate, &sum, &row->fragment))
             return not_a_summary(err, "an analysis is not as its row says");
+        row->fragment = arena_copy(a, row->fragment);
     }
     return u ? gzip_unbundle_end(u, BACK, err) : ST_OK;
 }
@@ -340,5 +337,5 @@ enum status summary_parse(struct str body, struct arena *a, struct summary *out,
     buf_free(&text);
     if (st != ST_OK || out->newer)
         return st;
-    return take_recent(out, bundle ? &u : NULL, err);
+    return take_recent(out, bundle ? &u : NULL, a, err);
 }
