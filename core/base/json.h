@@ -52,6 +52,23 @@ enum status json_check(struct str text, int depth, struct json *root,
     may only be used on values that come from here.
  */
 
+/* What an array holds, while it is checked. */
+struct json_rows {
+    void (*member)(void *ctx, struct json key, struct json value);
+    void (*row)(void *ctx, struct json element);
+    void *ctx;
+};
+enum status json_check_rows(struct str text, int depth,
+                            const struct json_rows *rows, struct json *root,
+                            struct err *err) MUST_CHECK;
+/*
+    json_check, which hands over in the same pass each element of an array at
+    the root: first its members, if it is an object, then the element itself.
+    They are checked, but what follows may be wrong, or one of the members be
+    there twice: all that came counts only when ST_OK does. For any other root
+    nothing is handed over.
+ */
+
 struct json json_of(struct str raw);
 /*
     A value again from its own text, which was checked before and kept (a

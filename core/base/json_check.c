@@ -16,6 +16,7 @@
 #include "base/json_text.h"
 
 #define FEW_NAMES 16
+#define NO_ROWS -2 /* nothing is so deep */
 
 struct name {
     struct str inside; /* without the quotes, as written */
@@ -30,6 +31,8 @@ struct check {
     size_t n_names, max_names;
     const char *wrong; /* what, and where */
     const char *wrong_at;
+    const struct json_rows *rows;
+    int row_depth; /* of what lies inside an object that is a row */
     struct name room[64];
 };
 
@@ -319,9 +322,14 @@ static inline bool is_at(const struct check *c, const char *p, char wanted)
     return p < c->end && *p == wanted;
 }
 
+static struct json seen(const char *from, const char *behind)
+{
+    return json_of((struct str){from, (size_t)(behind - from)});
+}
+
 static const char *check_member(struct check *c, const char *p, int depth)
 {
-    const char *at = p;
+    const char *at = p, *behind, *from;
     bool escaped;
 
     if (!is_at(c, p, '"'))
@@ -330,10 +338,15 @@ static const char *check_member(struct check *c, const char *p, int depth)
     if (!p)
         return NULL;
     names_push(c, (struct str){at + 1, (size_t)(p - at) - 2}, escaped);
+    behind = p;
     p = skip_blanks(c, p);
     if (!is_at(c, p, ':'))
         return fail(c, p, "a colon is expected");
-    return check_value(c, skip_blanks(c, p + 1), depth);
+    from = skip_blanks(c, p + 1);
+    p = check_value(c, from, depth);
+    if (p && depth == c->row_depth)
+        c->rows->member(c->rows->ctx, seen(at, behind), seen(from, p));
+    return p;
 }
 
 /* Both: p is behind the opening one; depth is that of what lies inside. */
@@ -364,9 +377,13 @@ static const char *check_array(struct check *c, const char *p, int depth)
     if (is_at(c, p, ']'))
         return p + 1;
     for (;;) {
+        const char *from = p;
+
         p = check_value(c, p, depth);
         if (!p)
             return NULL;
+        if (depth == c->row_depth + 1)
+            c->rows->row(c->rows->ctx, seen(from, p));
         p = skip_blanks(c, p);
         if (!is_at(c, p, ','))
             break;
@@ -406,12 +423,13 @@ static const char *check_value(struct check *c, const char *p, int depth)
 
 static bool check_text(struct check *c, int depth, struct json *root)
 {
-    const char *from = skip_blanks(c, c->start);
-    const char *p = check_value(c, from, depth);
+    const char *from = skip_blanks(c, c->start), *p;
 
+    c->row_depth = c->rows && is_at(c, from, '[') ? depth - 2 : NO_ROWS;
+    p = check_value(c, from, depth);
     if (!p)
         return false;
-    *root = json_of((struct str){from, (size_t)(p - from)});
+    *root = seen(from, p);
     p = skip_blanks(c, p);
     return p == c->end || fail(c, p, "something follows the value");
 }
@@ -419,12 +437,20 @@ static bool check_text(struct check *c, int depth, struct json *root)
 enum status json_check(struct str text, int depth, struct json *root,
                        struct err *err)
 {
+    return json_check_rows(text, depth, NULL, root, err);
+}
+
+enum status json_check_rows(struct str text, int depth,
+                            const struct json_rows *rows, struct json *root,
+                            struct err *err)
+{
     struct check c; /* not cleared as a whole: `room` is large */
     bool ok;
 
     assert(depth >= 0);
     c.start = text.n ? text.p : "";
     c.end = c.start + text.n;
+    c.rows = rows;
     c.names = c.room;
     c.n_names = 0;
     c.max_names = sizeof c.room / sizeof c.room[0];

@@ -79,25 +79,10 @@ static enum field field_of(struct json key)
     return FIELDS;
 }
 
-/* The members of one delta that matter; the rest was passed over. */
+/* The members of one delta that matter; the rest is passed over. */
 struct members {
     struct json v[FIELDS];
 };
-
-static struct members members_of(struct json delta)
-{
-    struct members m;
-    struct json_iter it = json_iter(delta);
-    struct json key, value;
-    enum field f;
-
-    for (f = 0; f < FIELDS; f++)
-        m.v[f] = JSON_ABSENT;
-    while (it.object && json_next(&it, &key, &value))
-        if ((f = field_of(key)) < FIELDS)
-            m.v[f] = value;
-    return m;
-}
 
 static double number_or_nan(struct json v)
 {
@@ -157,24 +142,55 @@ static void count(const struct members *m, const struct delta *d,
 
 /* ---- a batch ---- */
 
-enum status deltas_read(struct json array, struct arena *a,
+struct reading {
+    struct arena *a;
+    struct delta_list *out;
+    struct members m; /* of the delta that is being read */
+};
+
+static void take_member(void *ctx, struct json key, struct json value)
+{
+    struct reading *r = ctx;
+    enum field f = field_of(key);
+
+    if (f < FIELDS)
+        r->m.v[f] = value;
+}
+
+static void forget_members(struct members *m)
+{
+    for (enum field f = 0; f < FIELDS; f++)
+        m->v[f] = JSON_ABSENT;
+}
+
+static void take_delta(void *ctx, struct json element)
+{
+    struct reading *r = ctx;
+    struct delta_list *out = r->out;
+
+    (void)element; /* what is no object has no members */
+    if (out->n == out->cap)
+        deltas_reserve(out, out->cap ? 2 * out->cap : FIRST_ROOM, r->a);
+    if (read_delta(&r->m, r->a, &out->deltas[out->n]))
+        count(&r->m, &out->deltas[out->n++], &out->counts);
+    else
+        out->counts.unusable++;
+    forget_members(&r->m);
+}
+
+enum status deltas_read(struct str text, struct arena *a,
                         struct delta_list *out, struct err *err)
 {
-    struct json_iter it = json_iter(array);
-    struct json none, value;
+    struct reading r = {.a = a, .out = out};
+    struct json_rows rows = {take_member, take_delta, &r};
+    struct err why = ERR_NONE;
+    struct json root;
 
-    if (array.type != JSON_ARRAY)
+    forget_members(&r.m);
+    if (json_check_rows(text, JSON_DEPTH, &rows, &root, &why) != ST_OK)
+        return err_set(err, ST_CORRUPT, NULL, "deltas are %s", why.text);
+    if (root.type != JSON_ARRAY)
         return err_set(err, ST_CORRUPT, NULL, "deltas are no array");
-    while (json_next(&it, &none, &value)) {
-        struct members m = members_of(value);
-
-        if (out->n == out->cap)
-            deltas_reserve(out, out->cap ? 2 * out->cap : FIRST_ROOM, a);
-        if (read_delta(&m, a, &out->deltas[out->n]))
-            count(&m, &out->deltas[out->n++], &out->counts);
-        else
-            out->counts.unusable++;
-    }
     return ST_OK;
 }
 

@@ -1,8 +1,7 @@
 /*
- * trip_json.h - deltas and client totals out of checked JSON.
+ * trip_json.h - deltas and client totals out of JSON.
  *
- * The text comes from json_check() (or json_of(), for what was checked before
- * it was stored). "A number" below is a JSON number or a numeric string.
+ * "A number" below is a JSON number or a numeric string.
  */
 #ifndef DG_SCORE_TRIP_JSON_H
 #define DG_SCORE_TRIP_JSON_H
@@ -53,12 +52,12 @@ void deltas_reserve(struct delta_list *list, size_t n, struct arena *a);
     behind as much of the arena as it has in the end.
  */
 
-enum status deltas_read(struct json array, struct arena *a,
+enum status deltas_read(struct str text, struct arena *a,
                         struct delta_list *out, struct err *err) MUST_CHECK;
 /*
     Appends the deltas of one batch, in order, and adds to the counts. *out
-    starts as {0}. ST_CORRUPT when it is no array. Linear in the text, each
-    member looked at once.
+    starts as {0}. The text is a JSON array, checked in the one pass that reads
+    it; ST_CORRUPT when it is not, and then *out is of no use any more.
  */
 
 struct client_totals client_totals_read(struct json trip_quality);

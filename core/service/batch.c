@@ -277,8 +277,8 @@ static enum status take(struct service *s, const struct call *c,
         return st;
     if (!in->batch.deltas_count)
         return no_valid_deltas(c, in, err);
-    if ((st = deltas_read(json_of(in->batch.deltas), c->arena, &in->list,
-                          err)) != ST_OK ||
+    if ((st = deltas_read(in->batch.deltas, c->arena, &in->list, err)) !=
+            ST_OK ||
         (st = fit_item(c, in, err)) != ST_OK)
         return st;
     in->batch.uploaded_us = now;

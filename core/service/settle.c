@@ -83,11 +83,8 @@ static enum score_version version_of(const struct conf *c)
 static enum status read_batch(struct settling *w, const struct batch *b,
                               struct delta_list *deltas, struct err *err)
 {
-    struct json array;
-    enum status st = json_check(b->deltas, JSON_DEPTH, &array, err);
+    enum status st = deltas_read(b->deltas, w->c->arena, deltas, err);
 
-    if (st == ST_OK)
-        st = deltas_read(array, w->c->arena, deltas, err);
     return st == ST_OK ? ST_OK
                        : err_set(err, ST_CORRUPT, "batch_corrupt",
                                  "batch %lld of the trip is not readable",

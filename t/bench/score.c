@@ -97,10 +97,8 @@ static void must(enum status st)
 static struct score_input parse(struct str text, struct arena *a)
 {
     struct delta_list list = {0};
-    struct json array;
 
-    must(json_check(text, JSON_DEPTH, &array, NULL));
-    must(deltas_read(array, a, &list, NULL));
+    must(deltas_read(text, a, &list, NULL));
     return (struct score_input){
         .version = SCORE_3_1,
         .deltas = list.deltas,

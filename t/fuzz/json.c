@@ -21,6 +21,8 @@ const char *const fuzz_seeds[] = {
     "{\"a\":{\"b\":[[],{},[{\"a\":1}]]},\"b\":false,\"\":\"\"}",
     "{\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6,\"g\":7,\"h\":8,\"i\":9,"
     "\"j\":1,\"k\":2,\"l\":3,\"m\":4,\"n\":5,\"o\":6,\"p\":7,\"q\":8,\"r\":9}",
+    "[{\"a\":1,\"b\":{\"a\":2},\"c\":[{\"a\":3}]},{},[],[{\"a\":4}],5,"
+    "{ \"d\" : \"\" } ]",
     " [ [ [ [ [ [ [ [ [ [ [ [ [ 1 ] ] ] ] ] ] ] ] ] ] ] ] ] \n",
     NULL,
 };
@@ -152,6 +154,66 @@ static void check_writer(struct json root)
     buf_free(&second);
 }
 
+/* What was handed over, beside what the cursor finds. */
+struct walk {
+    struct json_iter rows, members;
+    bool inside; /* of a row whose members have begun */
+};
+
+static bool same_json(struct json a, struct json b)
+{
+    return a.type == b.type && a.raw.p == b.raw.p && a.raw.n == b.raw.n;
+}
+
+static void walk_member(void *ctx, struct json key, struct json value)
+{
+    struct walk *w = ctx;
+    struct json none, row, k, v;
+
+    if (!w->inside) {
+        struct json_iter ahead = w->rows;
+
+        assert(json_next(&ahead, &none, &row));
+        w->members = json_iter(row);
+        w->inside = true;
+    }
+    assert(json_next(&w->members, &k, &v));
+    assert(same_json(k, key) && same_json(v, value));
+}
+
+static void walk_row(void *ctx, struct json element)
+{
+    struct walk *w = ctx;
+    struct json none, row;
+
+    assert(json_next(&w->rows, &none, &row) && same_json(row, element));
+    assert(w->inside ? !json_next(&w->members, &none, &row)
+                     : row.type != JSON_OBJECT || json_count(row) == 0);
+    w->inside = false;
+}
+
+static void pass_over(void *ctx, struct json key, struct json value)
+{
+    (void)ctx, (void)key, (void)value;
+}
+
+static void count_row(void *ctx, struct json element)
+{
+    (void)element;
+    ++*(size_t *)ctx;
+}
+
+static void check_rows(struct str text, struct json root)
+{
+    struct walk w = {.rows = json_iter(root)};
+    struct json_rows rows = {walk_member, walk_row, &w};
+    struct json again, none;
+
+    assert(json_check_rows(text, JSON_DEPTH, &rows, &again, NULL) == ST_OK);
+    assert(same_json(root, again));
+    assert(root.type != JSON_ARRAY || !json_next(&w.rows, &none, &none));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str text = {(const char *)data, size};
@@ -159,9 +221,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct json root;
 
     if (json_check(text, JSON_DEPTH, &root, &err) != ST_OK) {
+        size_t n = 0;
+        struct json_rows rows = {pass_over, count_row, &n};
+
         assert(root.type == JSON_NONE && strcmp(err.code, "bad_json") == 0);
+        assert(json_check_rows(text, JSON_DEPTH, &rows, &root, NULL) != ST_OK);
+        assert(n <= size);
         return 0;
     }
+    check_rows(text, root);
     arena = arena_new(1 << 16);
     if (!beyond_cjson(root)) {
         cJSON *c = cJSON_ParseWithLength(text.p, text.n);

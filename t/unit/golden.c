@@ -100,7 +100,7 @@ static struct delta_list read_batches(struct json batches, struct arena *a)
     }
     qsort(list, n, sizeof *list, by_number);
     for (i = 0; i < n; i++)
-        if (deltas_read(list[i].deltas, a, &deltas, &err) != ST_OK)
+        if (deltas_read(list[i].deltas.raw, a, &deltas, &err) != ST_OK)
             give_up("batches", err.text);
     for (i = 0; i < deltas.n; i++)
         if (deltas.deltas[i].dt_ms > 0 &&

@@ -2,6 +2,7 @@
 #include "score/trip_json.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include "score/aggregate.h"
 #include "score/analysis_json.h"
@@ -23,7 +24,7 @@ static struct delta_list deltas(const char *text)
 {
     struct delta_list list = {0};
 
-    CHECK(deltas_read(parsed(text), a, &list, NULL) == ST_OK);
+    CHECK(deltas_read(str_of(text), a, &list, NULL) == ST_OK);
     return list;
 }
 
@@ -69,8 +70,68 @@ static void unusable(void)
                "{\"delta_lat\":1,\"delta_long\":1,\"delta_time\":1}]");
 
     CHECK(l.n == 1 && l.counts.deltas == 1 && l.counts.unusable == 7);
-    CHECK(deltas_read(parsed("{}"), a, &l, NULL) == ST_CORRUPT);
-    CHECK(deltas_read(JSON_ABSENT, a, &l, NULL) == ST_CORRUPT && l.n == 1);
+    CHECK(deltas_read(STR_LIT("{}"), a, &l, NULL) == ST_CORRUPT);
+    CHECK(deltas_read(STR_NONE, a, &l, NULL) == ST_CORRUPT && l.n == 1);
+}
+
+/* Whatever the stores give back, it is read or refused. */
+static void spoilt(void)
+{
+    static const char *const bad[] = {
+        "",
+        "[",
+        "[1",
+        "[1,",
+        "[1,]",
+        "[{}",
+        "[{}}",
+        "[{]",
+        "[]x",
+        "{}",
+        "5",
+        "[{\"delta_lat\":1,\"delta_lat\":1}]",
+        "[{\"delta_lat\":1,\"delta\\u005flat\":1}]",
+        "[{\"delta_lat\":01}]",
+        "[{\"delta_lat\":1e999}]",
+        "[{\"delta_lat\":\"\xff\"}]",
+        "[{\"delta_lat\"}]",
+        "{\"deltas\":[{\"delta_lat\":1}]}"};
+    static const char whole[] =
+        "[{\"delta_lat\":1,\"delta_long\":\"\\u0032\",\"delta_time\":3e0,"
+        "\"timestamp\":\"2025-12-20T14:31:34Z\",\"x\":{\"y\":[1]}}]";
+    struct err err = ERR_NONE;
+    size_t i;
+
+    for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct delta_list l = {0};
+
+        CHECK(deltas_read(str_of(bad[i]), a, &l, &err) == ST_CORRUPT);
+    }
+    for (i = 0; i < sizeof whole - 1; i++) {
+        struct delta_list l = {0};
+        char *cut = malloc(i + 1); /* so that a sanitizer sees its end */
+
+        memcpy(cut, whole, i);
+        if (deltas_read((struct str){cut, i}, a, &l, NULL) != ST_CORRUPT)
+            CHECK(!"refused");
+        free(cut);
+    }
+    CHECK(deltas(whole).n == 1);
+}
+
+/* Only a row's own members are its. */
+static void nested(void)
+{
+    struct delta_list l =
+        deltas("[{\"delta_lat\":1,\"delta_long\":2,"
+               "\"x\":{\"delta_lat\":7,\"delta_time\":7},"
+               "\"y\":[{\"delta_time\":7}],\"delta_time\":3},"
+               "[{\"delta_lat\":1,\"delta_long\":2,\"delta_time\":3}],"
+               "{\"delta_lat\":4,\"delta_long\":5},{\"delta_time\":6}]");
+
+    CHECK(l.n == 1 && l.counts.unusable == 3);
+    CHECK(l.deltas[0].lat == 1 && l.deltas[0].lon == 2);
+    CHECK(l.deltas[0].dt_ms == 3);
 }
 
 #define POINT "\"delta_lat\":1,\"delta_long\":0,\"delta_time\":1000,"
@@ -98,7 +159,7 @@ static void counts(void)
 static void many_and_large(void)
 {
     struct delta_list l = {0};
-    struct json batch = parsed("[{" POINT "\"speed_mph\":\"1e308\"},{" POINT
+    struct str batch = STR_LIT("[{" POINT "\"speed_mph\":\"1e308\"},{" POINT
                                "\"sequence\":1}]");
     int i;
 
@@ -254,6 +315,8 @@ int main(void)
     one_delta();
     absent_and_unreadable();
     unusable();
+    spoilt();
+    nested();
     counts();
     many_and_large();
     totals();
