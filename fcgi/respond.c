@@ -262,12 +262,13 @@ static enum status sink_write(void *ctx, struct str bytes)
 
 struct sink respond_sink(struct exchange *x)
 {
-    return (struct sink){.begin = sink_begin, .write = sink_write, .ctx = x};
+    return (struct sink){
+        .head = x->head, .begin = sink_begin, .write = sink_write, .ctx = x};
 }
 
 bool respond_end(struct exchange *x)
 {
-    bool whole = x->http != 0 && x->sent == x->length && !x->gone;
+    bool whole = x->http != 0 && (x->head || x->sent == x->length) && !x->gone;
 
     if (whole)
         x->gone = request_finish(x->request) == ST_GONE_CLIENT;

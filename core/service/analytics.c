@@ -5,7 +5,7 @@
  * Else the driver's entry -> its front and trips, as they are -> keep -> send.
  * Else the fill lock, or wait for whoever has it -> the driver's record and
  * roster, both read after the token -> answer -> fill and keep (refused if the
- * token changed) -> send.
+ * token changed) -> send. A large answer is read, filled, kept and sent at once.
  */
 #include "service/analytics.h"
 
@@ -13,7 +13,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/stats.h"
-#include "service/answer.h"
+#include "service/answer_stream.h"
 #include "service/driver.h"
 #include "service/query.h"
 #include "service/representation.h"
@@ -37,6 +37,8 @@ struct reading {
     struct cache_token token;
     struct reply reply;
     struct body body;
+    struct answer *streamed; /* whose trips are read while they are sent */
+    bool locked;             /* others wait for this fill */
 };
 
 /* ---- whose ---- */
@@ -198,6 +200,20 @@ static bool from_kept(struct reading *r, const struct cache_entry *e)
     return true;
 }
 
+/* The trips of the entry. */
+static enum status load_trips(struct reading *r, struct answer_entry *e,
+                              struct deadline d)
+{
+    enum coding coding = r->variant.coding;
+    struct arena *a = r->c->arena;
+
+    if (e->plain <= ANSWER_COLLECTED)
+        return answer_load(r->s, r->user_id, e, coding, d, a, r->err);
+    *(coding == CODING_GZIP ? &e->answer.gzip : &e->answer.plain) =
+        answer_stream_kept(r->s, r->user_id, e, coding, a);
+    return ST_OK;
+}
+
 /* The driver's entry, which has what whole answers are made of. */
 static enum status from_entry(struct reading *r, const struct cache_entry *e,
                               struct deadline d)
@@ -207,7 +223,7 @@ static enum status from_entry(struct reading *r, const struct cache_entry *e,
     struct answer_entry found;
     struct file_name name;
     struct str etag;
-    enum status st = answer_found(e, a, &found, r->err);
+    enum status st = answer_found(e, &found, r->err);
 
     if (st != ST_OK)
         return st;
@@ -225,11 +241,8 @@ static enum status from_entry(struct reading *r, const struct cache_entry *e,
         reply_file(r, &name, "file");
         return ST_OK;
     }
-    if (!r->variant.view.summary) {
-        st = answer_load(r->s, r->user_id, &found, r->reply.gzip, d, a, r->err);
-        if (st != ST_OK)
-            return st;
-    }
+    if (!r->variant.view.summary && (st = load_trips(r, &found, d)) != ST_OK)
+        return st;
     reply_body(r, body_make(&r->variant, &found.answer, a));
     if (keep_body(&k, etag, &r->body, &name) && r->request->files)
         reply_file(r, &name, "cache");
@@ -350,19 +363,19 @@ static enum status make(struct reading *r, const struct user *u,
 static enum status look_and_make(struct reading *r, const struct user *u,
                                  struct answer *out)
 {
-    struct roster roster;
+    struct roster *roster = arena_alloc(r->c->arena, sizeof *roster);
     enum status st = roster_take(r->s, r->user_id, r->c->deadline, r->c->arena,
-                                 &roster, r->err);
+                                 roster, r->err);
 
     if (st != ST_OK)
         return st;
-    if (!roster.n && !roster.unreadable) {
-        roster_repair_later(r->s, r->c, r->user_id, &roster);
+    if (!roster->n && !roster->unreadable) {
+        roster_repair_later(r->s, r->c, r->user_id, roster);
         return no_trips(r);
     }
-    if (!unchanged(r, u, &roster) && (st = make(r, u, &roster, out)) != ST_OK)
+    if (!unchanged(r, u, roster) && (st = make(r, u, roster, out)) != ST_OK)
         return st;
-    roster_repair_later(r->s, r->c, r->user_id, &roster);
+    roster_repair_later(r->s, r->c, r->user_id, roster);
     return ST_OK;
 }
 
@@ -375,10 +388,14 @@ static void fill_and_keep(struct reading *r, struct answer *ans)
     (void)reply_is(r, variant_etag(&r->variant, ans->state, a), "store");
     r->reply.unchanged = false; /* that was asked before its trips were read */
     reply_body(r, body_make(&r->variant, ans, a));
+    if (ans->streamed) {
+        r->streamed = ans;
+        return; /* until it is sent: send_and_keep */
+    }
     if (!answer_cacheable(r->s, &r->token, ans, r->reply.length))
         return;
     if (view_whole(&r->variant.view) &&
-        !answer_fill(r->s, r->user_id, &r->token, ans, r->c->deadline, a))
+        !answer_fill(r->s, r->user_id, &r->token, ans, a))
         return;
     if (keep_body(&k, r->reply.etag, &r->body, &name) && r->request->files)
         reply_file(r, &name, "store");
@@ -386,12 +403,12 @@ static void fill_and_keep(struct reading *r, struct answer *ans)
 
 static enum status from_store(struct reading *r)
 {
-    struct answer answer;
+    struct answer *answer = arena_alloc(r->c->arena, sizeof *answer);
     struct user u;
     enum status st = the_driver(r, &u);
 
     for (int tries = 0; st == ST_OK && tries < ROSTER_TRIES; tries++) {
-        st = look_and_make(r, &u, &answer);
+        st = look_and_make(r, &u, answer);
         if (st == ST_PRECONDITION) { /* changed under our hands */
             stat_add(STAT_listings_retaken, 1);
             err_clear(r->err);
@@ -402,7 +419,7 @@ static enum status from_store(struct reading *r)
             return st;
         if (fault_point("analytics.before_fill"))
             return err_set(r->err, ST_UNAVAILABLE, NULL, "fault point");
-        fill_and_keep(r, &answer);
+        fill_and_keep(r, answer);
         return ST_OK;
     }
     return st != ST_OK ? st
@@ -411,28 +428,30 @@ static enum status from_store(struct reading *r)
                                  "read; try again");
 }
 
+static void fill_over(struct reading *r)
+{
+    if (r->locked)
+        cache_fill_end(r->s->cache, r->user_id, fill_of(r), &r->token,
+                       deadline_in(r->s->conf->cache_timeout));
+    r->locked = false;
+}
+
 static enum status cold(struct reading *r)
 {
-    struct str fill = fill_of(r);
-    bool locked = false;
     enum status st;
 
     stat_add(STAT_cache_misses, 1);
     if (r->token.z[0]) {
-        st = cache_fill_begin(r->s->cache, r->user_id, fill, &r->token,
+        st = cache_fill_begin(r->s->cache, r->user_id, fill_of(r), &r->token,
                               r->c->deadline, r->err);
         err_clear(r->err);
         if (st == ST_BUSY && wait_for_fill(r))
             return ST_OK;
-        locked = st == ST_OK || st == ST_BUSY;
+        r->locked = st == ST_OK || st == ST_BUSY;
     }
     if (fault_point("analytics.before_store"))
         return err_set(r->err, ST_UNAVAILABLE, NULL, "fault point");
-    st = from_store(r);
-    if (locked)
-        cache_fill_end(r->s->cache, r->user_id, fill, &r->token,
-                       r->c->deadline);
-    return st;
+    return from_store(r);
 }
 
 static enum status answer_for_id(struct reading *r)
@@ -458,11 +477,42 @@ static enum status answer_for(struct reading *r)
         if (!r->stranger)
             return st;
         r->stranger = false;
+        fill_over(r);
         driver_hint_drop(r->s->hints, r->email);
         err_clear(r->err);
     }
     st = id_from_records(r);
     return st == ST_OK ? answer_for_id(r) : st;
+}
+
+/* ---- the answer goes out ---- */
+
+/* Its trips are on their way to the reader, so they go into the cache and this
+ * host's file now or never. */
+static enum status send_and_keep(struct reading *r, const struct sink *out)
+{
+    struct answer *ans = r->streamed;
+    struct keeping k = keeping_of(r, ans->read_began_ms);
+    struct arena *a = r->c->arena;
+
+    stat_add(STAT_answers_streamed, 1);
+    if (view_whole(&r->variant.view) && ans->plain.each && ans->gzip.each)
+        answer_stream_fill(
+            ans, answer_filling_new(r->s, r->user_id, &r->token, ans, a));
+    if (answer_cacheable(r->s, &r->token, ans, r->reply.length))
+        return keep_while_sent(&k, r->reply.etag, &r->body, out->write,
+                               out->ctx, r->err);
+    return body_each(&r->body, out->write, out->ctx, r->err);
+}
+
+static enum status send_reply(struct reading *r, const struct sink *out)
+{
+    enum status st = out->begin(out->ctx, &r->reply);
+
+    if (st != ST_OK || r->reply.unchanged || r->reply.file.n || out->head)
+        return st;
+    return r->streamed ? send_and_keep(r, out)
+                       : body_each(&r->body, out->write, out->ctx, r->err);
 }
 
 enum status analytics_answer(struct service *s, const struct call *c,
@@ -473,11 +523,10 @@ enum status analytics_answer(struct service *s, const struct call *c,
     struct reading r = {.s = s, .c = c, .request = request, .err = err};
     enum status st;
 
-    if ((st = read_query(&r)) != ST_OK || (st = answer_for(&r)) != ST_OK)
-        return st;
-    r.reply.took_us = clock_mono_us() - began_us;
-    st = out->begin(out->ctx, &r.reply);
-    if (st != ST_OK || r.reply.unchanged || r.reply.file.n)
-        return st;
-    return body_each(&r.body, out->write, out->ctx, err);
+    if ((st = read_query(&r)) == ST_OK && (st = answer_for(&r)) == ST_OK) {
+        r.reply.took_us = clock_mono_us() - began_us;
+        st = send_reply(&r, out);
+    }
+    fill_over(&r);
+    return st;
 }

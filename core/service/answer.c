@@ -1,220 +1,15 @@
 #include "service/answer.h"
 
 #include <assert.h>
-#include "base/fault.h"
 #include "base/json.h"
 #include "score/aggregate.h"
 #include "score/score.h"
-#include "service/trip_object.h"
-#include "store/keys.h"
+#include "service/answer_stream.h"
+#include "service/pieces.h"
 
 #define ALGORITHM_VERSION "2.0_industry_standard_fixed" /* wire */
 
-/* Trips read and put into the answer at a time: what is in memory at once. */
-#define WINDOW 128
-
-/* What is left of trips when fields are chosen is compressed here, once for a
- * token: quickly. */
-#define FIELDS_GZIP_LEVEL 4
-
-/* ---- the trip list ---- */
-
-struct window {
-    struct roster *roster;
-    struct str user_id;
-    struct arena *a;
-    struct err *err;
-    analysis_fields fields;
-    struct trip_text text[WINDOW];
-    struct buf json; /* of one trip, unpacked */
-};
-
-struct slot {
-    struct window *w;
-    struct roster_trip *trip;
-    struct trip_text *text;
-};
-
-static bool row_is_of_text(const struct summary_row *row,
-                           const struct trip_text *text)
-{
-    return row->length == (int64_t)text->sum.length &&
-           row->crc == text->sum.crc &&
-           row->deflate == (int64_t)text->deflate.n;
-}
-
-static enum status into_window(void *ctx, const struct object_want *want,
-                               enum status st, const struct object *obj,
-                               const struct err *err)
-{
-    struct window *w = ctx;
-    struct slot *slot = want->user;
-
-    if (st == ST_OK)
-        st = trip_object_text(obj, w->a, slot->text, w->err);
-    else
-        *w->err = *err;
-    if (st == ST_OK && !row_is_of_text(&slot->trip->row, slot->text))
-        st = err_set(w->err, ST_CORRUPT, NULL,
-                     "its text is not what the summary says");
-    if (st == ST_NOT_FOUND)
-        return ST_PRECONDITION;
-    if (st != ST_CORRUPT && st != ST_TOO_LARGE)
-        return st;
-    roster_drop(w->roster, slot->trip, w->user_id, w->err);
-    err_clear(w->err);
-    return ST_OK;
-}
-
-static enum status read_window(struct service *s, struct window *w,
-                               struct roster_trip **trip, size_t n,
-                               struct deadline d)
-{
-    struct object_want *want = arena_alloc_n(w->a, n, sizeof *want);
-    struct slot *slot = arena_alloc_n(w->a, n, sizeof *slot);
-    size_t wanted = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        const struct summary_row *row = &trip[i]->row;
-
-        w->text[i] = trip[i]->text;
-        if (w->text[i].deflate.n)
-            continue;
-        slot[i] = (struct slot){w, trip[i], &w->text[i]};
-        want[wanted++] = (struct object_want){
-            .key = key_trip(w->a, w->user_id, row->trip_id, row->end_ms),
-            .match = row->etag,
-            .user = &slot[i]};
-    }
-    if (!wanted)
-        return ST_OK;
-    if (fault_point("answer.read"))
-        return err_set(w->err, ST_UNAVAILABLE, NULL, "fault point");
-    return objects_get_many(s->objects, want, wanted, TRIP_JSON_MAX, d,
-                            into_window, w, w->err);
-}
-
-static enum status unpack(struct window *w, const struct trip_text *text)
-{
-    buf_reset(&w->json);
-    return gzip_fragment_text(text->deflate, &text->sum, &w->json, w->err);
-}
-
-static enum status put_plain(struct window *w, const struct trip_text *text,
-                             bool comma, struct pieces *out)
-{
-    enum status st = unpack(w, text);
-
-    if (st == ST_OK && comma)
-        st = pieces_put(out, STR_LIT(","), w->err);
-    return st == ST_OK ? pieces_put(out, buf_str(&w->json), w->err) : st;
-}
-
-static enum status put_fragment(struct answer *out, struct str deflate,
-                                const struct gzip_sum *sum, struct err *err)
-{
-    gzip_sum_add(&out->sum, sum);
-    return pieces_put(out->gzip, deflate, err);
-}
-
-/* As it is stored, in either coding. */
-static enum status put_stored(struct window *w, const struct trip_text *text,
-                              struct answer *out)
-{
-    struct gzip_sum comma_sum;
-    struct str comma_fragment = gzip_comma(&comma_sum);
-    bool comma = out->n_trips++ > 0;
-    enum status st = ST_OK;
-
-    if (out->plain)
-        st = put_plain(w, text, comma, out->plain);
-    if (st == ST_OK && out->gzip && comma)
-        st = put_fragment(out, comma_fragment, &comma_sum, w->err);
-    if (st == ST_OK && out->gzip)
-        st = put_fragment(out, text->deflate, &text->sum, w->err);
-    return st;
-}
-
-/* With some of its fields only: the window's trips are one text. */
-static enum status put_chosen(struct window *w, struct roster_trip **trip,
-                              size_t n, struct answer *out)
-{
-    struct gzip_sum sum;
-    struct buf text, deflate;
-    enum status st = ST_OK;
-
-    buf_init(&text, WINDOW * TRIP_JSON_MAX);
-    buf_init(&deflate, WINDOW * TRIP_JSON_MAX);
-    for (size_t i = 0; st == ST_OK && i < n; i++) {
-        if (trip[i]->unreadable || (st = unpack(w, &w->text[i])) != ST_OK)
-            continue;
-        if (out->n_trips++)
-            buf_putc(&text, ',');
-        analysis_fields_put(w->fields, json_of(str_trim(buf_str(&w->json))),
-                            &text);
-    }
-    assert(buf_ok(&text));
-    if (st == ST_OK && out->plain)
-        st = pieces_put(out->plain, buf_str(&text), w->err);
-    if (st == ST_OK && out->gzip) {
-        gzip_fragment(buf_str(&text), FIELDS_GZIP_LEVEL, &deflate, &sum);
-        st = put_fragment(out, buf_str(&deflate), &sum, w->err);
-    }
-    buf_free(&deflate);
-    buf_free(&text);
-    return st;
-}
-
-static enum status put_window(struct window *w, struct roster_trip **trip,
-                              size_t n, struct answer *out)
-{
-    enum status st = ST_OK;
-
-    if (w->fields != FIELDS_ALL)
-        return put_chosen(w, trip, n, out);
-    for (size_t i = 0; st == ST_OK && i < n; i++)
-        if (!trip[i]->unreadable)
-            st = put_stored(w, &w->text[i], out);
-    return st;
-}
-
-static void free_json(void *json)
-{
-    buf_free(json);
-}
-
-static struct window *window_new(struct roster *r, struct str user_id,
-                                 const struct view *v, struct arena *a,
-                                 struct err *err)
-{
-    struct window *w = arena_alloc(a, sizeof *w);
-
-    *w = (struct window){.roster = r,
-                         .user_id = user_id,
-                         .a = a,
-                         .err = err,
-                         .fields = v->fields};
-    buf_init(&w->json, TRIP_JSON_MAX + 1);
-    arena_defer(a, free_json, &w->json);
-    return w;
-}
-
-static enum status put_trips(struct service *s, struct window *w, size_t from,
-                             size_t to, struct deadline d, struct answer *out)
-{
-    enum status st = ST_OK;
-
-    for (; st == ST_OK && from < to; from += WINDOW) {
-        struct arena_mark mark = arena_mark(w->a);
-        size_t n = to - from < WINDOW ? to - from : WINDOW;
-
-        st = read_window(s, w, w->roster->trip + from, n, d);
-        if (st == ST_OK)
-            st = put_window(w, w->roster->trip + from, n, out);
-        arena_release(w->a, mark);
-    }
-    return st;
-}
+/* ---- the trips ---- */
 
 /* The trips of the view, newest first, are [*from, *to) of the roster. */
 static void choose_trips(const struct roster *r, const struct view *v,
@@ -232,6 +27,39 @@ static void choose_trips(const struct roster *r, const struct view *v,
         *to = *from + (size_t)v->limit;
         *next = view_cursor(&r->trip[*to - 1]->row, a);
     }
+}
+
+struct collecting {
+    struct pieces *list[2]; /* by coding */
+};
+
+static enum status collect_part(void *ctx, enum coding coding, struct str bytes,
+                                struct err *err)
+{
+    struct collecting *c = ctx;
+
+    return pieces_put(c->list[coding], bytes, err);
+}
+
+static enum status collect(const struct trip_list *l,
+                           const struct answer_wish *wish, struct deadline d,
+                           struct arena *a, struct answer *out, struct err *err)
+{
+    const char *folder = l->s->conf->server_spool;
+    struct collecting c = {{pieces_new(folder, a), pieces_new(folder, a)}};
+    struct trip_list_out to = {.plain = wish->plain,
+                               .gzip = wish->gzip,
+                               .put = collect_part,
+                               .ctx = &c};
+    enum status st = trip_list_put(l, &to, d, a, err);
+
+    out->sum = to.sum;
+    out->n_trips = to.n_trips;
+    if (wish->plain)
+        out->plain = pieces_list(c.list[CODING_PLAIN]);
+    if (wish->gzip)
+        out->gzip = pieces_list(c.list[CODING_GZIP]);
+    return st;
 }
 
 /* ---- the front ---- */
@@ -314,18 +142,21 @@ enum status answer_make(struct service *s, const struct user *u,
                         struct deadline d, struct arena *a, struct answer *out,
                         struct err *err)
 {
-    struct window *w = window_new(r, u->user_id, wish->view, a, err);
-    size_t from, to;
-    enum status st;
+    struct trip_list list = {.s = s,
+                             .roster = r,
+                             .user_id = u->user_id,
+                             .fields = wish->view->fields};
+    enum status st = ST_OK;
 
     *out =
         (struct answer){.email = u->email, .read_began_ms = r->read_began_ms};
-    if (wish->plain)
-        out->plain = pieces_new(s->conf->server_spool, a);
-    if (wish->gzip)
-        out->gzip = pieces_new(s->conf->server_spool, a);
-    choose_trips(r, wish->view, a, &from, &to, &out->next);
-    if ((st = put_trips(s, w, from, to, d, out)) != ST_OK)
+    choose_trips(r, wish->view, a, &list.from, &list.to, &out->next);
+    if (list.fields == FIELDS_ALL &&
+        trip_list_size(&list).plain > ANSWER_COLLECTED)
+        answer_stream(&list, wish, a, out);
+    else
+        st = collect(&list, wish, d, a, out, err);
+    if (st != ST_OK)
         return st;
     if (!readable(r) && r->unreadable)
         return err_set(err, ST_CORRUPT, "trips_unreadable",

@@ -1,18 +1,23 @@
 /*
  * The head of a driver's cache entry, a line and three texts:
  *
- *   2 EMAIL_LENGTH STATE_LENGTH FRONT_LENGTH TRIPS CRC LENGTH PLAIN_PIECES
- *   PIECE_SIZE ...\n EMAIL STATE FRONT
+ *   3 EMAIL_LENGTH STATE_LENGTH FRONT_LENGTH TRIPS CRC PLAIN GZIP\n
+ *   EMAIL STATE FRONT
  *
- * CRC and LENGTH are the text's of the gzip pieces, which follow the plain
- * ones. Read by a worker of any version: another first number is a miss.
+ * CRC is the trips' text's; PLAIN and GZIP are the bytes of its two codings.
+ * The pieces of the second follow those of the first. Read by a worker of any
+ * version: another first number is a miss.
  */
-#include <assert.h>
-#include "base/log.h"
-#include "service/answer.h"
+#include "service/answer_cache.h"
 
-#define HEAD_FORMAT 2
-#define PIECES_MAX 4096
+#include <assert.h>
+#include <stdlib.h>
+#include "base/log.h"
+#include "service/pieces.h"
+
+#define HEAD_FORMAT 3
+/* More than cache.max_driver can be. */
+#define TRIPS_MAX ((int64_t)1 << 40)
 
 /* ---- reading ---- */
 
@@ -35,37 +40,6 @@ static int64_t next_number(struct head_reader *h, int64_t highest)
     return h->good ? v : 0;
 }
 
-static int read_sizes(struct head_reader *h, size_t *size)
-{
-    int n = 0;
-
-    while (h->good && h->line.n) {
-        if (n == PIECES_MAX) {
-            h->good = false;
-            return 0;
-        }
-        size[n++] = (size_t)next_number(h, CACHE_PIECE_MAX);
-    }
-    return n;
-}
-
-struct loading {
-    struct service *s;
-    struct str user_id;
-    const struct cache_token *token;
-    int first; /* index of the list's first piece in the entry */
-    struct deadline d;
-};
-
-static enum status load_piece(void *ctx, int index, size_t size, char *out,
-                              struct err *err)
-{
-    struct loading *l = ctx;
-
-    return cache_piece(l->s->cache, l->user_id, l->token, l->first + index,
-                       size, l->d, out, err);
-}
-
 static enum status strange_head(struct err *err)
 {
     return err_set(err, ST_NOT_FOUND, NULL,
@@ -85,8 +59,8 @@ static struct str next_text(struct str *rest, size_t n, struct head_reader *h)
     return text;
 }
 
-enum status answer_found(const struct cache_entry *e, struct arena *a,
-                         struct answer_entry *out, struct err *err)
+enum status answer_found(const struct cache_entry *e, struct answer_entry *out,
+                         struct err *err)
 {
     const char *end = memchr(e->head.p, '\n', e->head.n);
     struct answer *ans = &out->answer;
@@ -105,86 +79,81 @@ enum status answer_found(const struct cache_entry *e, struct arena *a,
         n[i] = (size_t)next_number(&h, INT32_MAX);
     ans->n_trips = (size_t)next_number(&h, INT32_MAX);
     ans->sum.crc = (uint32_t)next_number(&h, UINT32_MAX);
-    ans->sum.length = (uint64_t)next_number(&h, INT64_MAX);
-    out->n_plain = (int)next_number(&h, PIECES_MAX);
-    out->size = arena_alloc_n(a, PIECES_MAX, sizeof *out->size);
-    out->n_gzip = read_sizes(&h, out->size) - out->n_plain;
+    out->plain = (size_t)next_number(&h, TRIPS_MAX);
+    out->gzip = (size_t)next_number(&h, TRIPS_MAX);
+    ans->sum.length = out->plain;
     ans->email = next_text(&rest, n[0], &h);
     ans->state = next_text(&rest, n[1], &h);
     ans->front = next_text(&rest, n[2], &h);
     ans->read_began_ms = e->read_began_ms;
-    if (!h.good || rest.n || out->n_gzip < 0)
-        return strange_head(err);
-    return ST_OK;
+    return h.good && !rest.n && !h.line.n ? ST_OK : strange_head(err);
+}
+
+/* ---- pieces ---- */
+
+int answer_pieces(size_t length)
+{
+    return (int)((length + CACHE_PIECE_MAX - 1) / CACHE_PIECE_MAX);
+}
+
+static size_t piece_size(size_t length, int index)
+{
+    size_t from = (size_t)index * CACHE_PIECE_MAX;
+
+    return length - from < CACHE_PIECE_MAX ? length - from : CACHE_PIECE_MAX;
+}
+
+enum status answer_piece(struct service *s, struct str user_id,
+                         const struct answer_entry *e, enum coding coding,
+                         int index, struct deadline d, char *out, size_t *size,
+                         struct err *err)
+{
+    bool gzip = coding == CODING_GZIP;
+
+    *size = piece_size(gzip ? e->gzip : e->plain, index);
+    if (gzip)
+        index += answer_pieces(e->plain);
+    return cache_piece(s->cache, user_id, &e->token, index, *size, d, out, err);
+}
+
+struct loading {
+    struct service *s;
+    struct str user_id;
+    const struct answer_entry *entry;
+    enum coding coding;
+    struct deadline d;
+};
+
+static enum status load_piece(void *ctx, int index, size_t size, char *out,
+                              struct err *err)
+{
+    struct loading *l = ctx;
+
+    return answer_piece(l->s, l->user_id, l->entry, l->coding, index, l->d, out,
+                        &size, err);
 }
 
 enum status answer_load(struct service *s, struct str user_id,
-                        struct answer_entry *e, bool gzip, struct deadline d,
-                        struct arena *a, struct err *err)
+                        struct answer_entry *e, enum coding coding,
+                        struct deadline d, struct arena *a, struct err *err)
 {
-    struct loading l = {s, user_id, &e->token, gzip ? e->n_plain : 0, d};
+    struct loading l = {s, user_id, e, coding, d};
+    bool gzip = coding == CODING_GZIP;
+    size_t length = gzip ? e->gzip : e->plain;
+    int n = answer_pieces(length);
+    size_t *size = arena_alloc_n(a, (size_t)n + 1, sizeof *size);
     struct pieces *list = pieces_new(s->conf->server_spool, a);
+    enum status st;
 
-    if (gzip)
-        e->answer.gzip = list;
-    else
-        e->answer.plain = list;
-    return pieces_fetch(list, e->size + l.first, gzip ? e->n_gzip : e->n_plain,
-                        load_piece, &l, err);
+    for (int i = 0; i < n; i++)
+        size[i] = piece_size(length, i);
+    st = pieces_fetch(list, size, n, load_piece, &l, err);
+
+    *(gzip ? &e->answer.gzip : &e->answer.plain) = pieces_list(list);
+    return st;
 }
 
 /* ---- writing ---- */
-
-static void put_sizes(const struct pieces *p, struct buf *b)
-{
-    for (int i = 0; i < pieces_count(p); i++)
-        buf_printf(b, " %zu", pieces_size(p, i));
-}
-
-static struct str head_text(const struct answer *ans, struct arena *a)
-{
-    struct buf b;
-    struct str head;
-
-    buf_init(&b, 2 * CACHE_PIECE_MAX);
-    buf_printf(&b, "%d %zu %zu %zu %zu %u %llu %d", HEAD_FORMAT, ans->email.n,
-               ans->state.n, ans->front.n, ans->n_trips, (unsigned)ans->sum.crc,
-               (unsigned long long)ans->sum.length, pieces_count(ans->plain));
-    put_sizes(ans->plain, &b);
-    put_sizes(ans->gzip, &b);
-    buf_putc(&b, '\n');
-    buf_put(&b, ans->email);
-    buf_put(&b, ans->state);
-    buf_put(&b, ans->front);
-    assert(buf_ok(&b));
-    head = arena_copy(a, buf_str(&b));
-    buf_free(&b);
-    return head;
-}
-
-struct filling {
-    struct service *s;
-    struct str user_id;
-    const struct cache_token *token;
-    struct deadline d;
-    int n; /* pieces put so far */
-};
-
-static enum status fill_pieces(struct filling *f, struct pieces *list,
-                               struct err *err)
-{
-    enum status st = ST_OK;
-
-    for (int i = 0; st == ST_OK && i < pieces_count(list); i++) {
-        struct str piece;
-
-        st = pieces_get(list, i, &piece, err);
-        if (st == ST_OK)
-            st = cache_piece_put(f->s->cache, f->user_id, f->token, f->n++,
-                                 piece, f->d, err);
-    }
-    return st;
-}
 
 bool answer_cacheable(const struct service *s, const struct cache_token *t,
                       const struct answer *ans, size_t size)
@@ -193,27 +162,159 @@ bool answer_cacheable(const struct service *s, const struct cache_token *t,
            size <= (size_t)s->conf->cache_max_driver;
 }
 
-bool answer_fill(struct service *s, struct str user_id,
-                 const struct cache_token *t, struct answer *ans,
-                 struct deadline d, struct arena *a)
+struct open_piece {
+    char *bytes;
+    size_t n;
+    int index;   /* in the entry, of the piece that is open */
+    size_t left; /* bytes of the list that are still to come */
+};
+
+struct answer_filling {
+    struct service *s;
+    struct str user_id;
+    const struct cache_token *token;
+    const struct answer *answer;
+    struct arena *a;
+    struct open_piece open[2]; /* by coding */
+    bool over;                 /* a failure, or the end */
+    enum status st;
+};
+
+static void filling_free(void *ctx)
 {
-    struct filling f = {s, user_id, t, d, 0};
+    struct answer_filling *f = ctx;
+
+    free(f->open[CODING_PLAIN].bytes);
+    free(f->open[CODING_GZIP].bytes);
+}
+
+struct answer_filling *answer_filling_new(struct service *s, struct str user_id,
+                                          const struct cache_token *t,
+                                          const struct answer *ans,
+                                          struct arena *a)
+{
+    size_t plain = ans->plain.length, gzip = ans->gzip.length;
+    struct answer_filling *f;
+
+    if (!answer_cacheable(s, t, ans, ans->front.n + plain + gzip))
+        return NULL;
+    f = arena_alloc(a, sizeof *f);
+    *f = (struct answer_filling){.s = s,
+                                 .user_id = user_id,
+                                 .token = t,
+                                 .answer = ans,
+                                 .a = a,
+                                 .st = ST_OK};
+    f->open[CODING_PLAIN].left = plain;
+    f->open[CODING_GZIP].left = gzip;
+    f->open[CODING_GZIP].index = answer_pieces(plain);
+    arena_defer(a, filling_free, f);
+    return f;
+}
+
+/* Every call has the cache's own time limit. */
+static struct deadline soon(const struct answer_filling *f)
+{
+    return deadline_in(f->s->conf->server_request_timeout);
+}
+
+static void filling_failed(struct answer_filling *f, enum status st,
+                           const struct err *err)
+{
+    f->over = true;
+    f->st = st;
+    log_err(LOG_DEBUG, "fill_failed", err);
+}
+
+static void put_piece(struct answer_filling *f, struct open_piece *p)
+{
+    struct err err = ERR_NONE;
+    enum status st =
+        cache_piece_put(f->s->cache, f->user_id, f->token, p->index++,
+                        (struct str){p->bytes, p->n}, soon(f), &err);
+
+    p->n = 0;
+    if (st != ST_OK)
+        filling_failed(f, st, &err);
+}
+
+void answer_filling_put(struct answer_filling *f, enum coding coding,
+                        struct str bytes)
+{
+    struct open_piece *p = &f->open[coding];
+
+    while (bytes.n && !f->over) {
+        size_t n = CACHE_PIECE_MAX - p->n;
+
+        n = n < bytes.n ? n : bytes.n;
+        assert(n <= p->left);
+        if (!p->bytes)
+            p->bytes = malloc(CACHE_PIECE_MAX);
+        assert(p->bytes && "out of memory");
+        memcpy(p->bytes + p->n, bytes.p, n);
+        p->n += n;
+        p->left -= n;
+        bytes = (struct str){bytes.p + n, bytes.n - n};
+        if (p->n == CACHE_PIECE_MAX || !p->left)
+            put_piece(f, p);
+    }
+}
+
+static struct str head_text(const struct answer *ans, struct arena *a)
+{
+    return arena_printf(a, "%d %zu %zu %zu %zu %u %zu %zu\n%.*s%.*s%.*s",
+                        HEAD_FORMAT, ans->email.n, ans->state.n, ans->front.n,
+                        ans->n_trips, (unsigned)ans->sum.crc, ans->plain.length,
+                        ans->gzip.length, STR_ARG(ans->email),
+                        STR_ARG(ans->state), STR_ARG(ans->front));
+}
+
+bool answer_filling_end(struct answer_filling *f)
+{
+    const struct answer *ans = f->answer;
+    struct err err = ERR_NONE;
+
+    if (!f->over) {
+        assert(!f->open[CODING_PLAIN].left && !f->open[CODING_GZIP].left);
+        f->st = cache_commit(f->s->cache, f->user_id, CACHE_WHOLE, f->token,
+                             head_text(ans, f->a), ans->read_began_ms, soon(f),
+                             &err);
+        if (f->st != ST_OK)
+            filling_failed(f, f->st, &err);
+    }
+    f->over = true;
+    return f->st != ST_PRECONDITION;
+}
+
+struct filling_list {
+    struct answer_filling *filling;
+    enum coding coding;
+};
+
+static enum status put_list(void *to, struct str part)
+{
+    struct filling_list *l = to;
+
+    answer_filling_put(l->filling, l->coding, part);
+    return ST_OK;
+}
+
+bool answer_fill(struct service *s, struct str user_id,
+                 const struct cache_token *t, const struct answer *ans,
+                 struct arena *a)
+{
+    struct answer_filling *f = answer_filling_new(s, user_id, t, ans, a);
     struct err err = ERR_NONE;
     enum status st;
 
-    if (!answer_cacheable(s, t, ans,
-                          ans->front.n + pieces_total(ans->plain) +
-                              pieces_total(ans->gzip)) ||
-        pieces_count(ans->plain) + pieces_count(ans->gzip) > PIECES_MAX)
+    if (!f)
         return true;
-    st = fill_pieces(&f, ans->plain, &err);
+    st = ans->plain.each(ans->plain.ctx, put_list,
+                         &(struct filling_list){f, CODING_PLAIN}, &err);
     if (st == ST_OK)
-        st = fill_pieces(&f, ans->gzip, &err);
-    if (st == ST_OK)
-        st = cache_commit(s->cache, user_id, CACHE_WHOLE, t, head_text(ans, a),
-                          ans->read_began_ms, d, &err);
-    /* The reader has his answer, and the cache counts what fails. */
+        st = ans->gzip.each(ans->gzip.ctx, put_list,
+                            &(struct filling_list){f, CODING_GZIP}, &err);
     if (st != ST_OK)
-        log_err(LOG_DEBUG, "fill_failed", &err);
-    return st != ST_PRECONDITION;
+        filling_failed(f, st, &err);
+    return answer_filling_end(f);
 }

@@ -227,3 +227,24 @@ enum status pieces_get(struct pieces *p, int index, struct str *out,
     *out = (struct str){piece->bytes, piece->size};
     return ST_OK;
 }
+
+static enum status pieces_each(void *ctx, files_take take, void *to,
+                               struct err *err)
+{
+    struct pieces *p = ctx;
+    enum status st = ST_OK;
+
+    for (int i = 0; st == ST_OK && i < pieces_count(p); i++) {
+        struct str piece;
+
+        st = pieces_get(p, i, &piece, err);
+        if (st == ST_OK)
+            st = take(to, piece);
+    }
+    return st;
+}
+
+struct answer_list pieces_list(struct pieces *p)
+{
+    return (struct answer_list){pieces_total(p), pieces_each, p};
+}

@@ -8,6 +8,7 @@
 #ifndef DG_SERVICE_PIECES_H
 #define DG_SERVICE_PIECES_H
 
+#include "service/answer_list.h"
 #include "service/service.h"
 
 #define PIECES_IN_MEMORY ((size_t)8 * 1024 * 1024)
@@ -45,6 +46,11 @@ enum status pieces_get(struct pieces *p, int index, struct str *out,
                        struct err *err) MUST_CHECK;
 /*
     A piece; valid until the next call on this list.
+ */
+
+struct answer_list pieces_list(struct pieces *p);
+/*
+    All of them, one after the other.
  */
 
 #endif

@@ -90,7 +90,7 @@ static void around_gzip(struct body *b, const struct answer *ans,
     buf_put(&f, gzip_head());
     gzip_fragment(b->front, GZIP_LEVEL, &f, &sum);
     gzip_fragment(b->back, GZIP_LEVEL, &t, &back);
-    if (b->trips)
+    if (b->trips.each)
         gzip_sum_add(&sum, &ans->sum);
     gzip_sum_add(&sum, &back);
     buf_put(&t, gzip_tail(&sum, space));
@@ -117,22 +117,16 @@ struct body body_make(const struct variant *v, const struct answer *ans,
 
 size_t body_length(const struct body *b)
 {
-    return b->front.n + (b->trips ? pieces_total(b->trips) : 0) + b->back.n;
+    return b->front.n + b->trips.length + b->back.n;
 }
 
 enum status body_each(const struct body *b, files_take take, void *to,
                       struct err *err)
 {
-    int n = b->trips ? pieces_count(b->trips) : 0;
     enum status st = take(to, b->front);
 
-    for (int i = 0; st == ST_OK && i < n; i++) {
-        struct str piece;
-
-        st = pieces_get(b->trips, i, &piece, err);
-        if (st == ST_OK)
-            st = take(to, piece);
-    }
+    if (st == ST_OK && b->trips.each)
+        st = b->trips.each(b->trips.ctx, take, to, err);
     return st == ST_OK ? take(to, b->back) : st;
 }
 
@@ -205,37 +199,97 @@ static enum status body_source(void *ctx, files_take take, void *to,
     return body_each(ctx, take, to, err);
 }
 
-static bool write_file(const struct keeping *k, const struct body *b,
-                       struct file_name *name)
+static enum status write_file(const struct keeping *k, files_source source,
+                              void *ctx, struct file_name *name,
+                              struct err *err)
 {
-    struct body copy = *b;
-    struct err err = ERR_NONE;
+    enum status st;
 
-    if (!k->s->files)
-        return false;
     name_file(k, name);
-    if (files_write(k->s->files, name, k->read_began_ms, body_source, &copy,
-                    &err) != ST_OK) {
-        stat_add(STAT_files_failed, 1);
-        log_err(LOG_WARN, "file_not_written", &err);
-        return false;
-    }
-    stat_add(STAT_files_written, 1);
-    return true;
+    st = files_write(k->s->files, name, k->read_began_ms, source, ctx, err);
+    if (st == ST_OK)
+        stat_add(STAT_files_written, 1);
+    return st;
+}
+
+static void file_failed(const struct err *err)
+{
+    stat_add(STAT_files_failed, 1);
+    log_err(LOG_WARN, "file_not_written", err);
 }
 
 bool keep_body(const struct keeping *k, struct str etag, const struct body *b,
                struct file_name *name)
 {
-    bool file;
+    struct err err = ERR_NONE;
+    struct body copy = *b;
+    bool file = false;
 
     if (body_length(b) <= KEPT_IN_ENTRY) {
         keep(k, etag, WHERE_HERE, b);
         return false;
     }
-    file = write_file(k, b, name);
+    if (k->s->files) {
+        file = write_file(k, body_source, &copy, name, &err) == ST_OK;
+        if (!file)
+            file_failed(&err);
+    }
     keep(k, etag, file ? WHERE_FILE : WHERE_NOWHERE, NULL);
     return file;
+}
+
+/* ---- kept while it is sent ---- */
+
+struct tee {
+    const struct body *body;
+    files_take reader, file; /* file: NULL when the disk is full */
+    void *to_reader, *to_file;
+    bool begun;
+    enum status st; /* of body and reader */
+    struct err *err;
+};
+
+static enum status to_both(void *ctx, struct str part)
+{
+    struct tee *t = ctx;
+
+    if (t->file && t->file(t->to_file, part) != ST_OK)
+        t->file = NULL;
+    return t->reader(t->to_reader, part);
+}
+
+static enum status tee_source(void *ctx, files_take take, void *to,
+                              struct err *err)
+{
+    struct tee *t = ctx;
+
+    t->file = take;
+    t->to_file = to;
+    t->begun = true;
+    t->st = body_each(t->body, to_both, t, t->err);
+    if (t->st != ST_OK)
+        return err_set(err, t->st, NULL, "the answer was not sent wholly");
+    return t->file ? ST_OK : err->st;
+}
+
+enum status keep_while_sent(const struct keeping *k, struct str etag,
+                            const struct body *b, files_take take, void *to,
+                            struct err *err)
+{
+    struct tee tee = {.body = b, .reader = take, .to_reader = to, .err = err};
+    struct err file_err = ERR_NONE;
+    struct file_name name;
+    bool file = k->s->files &&
+                write_file(k, tee_source, &tee, &name, &file_err) == ST_OK;
+
+    if (!tee.begun)
+        tee.st = body_each(b, take, to, err);
+    if (tee.st != ST_OK)
+        return tee.st;
+    if (k->s->files && !file)
+        file_failed(&file_err);
+    keep(k, etag, file ? WHERE_FILE : WHERE_NOWHERE, NULL);
+    return ST_OK;
 }
 
 void keep_etag(const struct keeping *k, struct str etag, bool file)

@@ -35,7 +35,7 @@ struct str variant_etag(const struct variant *v, struct str state,
 
 struct body {
     struct str front;
-    struct pieces *trips; /* or NULL */
+    struct answer_list trips; /* or none */
     struct str back;
 };
 size_t body_length(const struct body *b);
@@ -82,6 +82,13 @@ bool keep_body(const struct keeping *k, struct str etag, const struct body *b,
 /*
     Where it belongs; true if that is a file (its name is set). No failure
     matters to the reader; it is counted.
+ */
+enum status keep_while_sent(const struct keeping *k, struct str etag,
+                            const struct body *b, files_take take, void *to,
+                            struct err *err) MUST_CHECK;
+/*
+    Hands a body to the reader, and keeps it as a file meanwhile, if it can. The
+    status is that of body and reader alone.
  */
 void keep_etag(const struct keeping *k, struct str etag, bool file);
 /*

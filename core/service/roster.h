@@ -23,6 +23,7 @@ struct roster_trip {
                               it, or the summary has it (not checked); else
                               empty */
     bool unreadable;
+    bool restated; /* the row was wrong about the text, and is not any more */
 };
 
 struct roster {

@@ -18,7 +18,7 @@ static bool says_the_same(const struct summary *seen, const struct roster *r,
             continue;
         if (!row || row->end_ms != t->row.end_ms ||
             row->revision != t->row.revision || row->size != t->row.size ||
-            strcmp(row->etag.z, t->row.etag.z) != 0)
+            t->restated || strcmp(row->etag.z, t->row.etag.z) != 0)
             return false;
     }
     return true;

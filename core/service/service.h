@@ -83,6 +83,7 @@ struct reply {       /* what an answer says of itself, before its body */
 
 /* Where an answer's body goes: see fcgi/respond.h for the one that streams. */
 struct sink {
+    bool head; /* nothing but what `begin` says is wanted */
     enum status (*begin)(void *ctx, const struct reply *reply);
     enum status (*write)(void *ctx, struct str bytes);
     void *ctx;
@@ -90,8 +91,8 @@ struct sink {
 /*
     begin is called once, when nothing can fail any more but the client (or a
     store in mid-stream, which cuts the answer so that the client sees it);
-    then, unless the reply is unchanged or in a file, write until the length
-    is reached. Both return ST_GONE_CLIENT when the client hung up.
+    then, unless the reply is unchanged or in a file (or `head`), write until
+    the length is reached. Both return ST_GONE_CLIENT when the client hung up.
  */
 
 struct backend_state {

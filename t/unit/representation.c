@@ -2,6 +2,7 @@
 #include "service/representation.h"
 
 #include "base/gzip.h"
+#include "service/pieces.h"
 #include "t/unit/tap.h"
 
 static struct arena *a;
@@ -15,13 +16,15 @@ static struct answer an_answer(void)
     struct gzip_sum sum;
     struct buf deflate;
 
-    ans.plain = pieces_new("/tmp", a);
-    ans.gzip = pieces_new("/tmp", a);
+    struct pieces *plain = pieces_new("/tmp", a), *gzip = pieces_new("/tmp", a);
+
     buf_init(&deflate, 100000);
     gzip_fragment(STR_LIT("{\"trip_id\":1}"), 6, &deflate, &sum);
     gzip_sum_add(&ans.sum, &sum);
-    CHECK(pieces_put(ans.plain, STR_LIT("{\"trip_id\":1}"), &err) == ST_OK);
-    CHECK(pieces_put(ans.gzip, buf_str(&deflate), &err) == ST_OK);
+    CHECK(pieces_put(plain, STR_LIT("{\"trip_id\":1}"), &err) == ST_OK);
+    CHECK(pieces_put(gzip, buf_str(&deflate), &err) == ST_OK);
+    ans.plain = pieces_list(plain);
+    ans.gzip = pieces_list(gzip);
     buf_free(&deflate);
     return ans;
 }

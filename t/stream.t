@@ -1,0 +1,236 @@
+#!/usr/bin/python3
+"""Answers too large to be collected: they begin before they are read, have their
+length all the same, and are cut rather than wrong when something goes meanwhile."""
+import gzip
+import json
+import os
+import random
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "lib"))
+import client
+import drivers
+import harness
+import trips
+from tap import done, is_, ok, subtest
+
+harness.need_faults()
+
+GZIP = {"Accept-Encoding": "gzip"}
+TRIPS = 100
+PADDING = 120_000  # characters a trip: 12 MB in all, about half when packed
+PATH = "/analyze-driver" + client.query(user_id=trips.USER)
+
+
+def store_large(s, padding, count):
+    """So many objects, made of one that the service stored, each with a text
+    of its own that is large."""
+    first = trips.trip(1, points=30)
+    drivers.drive(s, first)
+    key = drivers.object_of(s, first["trip_id"])
+    text = gzip.decompress(s.stores.get(key)).decode()
+    s.stores.delete(key)
+    rng = random.Random(4)
+    for n in range(count):
+        day = f"2025-{n // 28 % 12 + 1:02d}-{n % 28 + 1:02d}"
+        doc = json.loads(text.replace(first["trip_id"], f"large_{n:03d}")
+                         .replace("2025-12-20", day))
+        doc["base_point_city"] = rng.randbytes(padding // 2).hex()
+        drivers.store_packed(s, f"users/{trips.USER}/trips/large_{n:03d}_{n + 1}.json.gz",
+                             doc)
+
+
+def meaning_of(coding, body):
+    doc = json.loads(gzip.decompress(body) if coding == "gzip" else body)
+    doc.pop("analysis_timestamp")
+    return doc
+
+
+def meaning(r):
+    assert r.status == 200, r
+    return meaning_of(r.header("Content-Encoding"), r.body)
+
+
+def source(r):
+    return r.header("Server-Timing").partition(";")[0]
+
+
+def count(s, name):
+    return s.stats()["counters"][name]
+
+
+class Slow:
+    """A client that takes the first bytes, and the rest when it is told."""
+
+    def __init__(self, s, headers):
+        self.conn = socket.socket()
+        self.conn.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        self.conn.settimeout(30)
+        self.conn.connect(("127.0.0.1", s.nginx.port))
+        lines = [f"GET {PATH} HTTP/1.1", "Host: x", "Connection: close"]
+        lines += [f"{k}: {v}" for k, v in headers.items()]
+        self.conn.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        self.data = self.conn.recv(16384)
+
+    def take(self, size):
+        size += len(self.data)
+        while len(self.data) < size:
+            self.data += self.conn.recv(65536)
+
+    def rest(self):
+        """The answer's meaning; None when it was cut, or had not begun."""
+        try:
+            while chunk := self.conn.recv(1 << 20):
+                self.data += chunk
+        except ConnectionResetError:
+            pass
+        self.conn.close()
+        head, body = self.data.split(b"\r\n\r\n", 1)
+        lines = head.decode().split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in lines[1:])
+        if " 503 " in lines[0]:
+            return None
+        assert " 200 " in lines[0], lines
+        if len(body) < int(headers["content-length"]):
+            return None
+        return meaning_of(headers.get("content-encoding"), body)
+
+    def hang_up(self):
+        self.conn.close()
+
+
+def drop_pieces(s):
+    keys = s.redis("KEYS", "dg:{%s}:piece:*" % trips.USER)
+    for key in keys:
+        s.redis("DEL", key)
+    return len(keys)
+
+
+def restarted(s, settings):
+    s.configure(settings)
+    s.service.stop()
+    s.service.start()
+
+
+with harness.Stack({"maintenance.interval": "10m"}, hosts=2, workers=2) as s:
+    one, two = s.hosts
+    s.users([trips.user()])
+    store_large(s, PADDING, TRIPS)
+    stored = sorted(drivers.analyses(s), key=lambda a: a["end_timestamp"],
+                    reverse=True)
+    whole = meaning(one.get(PATH))
+
+    with subtest("a first read, without a summary"):
+        is_([t["trip_id"] for t in whole["trips"]],
+            [t["trip_id"] for t in stored], "all trips, newest first")
+        ok(whole["trips"] == stored, "as they are stored")
+        is_(count(s, "answers_streamed"), 1, "streamed")
+
+    with subtest("every path"):
+        for coding in ({}, GZIP):
+            s.redis("FLUSHALL")
+            seen = []
+            for host in (one, one, two, two):
+                r = host.get(PATH, coding)
+                is_(r.header("Content-Length"), str(len(r.body)), "its length")
+                ok(meaning(r) == whole, "the same answer")
+                seen.append(source(r))
+            is_(seen, ["store", "file", "cache", "file"],
+                "the reader's answer filled cache and file")
+
+    with subtest("HEAD reads no trip"):
+        s.redis("FLUSHALL")
+        s.fault("answer.read.always", "fail")
+        for coding in ({}, GZIP):
+            r = s.http("HEAD", PATH, None, coding)
+            is_((r.status, source(r)), (200, "store"), "answered")
+            length = int(r.header("Content-Length"))
+            s.fault_clear()
+            # The time in it may pack a byte better or worse.
+            ok(abs(len(s.get(PATH, coding).body) - length) <= (4 if coding else 0),
+               "with the right length")
+            s.redis("FLUSHALL")
+            s.fault("answer.read.always", "fail")
+        s.fault_clear()
+
+    with subtest("a disk that is full is no error"):
+        s.redis("FLUSHALL")
+        s.fault("files.rename.always", "fail")
+        for _ in range(2):
+            ok(meaning(s.get(PATH)) == whole, "whole")
+        s.fault_clear()
+
+    with subtest("a page of it is collected"):
+        before = count(s, "answers_streamed")
+        page = meaning(s.get(PATH + "&limit=7", GZIP))
+        ok(page["trips"] == stored[:7], "seven trips")
+        some = meaning(s.get(PATH + "&fields=trip_id,base_point_city", GZIP))
+        ok(some["trips"] == [{k: t[k] for k in ("trip_id", "base_point_city")}
+                             for t in stored], "large, with chosen fields")
+        is_(count(s, "answers_streamed"), before, "not streamed")
+
+# Without files, so that the pieces are what is sent.
+with harness.Stack({"maintenance.interval": "10m", "cache.files": "",
+                    "server.request_timeout": "3s", "server.finalize_timeout": "2s"},
+                   workers=2) as s:
+    s.users([trips.user()])
+    store_large(s, PADDING, TRIPS)
+    whole = meaning(s.get(PATH))
+
+    with subtest("a client slower than a request may last"):
+        for path in ("cache", "store"):
+            if path == "store":
+                s.redis("FLUSHALL")
+            slow = Slow(s, {})
+            is_(slow.data.count(f"Server-Timing: {path}".encode()), 1, path)
+            for _ in range(4):
+                time.sleep(1)
+                slow.take(2_000_000)
+            ok(slow.rest() == whole, "has all of it")
+
+    with subtest("pieces that go while they are sent"):
+        for coding in ({}, GZIP):
+            s.get(PATH)
+            before = count(s, "pieces_replaced")
+            slow = Slow(s, coding)
+            ok(drop_pieces(s) > 10, "they were there")
+            ok(slow.rest() == whole, "replaced from the store")
+            is_(count(s, "pieces_replaced"), before + 1, "counted")
+            s.redis("FLUSHALL")
+
+    with subtest("... and of a driver who changed: cut, never wrong"):
+        s.get(PATH)
+        s.fault("answer.piece", "hold")
+        reader = drivers.Background(lambda: Slow(s, {}).rest())
+        s.fault_taken("answer.piece")
+        drop_pieces(s)
+        drivers.drive(s, trips.trip(7, points=30))
+        s.fault_go("answer.piece")
+        is_(reader.result(), None, "cut")
+        ok("answer_cut" in s.log() and "driver_changed" in s.log(), "named")
+        whole = meaning(s.get(PATH))
+        is_(whole["total_trips"], TRIPS + 1, "the next has all")
+
+    with subtest("a trip that goes while the store's answer is sent: cut"):
+        s.redis("FLUSHALL")
+        last = drivers.object_of(s, whole["trips"][-1]["trip_id"])
+        body = s.stores.get(last)
+        slow = Slow(s, {})
+        s.stores.put(last, gzip.compress(gzip.decompress(body), 1))
+        is_(slow.rest(), None, "cut")
+        is_(s.redis("KEYS", "dg:{%s}:head" % trips.USER), [], "nothing is kept")
+        ok(meaning(s.get(PATH)) == whole, "the next is whole")
+
+    with subtest("a client that hangs up"):
+        s.redis("FLUSHALL")
+        before = count(s, "clients_gone")
+        Slow(s, GZIP).hang_up()
+        harness.wait_for("the worker to see it",
+                         lambda: count(s, "clients_gone") > before)
+        is_(s.redis("KEYS", "dg:{%s}:head" % trips.USER), [], "nothing is kept")
+        ok(meaning(s.get(PATH, GZIP)) == whole, "and nothing hangs")
+
+done()
