@@ -313,7 +313,7 @@ with harness.Stack(settings={"cache.ttl": "2s"}) as s:
         with held(s, "analytics.before_fill", read, s):
             time.sleep(2.1)
         is_(count(s, "cache_fills_refused"), 1, "too old when it was ready")
-        with held(s, "roster.listed", read, s):
+        with held(s, "roster.matched", read, s):
             time.sleep(1.2)
         hits = count(s, "cache_hits")
         read(s)

@@ -51,12 +51,12 @@ with harness.Stack(workers=4, redis=False, proxy=True) as s:
     with subtest("a trip stored between the listing and the summary"):
         second = trips.trip(2)
         s.upload(second)
-        s.fault("roster.listed", "hold")
+        listed, go = s.stores.hold_summary()
         reader = Background(read, s)
-        s.fault_taken("roster.listed")
+        listed()
         is_(s.finalize(second).json()["analysis"]["status"], "stored",
             "stored meanwhile")
-        s.fault_go("roster.listed")
+        go()
         is_(set(drivers.trip_ids(reader.result())),
             {first["trip_id"], second["trip_id"]}, "its row led to it")
         s.fault_clear()
@@ -130,18 +130,18 @@ with harness.Stack(workers=4, redis=False, proxy=True) as s:
         s.users([trips.user()])
         is_(read(s).json()["total_trips"], 2, "and he may come back")
 
-with harness.Stack(workers=4, redis=False) as s:
+with harness.Stack(workers=4, redis=False, proxy=True) as s:
     s.users([trips.user()])
     one, two = trips.trip(1), trips.trip(2)
 
     with subtest("a row whose object moved on while it was looked for"):
         s.upload(one)
-        s.fault("roster.listed", "hold")
+        listed, go = s.stores.hold_summary()
         reader = Background(read, s)
-        s.fault_taken("roster.listed")
+        listed()
         s.finalize(one)  # too late for the listing; the summary has it
         s.fault("roster.matched", "hold")
-        s.fault_go("roster.listed")
+        go()
         s.fault_taken("roster.matched")
         s.post("/finalize-trip", drivers.ended_at(one, 90))
         s.fault_go("roster.matched")
@@ -154,12 +154,12 @@ with harness.Stack(workers=4, redis=False) as s:
 
     with subtest("a row whose object was written anew meanwhile"):
         s.upload(two)
-        s.fault("roster.listed", "hold")
+        listed, go = s.stores.hold_summary()
         reader = Background(read, s)
-        s.fault_taken("roster.listed")
+        listed()
         s.finalize(two)
         s.fault("roster.matched", "hold")
-        s.fault_go("roster.listed")
+        go()
         s.fault_taken("roster.matched")
         s.finalize(two)
         s.fault_go("roster.matched")

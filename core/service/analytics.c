@@ -5,7 +5,8 @@
  * Else the driver's entry -> its front and trips, as they are -> keep -> send.
  * Else the fill lock, or wait for whoever has it -> the driver's record and
  * roster, both read after the token -> answer -> fill and keep (refused if the
- * token changed) -> send. A large answer is read, filled, kept and sent at once.
+ * token changed) -> send. A large answer is read, filled, kept and sent at
+ * once.
  */
 #include "service/analytics.h"
 
@@ -15,6 +16,7 @@
 #include "base/stats.h"
 #include "service/answer_stream.h"
 #include "service/driver.h"
+#include "service/driver_look.h"
 #include "service/query.h"
 #include "service/representation.h"
 #include "store/keys.h"
@@ -317,17 +319,13 @@ static bool wait_for_fill(struct reading *r)
 
 /* ---- the store ---- */
 
-static enum status the_driver(struct reading *r, struct user *u)
+static enum status the_driver(struct reading *r, struct user *u,
+                              struct roster_look **look)
 {
-    enum status st = records_user(r->s->records, r->user_id, r->c->deadline,
-                                  r->c->arena, u, r->err);
+    enum status st =
+        driver_look(r->s, r->c, r->user_id, r->email, u, look, r->err);
 
-    if (st == ST_NOT_FOUND)
-        return driver_unknown(r);
-    /* An e-mail that moved to another user since the hint. */
-    if (st == ST_OK && r->email.n && !str_eq(u->email, r->email))
-        return driver_unknown(r);
-    return st;
+    return st == ST_NOT_FOUND ? driver_unknown(r) : st;
 }
 
 /* Nothing but the listing says that the reader has it: no object is read. */
@@ -361,11 +359,11 @@ static enum status make(struct reading *r, const struct user *u,
 }
 
 static enum status look_and_make(struct reading *r, const struct user *u,
-                                 struct answer *out)
+                                 struct roster_look *look, struct answer *out)
 {
     struct roster *roster = arena_alloc(r->c->arena, sizeof *roster);
-    enum status st = roster_take(r->s, r->user_id, r->c->deadline, r->c->arena,
-                                 roster, r->err);
+    enum status st = roster_take(r->s, r->user_id, look, r->c->deadline,
+                                 r->c->arena, roster, r->err);
 
     if (st != ST_OK)
         return st;
@@ -404,11 +402,12 @@ static void fill_and_keep(struct reading *r, struct answer *ans)
 static enum status from_store(struct reading *r)
 {
     struct answer *answer = arena_alloc(r->c->arena, sizeof *answer);
+    struct roster_look *look;
     struct user u;
-    enum status st = the_driver(r, &u);
+    enum status st = the_driver(r, &u, &look);
 
     for (int tries = 0; st == ST_OK && tries < ROSTER_TRIES; tries++) {
-        st = look_and_make(r, &u, answer);
+        st = look_and_make(r, &u, tries ? NULL : look, answer);
         if (st == ST_PRECONDITION) { /* changed under our hands */
             stat_add(STAT_listings_retaken, 1);
             err_clear(r->err);

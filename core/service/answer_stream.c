@@ -112,7 +112,7 @@ static enum status same_trips(const struct kept_list *k, struct roster *out,
         records_user(k->s->records, k->user_id, soon(k), k->a, &u, err);
 
     if (st == ST_OK)
-        st = roster_take(k->s, k->user_id, soon(k), k->a, out, err);
+        st = roster_take(k->s, k->user_id, NULL, soon(k), k->a, out, err);
     if (st != ST_OK)
         return st;
     roster_state(out, &u, state);

@@ -249,7 +249,7 @@ static enum status repair_and_move(struct work *w)
     struct roster r;
     enum status st;
 
-    st = roster_take(w->s, w->user_id, w->d, w->a, &r, w->err);
+    st = roster_take(w->s, w->user_id, NULL, w->d, w->a, &r, w->err);
     if (st != ST_OK)
         return st;
     roster_repair(w->s, w->user_id, &r, w->d, w->a);

@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/stats.h"
+#include "service/roster_listing.h"
 #include "service/trip_object.h"
 #include "store/keys.h"
 
@@ -20,27 +21,28 @@ struct found { /* a listed object, or a row that was not listed */
     bool counts; /* trip is filled in (or marked unreadable) */
 };
 
-struct taking {
+/* What a listing and the summary said, and what comes of it. */
+struct roster_look {
     struct service *s;
     struct str user_id;
     struct deadline d;
     struct arena *a;
     struct arena *scratch; /* one object at a time */
     struct err *err;
+    int64_t began_ms; /* wall clock */
     struct summary seen;
     struct found **found;
     size_t n, room;
     size_t kept; /* bytes of texts kept */
     bool again;  /* something listed was gone: take the listing again */
+    const struct summary_row **lost; /* rows whose objects are not there */
+    size_t losts;
 };
 
 /* ---- 1. the listing ---- */
 
-static struct found *add_found(struct taking *t, struct str key,
-                               struct str trip_id, int64_t end_ms)
+static void add_found(struct roster_look *t, struct found *f)
 {
-    struct found *f = arena_alloc(t->a, sizeof *f);
-
     if (t->n == t->room) {
         size_t room = t->room ? 2 * t->room : 64;
         struct found **grown = arena_alloc_n(t->a, room, sizeof *grown);
@@ -50,16 +52,13 @@ static struct found *add_found(struct taking *t, struct str key,
         t->found = grown;
         t->room = room;
     }
-    f->entry.key = arena_copy(t->a, key);
-    f->trip_id = arena_copy(t->a, trip_id);
-    f->end_ms = end_ms;
-    return t->found[t->n++] = f;
+    t->found[t->n++] = f;
 }
 
 static enum status listed(void *ctx, const struct object_entry *e)
 {
-    struct taking *t = ctx;
-    struct str user_id, trip_id, key;
+    struct roster_look *t = ctx;
+    struct str user_id, trip_id;
     struct log_value space;
     int64_t end_ms;
     struct found *f;
@@ -68,10 +67,12 @@ static enum status listed(void *ctx, const struct object_entry *e)
         log_line(LOG_WARN, "strange_key", "key=%s", log_quoted(e->key, &space));
         return ST_OK;
     }
-    f = add_found(t, e->key, trip_id, end_ms);
-    key = f->entry.key;
+    f = arena_alloc(t->a, sizeof *f);
     f->entry = *e;
-    f->entry.key = key;
+    f->entry.key = arena_copy(t->a, e->key);
+    f->trip_id = arena_copy(t->a, trip_id);
+    f->end_ms = end_ms;
+    add_found(t, f);
     return ST_OK;
 }
 
@@ -83,7 +84,7 @@ static bool row_is_of(const struct summary_row *row, const struct found *f)
            strcmp(row->etag.z, f->entry.etag.z) == 0;
 }
 
-static void match_rows(struct taking *t)
+static void match_rows(struct roster_look *t)
 {
     for (size_t i = 0; i < t->n; i++) {
         struct found *f = t->found[i];
@@ -107,7 +108,7 @@ static void unreadable(struct str key, const struct err *why)
     log_err_of(LOG_ERROR, "trip_unreadable", "key", key, why);
 }
 
-static void keep_text(struct taking *t, struct found *f,
+static void keep_text(struct roster_look *t, struct found *f,
                       const struct trip_text *text)
 {
     if (t->kept + text->deflate.n > KEEP_TEXT)
@@ -117,7 +118,7 @@ static void keep_text(struct taking *t, struct found *f,
     f->trip.text.sum = text->sum;
 }
 
-static enum status keep_reading(struct taking *t, struct found *f,
+static enum status keep_reading(struct roster_look *t, struct found *f,
                                 const struct object *obj)
 {
     struct trip_reading reading;
@@ -146,7 +147,7 @@ static enum status read_one(void *ctx, const struct object_want *want,
                             enum status st, const struct object *obj,
                             const struct err *err)
 {
-    struct taking *t = ctx;
+    struct roster_look *t = ctx;
     struct found *f = want->user;
 
     if (fault_point("roster.gone"))
@@ -180,18 +181,22 @@ static enum status read_one(void *ctx, const struct object_want *want,
     return st;
 }
 
-static enum status read_missing(struct taking *t)
+static enum status read_missing(struct roster_look *t)
 {
-    struct object_want *want = arena_alloc_n(t->a, t->n + 1, sizeof *want);
+    struct object_want *want;
     size_t n = 0;
 
+    for (size_t i = 0; i < t->n; i++)
+        n += !t->found[i]->counts;
+    if (!n)
+        return ST_OK;
+    want = arena_alloc_n(t->a, n, sizeof *want);
+    n = 0;
     for (size_t i = 0; i < t->n; i++)
         if (!t->found[i]->counts)
             want[n++] = (struct object_want){.key = t->found[i]->entry.key,
                                              .match = t->found[i]->entry.etag,
                                              .user = t->found[i]};
-    if (!n)
-        return ST_OK;
     return objects_get_many(t->s->objects, want, n, TRIP_JSON_MAX, t->d,
                             read_one, t, t->err);
 }
@@ -208,7 +213,7 @@ static int by_trip(const void *pa, const void *pb)
 }
 
 /* Whether an object of that trip is there which makes the row irrelevant. */
-static bool row_is_answered(const struct taking *t,
+static bool row_is_answered(const struct roster_look *t,
                             const struct summary_row *row)
 {
     size_t low = 0, high = t->n;
@@ -231,66 +236,78 @@ static bool row_is_answered(const struct taking *t,
     return false;
 }
 
-/* The row's object is gone. Was it dropped by somebody who has told the
- * summary since, or did the summary only outlive it? */
-static enum status dropped_or_moved(struct taking *t,
-                                    const struct summary_row *row)
+static enum status row_got(void *ctx, const struct object_want *want,
+                           enum status st, const struct object *obj,
+                           const struct err *err)
 {
-    struct summary now;
-    struct summary_row *still;
-    enum status st = summary_read(t->s, t->user_id, t->d, t->a, &now, t->err);
+    struct roster_look *t = ctx;
+    struct found *f = want->user;
 
-    if (st != ST_OK)
-        return st;
-    still = summary_find(&now, row->trip_id);
-    if (!still || strcmp(still->etag.z, row->etag.z) != 0 ||
-        still->end_ms != row->end_ms)
-        t->again = true;
-    return ST_OK;
-}
-
-static enum status look_for_row(struct taking *t, const struct summary_row *row)
-{
-    struct str key = key_trip(t->a, t->user_id, row->trip_id, row->end_ms);
-    struct object obj;
-    struct found *f;
-    enum status st;
-
-    st = objects_get(t->s->objects, key, &row->etag, TRIP_JSON_MAX, t->d, t->a,
-                     &obj, t->err);
     if (st == ST_NOT_FOUND) {
-        err_clear(t->err);
-        return dropped_or_moved(t, row);
-    }
-    if (st == ST_PRECONDITION) {
-        err_clear(t->err);
-        t->again = true;
+        t->lost[t->losts++] = summary_find(&t->seen, f->trip_id);
         return ST_OK;
     }
-    if (st != ST_OK)
-        return st;
-    f = add_found(t, key, row->trip_id, row->end_ms);
-    f->entry.etag = obj.etag;
-    f->entry.size = (int64_t)obj.body.n;
-    f->entry.modified_us = obj.modified_us;
-    return keep_reading(t, f, &obj);
+    if (st == ST_OK) {
+        f->entry.size = (int64_t)obj->body.n;
+        f->entry.modified_us = obj->modified_us;
+    }
+    if (st != ST_PRECONDITION)
+        add_found(t, f);
+    return read_one(t, want, st, obj, err);
 }
 
-static enum status look_for_rows(struct taking *t)
+static struct object_want want_of(struct roster_look *t,
+                                  const struct summary_row *row)
 {
-    size_t listed_n = t->n;
-    enum status st = ST_OK;
+    struct found *f = arena_alloc(t->a, sizeof *f);
+
+    f->trip_id = row->trip_id;
+    f->end_ms = row->end_ms;
+    f->entry.key = key_trip(t->a, t->user_id, row->trip_id, row->end_ms);
+    f->entry.etag = row->etag;
+    return (struct object_want){
+        .key = f->entry.key, .match = row->etag, .user = f};
+}
+
+/* The objects of the rows that no listed object answers, as they were then. */
+static enum status look_for_rows(struct roster_look *t)
+{
+    struct object_want *want;
+    size_t n = 0;
 
     if (t->n)
         qsort(t->found, t->n, sizeof *t->found, by_trip);
-    for (size_t i = 0; st == ST_OK && !t->again && i < t->seen.n; i++) {
-        size_t all = t->n;
+    for (size_t i = 0; i < t->seen.n; i++)
+        n += !row_is_answered(t, &t->seen.row[i]);
+    if (!n)
+        return ST_OK;
+    want = arena_alloc_n(t->a, n, sizeof *want);
+    n = 0;
+    for (size_t i = 0; i < t->seen.n; i++)
+        if (!row_is_answered(t, &t->seen.row[i]))
+            want[n++] = want_of(t, &t->seen.row[i]);
+    t->lost = arena_alloc_n(t->a, n, sizeof *t->lost);
+    return objects_get_many(t->s->objects, want, n, TRIP_JSON_MAX, t->d,
+                            row_got, t, t->err);
+}
 
-        t->n = listed_n; /* search the sorted part only */
-        bool answered = row_is_answered(t, &t->seen.row[i]);
-        t->n = all;
-        if (!answered)
-            st = look_for_row(t, &t->seen.row[i]);
+/* Objects of rows are gone. Were they dropped by somebody who has told the
+ * summary since, or did the summary only outlive them? */
+static enum status dropped_or_moved(struct roster_look *t)
+{
+    struct summary now;
+    enum status st;
+
+    if (!t->losts)
+        return ST_OK;
+    st = summary_read(t->s, t->user_id, t->d, t->a, &now, t->err);
+    for (size_t i = 0; st == ST_OK && i < t->losts; i++) {
+        const struct summary_row *was = t->lost[i];
+        const struct summary_row *still = summary_find(&now, was->trip_id);
+
+        if (!still || strcmp(still->etag.z, was->etag.z) != 0 ||
+            still->end_ms != was->end_ms)
+            t->again = true;
     }
     return st;
 }
@@ -324,7 +341,7 @@ static struct roster_trip *latest_of(struct found **found, size_t from,
     return latest;
 }
 
-static void choose(struct taking *t, struct roster *out)
+static void choose(struct roster_look *t, struct roster *out)
 {
     if (t->n)
         qsort(t->found, t->n, sizeof *t->found, by_trip);
@@ -346,32 +363,39 @@ static void choose(struct taking *t, struct roster *out)
     out->seen = t->seen;
 }
 
-static enum status faulty(struct taking *t, const char *point)
+static enum status faulty(struct roster_look *t, const char *point)
 {
     return fault_point(point)
                ? err_set(t->err, ST_UNAVAILABLE, NULL, "fault point")
                : ST_OK;
 }
 
-static enum status take_once(struct taking *t)
+enum status roster_look(struct service *s, struct str user_id,
+                        struct deadline d, struct arena *a,
+                        struct roster_look **out, struct err *err)
 {
-    struct str prefix = key_trips_prefix(t->a, t->user_id);
-    int pages;
-    enum status st;
+    struct roster_look *t = arena_alloc(a, sizeof *t);
 
-    /* The summary after the last page: rows of what was written while the
-     * pages were taken are then in it. */
-    if ((st = objects_list(t->s->objects, prefix, t->d, listed, t, &pages,
-                           t->err)) != ST_OK ||
-        (st = faulty(t, "roster.listed")) != ST_OK ||
-        (st = summary_read(t->s, t->user_id, t->d, t->a, &t->seen, t->err)) !=
-            ST_OK ||
-        (st = faulty(t, "roster.matched")) != ST_OK)
+    *out = t;
+    *t = (struct roster_look){.s = s,
+                              .user_id = user_id,
+                              .d = d,
+                              .a = a,
+                              .began_ms = clock_wall_us() / 1000};
+    return roster_listing(s, user_id, d, a, listed, t, &t->seen, err);
+}
+
+static enum status take_from(struct roster_look *t)
+{
+    enum status st = faulty(t, "roster.matched");
+
+    if (st != ST_OK)
         return st;
     match_rows(t);
-    if ((st = read_missing(t)) != ST_OK || t->again)
+    if ((st = read_missing(t)) != ST_OK || t->again ||
+        (st = look_for_rows(t)) != ST_OK || t->again)
         return st;
-    return look_for_rows(t);
+    return dropped_or_moved(t);
 }
 
 static void free_scratch(void *scratch)
@@ -382,30 +406,30 @@ static void free_scratch(void *scratch)
 }
 
 enum status roster_take(struct service *s, struct str user_id,
-                        struct deadline d, struct arena *a, struct roster *out,
-                        struct err *err)
+                        struct roster_look *look, struct deadline d,
+                        struct arena *a, struct roster *out, struct err *err)
 {
     struct arena *scratch = arena_new(256 * 1024);
+    enum status st;
 
     arena_defer(a, free_scratch, scratch);
-    *out = (struct roster){.read_began_ms = clock_wall_us() / 1000};
+    *out = (struct roster){.read_began_ms =
+                               look ? look->began_ms : clock_wall_us() / 1000};
     for (int tries = 0; tries < ROSTER_TRIES; tries++) {
         struct arena_mark mark = arena_mark(a);
-        struct taking t = {.s = s,
-                           .user_id = user_id,
-                           .d = d,
-                           .a = a,
-                           .scratch = scratch,
-                           .err = err};
-        enum status st = take_once(&t);
 
-        if (st != ST_OK)
+        if (!look && (st = roster_look(s, user_id, d, a, &look, err)) != ST_OK)
             return st;
-        if (!t.again) {
-            choose(&t, out);
-            return faulty(&t, "roster.taken");
+        look->scratch = scratch;
+        look->err = err;
+        if ((st = take_from(look)) != ST_OK)
+            return st;
+        if (!look->again) {
+            choose(look, out);
+            return faulty(look, "roster.taken");
         }
         stat_add(STAT_listings_retaken, 1);
+        look = NULL;
         arena_release(a, mark);
     }
     return err_set(err, ST_UNAVAILABLE, "changing_too_fast",

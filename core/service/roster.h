@@ -42,10 +42,22 @@ void roster_state(const struct roster *r, const struct user *u,
     object's body.
  */
 
+struct roster_look; /* the listing and the summary */
+
+enum status roster_look(struct service *s, struct str user_id,
+                        struct deadline d, struct arena *a,
+                        struct roster_look **out, struct err *err) MUST_CHECK;
+/*
+    The first step of roster_take by itself, for who has to learn something
+    else meanwhile that decides about the rest. It asks the object store alone.
+ */
+
 enum status roster_take(struct service *s, struct str user_id,
-                        struct deadline d, struct arena *a, struct roster *out,
+                        struct roster_look *look, struct deadline d,
+                        struct arena *a, struct roster *out,
                         struct err *err) MUST_CHECK;
 /*
+    look: the first step, done just before with the same arena, or NULL.
     ST_OK with n 0 for a driver without trips. ST_UNAVAILABLE (code
     changing_too_fast) when the listing did not hold still ROSTER_TRIES times.
  */

@@ -98,6 +98,28 @@ static void unreadable(struct summary *out, struct str key, struct err *err)
     out->n = 0;
 }
 
+static void take_body(struct str key, const struct etag *etag, struct str body,
+                      struct arena *a, struct summary *out, struct err *err)
+{
+    out->etag = *etag;
+    if (summary_parse(body, a, out, err) != ST_OK)
+        unreadable(out, key, err);
+}
+
+enum status summary_got(struct str key, enum status st,
+                        const struct object *obj, const struct err *why,
+                        struct arena *a, struct summary *out, struct err *err)
+{
+    if (st == ST_PRECONDITION)
+        return ST_OK;
+    *out = (struct summary){.n = 0};
+    if (st == ST_OK)
+        take_body(key, &obj->etag, arena_copy(a, obj->body), a, out, err);
+    else if (st != ST_NOT_FOUND && err)
+        *err = *why;
+    return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
 enum status summary_read(struct service *s, struct str user_id,
                          struct deadline d, struct arena *a,
                          struct summary *out, struct err *err)
@@ -108,16 +130,11 @@ enum status summary_read(struct service *s, struct str user_id,
 
     *out = (struct summary){.n = 0};
     st = objects_get(s->objects, key, NULL, SUMMARY_JSON_MAX, d, a, &obj, err);
-    if (st == ST_NOT_FOUND) {
+    if (st == ST_OK)
+        take_body(key, &obj.etag, obj.body, a, out, err);
+    else if (st == ST_NOT_FOUND)
         err_clear(err);
-        return ST_OK;
-    }
-    if (st != ST_OK)
-        return st;
-    out->etag = obj.etag;
-    if (summary_parse(obj.body, a, out, err) != ST_OK)
-        unreadable(out, key, err);
-    return ST_OK;
+    return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
 enum status summary_write(struct service *s, struct str user_id,

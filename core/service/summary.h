@@ -118,6 +118,16 @@ enum status summary_read(struct service *s, struct str user_id,
     the next write replaces it).
  */
 
+enum status summary_got(struct str key, enum status st,
+                        const struct object *obj, const struct err *why,
+                        struct arena *a, struct summary *out,
+                        struct err *err) MUST_CHECK;
+/*
+    What summary_read makes of what a get of the summary's key gave (as
+    objects_got is called): for whoever gets it together with something else.
+    ST_PRECONDITION, for a version that is there still, leaves *out as it is.
+ */
+
 enum status summary_write(struct service *s, struct str user_id,
                           struct summary *sum, struct deadline d,
                           struct arena *a, struct err *err) MUST_CHECK;

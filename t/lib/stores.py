@@ -154,6 +154,14 @@ class Files:
         """As drivers.held: the call, stopped before its trip object is there."""
         return background.held(self.stack, "dir.put.before_rename", call, *args)
 
+    def hold_summary(self):
+        """The next reader stops when it has the listing and not yet the summary.
+        Two calls: one waits until it is there, one lets it on."""
+        point = "dir.get.fail"
+        self.stack.fault(point, "hold")
+        return (lambda: self.stack.fault_taken(point),
+                lambda: self.stack.fault_go(point))
+
     @contextlib.contextmanager
     def puts_wait(self):
         """The driver's writes wait for as long as the block runs."""
@@ -311,6 +319,19 @@ class Aws:
         finally:
             go.set()
             stopped.join(60)
+
+    def hold_summary(self):
+        started, go, proxy = threading.Event(), threading.Event(), self.objects_proxy
+        passed = len(proxy.seen)
+        proxy.on("GET", held(started, go), times=1, key="/summary")
+
+        def taken():
+            if not started.wait(20):
+                raise TimeoutError("nobody wants the summary")
+            from harness import wait_for  # which needs us first
+            wait_for("the listing", lambda: any(
+                x.name == "LIST" and x.ended for x in proxy.seen[passed:]))
+        return taken, go.set
 
     @contextlib.contextmanager
     def puts_wait(self):
