@@ -76,6 +76,15 @@ with harness.Stack(workers=4, proxy=True, settings={"server.finalize_timeout": "
         s.stores.heal()
         one_of_everything(s, t)
 
+    with subtest("a promise that cannot be kept is not made"):
+        t = trips.trip(52)
+        s.upload(t)
+        s.stores.refuse("put")
+        s.fault("spool.keep.fail", "fail")
+        is_(s.finalize(t).status, 503, "not acknowledged")
+        s.stores.heal()
+        one_of_everything(s, t)  # all the same, as this machine did not stop
+
     with subtest("records away: 503, and the same call again succeeds"):
         t = trips.trip(3)
         s.upload(t)

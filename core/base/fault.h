@@ -34,6 +34,7 @@
  *   records.fail         every call of either record store
  *   sqlite.claim.after   the claim is committed
  *   spool.fail           new spool entries
+ *   spool.keep.fail      making a trip's entry outlive the machine
  *   spool.trip.before_rename the entry is written, and not yet named
  *
  * Those of the use cases stand where they are passed.

@@ -248,8 +248,10 @@ static enum status owe_rescore(struct service *s, const struct batch *b,
     enum status st =
         spool_trip_begin(s->spool, b->user_id, b->trip_id, &entry, err);
 
-    if (st == ST_OK)
-        spool_trip_leave(s->spool, &entry);
+    if (st != ST_OK)
+        return st;
+    st = spool_trip_keep(s->spool, &entry, err);
+    spool_trip_leave(s->spool, &entry);
     return st;
 }
 

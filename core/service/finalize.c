@@ -2,7 +2,9 @@
  * The life of a finalize: body -> spool entry (this host owes the trip an
  * analysis) -> claim in the records -> settle_trip -> spool entry done ->
  * answer. From the claim on the answer is 200: what settle_trip cannot finish
- * in time is `pending`, and the spool entry keeps the promise.
+ * in time is `pending`, and the spool entry, on the disk by then, keeps the
+ * promise. If this process dies, the entry leads maintenance to the claim; if
+ * the machine does, before any answer, the client's next call or reconcile.
  */
 #include "service/finalize.h"
 
@@ -206,21 +208,35 @@ static void put_answer(const struct conf *conf, const struct trip *t,
 
 /* ---- the call ---- */
 
-static enum status settle_promised(struct service *s, const struct call *c,
-                                   const struct trip *t,
-                                   struct spool_trip *entry, struct buf *answer)
+/* What maintenance has still to do is promised by the answer, even if the
+ * machine stops right after it. */
+static enum status promise(struct service *s, struct spool_trip *entry,
+                           struct err *err)
+{
+    enum status st = spool_trip_keep(s->spool, entry, err);
+
+    spool_trip_leave(s->spool, entry);
+    return st;
+}
+
+static enum status settle_claimed(struct service *s, const struct call *c,
+                                  const struct trip *t,
+                                  struct spool_trip *entry, struct buf *answer,
+                                  struct err *err)
 {
     struct settlement *done = arena_alloc(c->arena, sizeof *done);
     struct err why = ERR_NONE;
     bool settled = settle_trip(s, c, t, done, &why) == ST_OK;
+    enum status st = ST_OK;
 
-    if (settled && !done->again) {
+    if (!settled)
+        log_err(LOG_WARN, "finalize_pending", &why);
+    if (settled && !done->again)
         spool_trip_done(s->spool, entry);
-    } else {
-        spool_trip_leave(s->spool, entry);
-        if (!settled)
-            log_err(LOG_WARN, "finalize_pending", &why);
-    }
+    else
+        st = promise(s, entry, err);
+    if (st != ST_OK)
+        return st;
     if (!settled)
         stat_add(STAT_analyses_pending, 1);
     stat_add(STAT_trips_finalized, 1);
@@ -245,7 +261,7 @@ enum status finalize_trip(struct service *s, const struct call *c,
         return st;
     st = claim_trip(s, &inner, &claim, &trip, err);
     if (st == ST_OK)
-        return settle_promised(s, &inner, &trip, &entry, answer);
+        return settle_claimed(s, &inner, &trip, &entry, answer, err);
     /* After a timeout the claim may have happened; maintenance looks. */
     if (st == ST_TIMEOUT || st == ST_UNAVAILABLE)
         spool_trip_leave(s->spool, &entry);

@@ -156,11 +156,7 @@ static enum status write_entry(int fd, struct str text, struct err *err)
     enum status st = file_lock_try(fd, &locked, err);
 
     assert(st != ST_OK || locked);
-    if (st == ST_OK)
-        st = file_write(fd, text, err);
-    if (st == ST_OK && fsync(fd))
-        st = file_errno(err, "sync", "a spool entry");
-    return st;
+    return st == ST_OK ? file_write(fd, text, err) : st;
 }
 
 enum status spool_trip_begin(struct spool *s, struct str user_id,
@@ -187,12 +183,19 @@ enum status spool_trip_begin(struct spool *s, struct str user_id,
     if (st != ST_OK) {
         unlinkat(s->trips, temp, 0); /* what stays, spool_trips sweeps */
         spool_trip_leave(s, out);
-        return st;
     }
-    st = folder_sync(s->trips, "trips of the spool", err);
-    if (st != ST_OK)
-        spool_trip_done(s, out);
     return st;
+}
+
+enum status spool_trip_keep(struct spool *s, const struct spool_trip *t,
+                            struct err *err)
+{
+    if (fault_point("spool.keep.fail"))
+        return err_set(err, ST_UNAVAILABLE, NULL,
+                       "fault point spool.keep.fail");
+    if (fsync(t->fd))
+        return file_errno(err, "sync", "a spool entry");
+    return folder_sync(s->trips, "trips of the spool", err);
 }
 
 void spool_trip_done(struct spool *s, struct spool_trip *t)
@@ -246,8 +249,19 @@ static bool read_entry(int fd, char text[ENTRY_MAX + 1], struct str *user_id,
 }
 
 /*
-    Entries are complete before they have their name, so a damaged disk or a
-    hand did this. Kept for whoever looks into it, out of the way.
+    Entries are complete before they have their name; but when the machine stops
+    before spool_trip_keep, the name may be on the disk without them.
+ */
+static bool never_kept(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && st.st_size == 0;
+}
+
+/*
+    A damaged disk or a hand did this. Kept for whoever looks into it, out of
+    the way.
  */
 static void set_aside(struct spool *s, const char *name)
 {
@@ -272,7 +286,9 @@ static enum status work_off(struct spool *s, const char *name,
 
     if (st != ST_OK || t.fd < 0)
         return st;
-    if (!read_entry(t.fd, text, &user_id, &trip_id))
+    if (never_kept(t.fd))
+        spool_trip_done(s, &t);
+    else if (!read_entry(t.fd, text, &user_id, &trip_id))
         set_aside(s, name);
     else if (each(ctx, user_id, trip_id) == ST_OK)
         spool_trip_done(s, &t);

@@ -4,9 +4,9 @@
  *   spool/trips/NAME           a finalize under way: user_id, newline, trip_id
  *   spool/tokens/USER/NAME     the driver's cache token has to be replaced
  *
- * Each entry is a file of its own, complete and synced before spool_* returns.
- * A trip entry is written under a name starting with a dot, renamed, and its
- * folder synced; it is locked (flock) by the process that works on it, and when
+ * Each entry is a file of its own, complete and synced before anybody is told
+ * to rely on it. A trip entry is written under a name starting with a dot and
+ * renamed; it is locked (flock) by the process that works on it, and when
  * that process dies or lets go, maintenance takes it over. A token entry is an
  * empty file, so that making it is one step; its folder USER is there while the
  * driver is owed a token, so that one look tells.
@@ -45,6 +45,15 @@ struct spool_trip {
 enum status spool_trip_begin(struct spool *s, struct str user_id,
                              struct str trip_id, struct spool_trip *out,
                              struct err *err) MUST_CHECK;
+/*
+    The entry outlives this process, but not yet the machine: most are done
+    before anybody is told of them, and need no sync.
+ */
+enum status spool_trip_keep(struct spool *s, const struct spool_trip *t,
+                            struct err *err) MUST_CHECK;
+/*
+    Now it outlives the machine, too: before an answer that relies on it.
+ */
 void spool_trip_done(struct spool *s, struct spool_trip *t);
 /*
     Nothing is left to do: removes the entry.

@@ -109,6 +109,8 @@ static void durable_entries(void)
 
     syncs.n = 0;
     CHECK(spool_trip_begin(spool, USER, TRIP, &t, &err) == ST_OK);
+    CHECK(syncs.n == 0);
+    CHECK(spool_trip_keep(spool, &t, &err) == ST_OK);
     snprintf(path, sizeof path, "trips/%s", t.name);
     CHECK(synced(path_of(path)) && synced(path_of("trips")));
     spool_trip_done(spool, &t);
@@ -230,7 +232,8 @@ static void what_is_no_entry(void)
     put_file("trips/.tmp-old", "driver-1\ntr", 4000);
     put_file("trips/bad1", "driver-1", 0);
     put_file("trips/bad2", "../x\ntrip", 0);
-    CHECK(counts().trips == 2);
+    put_file("trips/lost", "", 0);
+    CHECK(counts().trips == 3);
     log_open("/dev/null", LOG_ERROR, "test"); /* it says so in the log */
     CHECK(taken(ST_OK) == 0);
     log_open("stderr", LOG_ERROR, "test");
@@ -238,6 +241,7 @@ static void what_is_no_entry(void)
     CHECK(access(path_of("trips/.tmp-young"), F_OK) == 0);
     CHECK(access(path_of("trips/.tmp-old"), F_OK) != 0);
     CHECK(access(path_of("trips/.damaged-bad1"), F_OK) == 0);
+    CHECK(access(path_of("trips/.damaged-lost"), F_OK) != 0);
 }
 
 /* ---- tokens ---- */
