@@ -11,11 +11,12 @@ static void print_report(const struct reconcile_report *r)
     printf("drivers looked at   %lld\n"
            "trips scored        %lld\n"
            "objects removed     %lld\n"
+           "packs removed       %lld\n"
            "records moved on    %lld\n"
            "failures            %lld%s\n",
            (long long)r->drivers, (long long)r->trips_scored,
-           (long long)r->objects_removed, (long long)r->records_moved,
-           (long long)r->failures,
+           (long long)r->objects_removed, (long long)r->packs_removed,
+           (long long)r->records_moved, (long long)r->failures,
            r->failures ? " (in the log above; run it again)" : "");
 }
 

@@ -26,6 +26,7 @@ with harness.Stack(workers=4) as s:
 
     with subtest(f"{MANY} trips finalized at the same moment"):
         all_trips = [trips.trip(n, points=30) for n in range(1, MANY + 1)]
+        s.fault("packing.before_pack.always", "fail")  # see below: all stay loose
         for t in all_trips:
             s.upload(t)
         calls = [Background(s.finalize, t) for t in all_trips]
@@ -59,6 +60,7 @@ with harness.Stack(workers=4) as s:
             [row["trip_id"] for row in bundle.within(doc)], "in the rows' order")
         is_(whole, [drivers.unpacked(s, drivers.object_of(s, t["trip_id"]))
                     for t in whole], "as the objects have them")
+        s.fault_clear()
 
     with subtest("a summary that is gone"):
         s.stores.delete(drivers.summary_key())
@@ -90,6 +92,7 @@ with harness.Stack(workers=4) as s:
     with subtest("an object taken away by hand: its row goes at the next read"):
         s.redis("FLUSHALL")
         s.driver(email=trips.EMAIL)
+        s.quiet()
         gone = all_trips[3]["trip_id"]
         s.stores.delete(drivers.object_of(s, gone))
         s.redis("FLUSHALL")

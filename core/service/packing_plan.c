@@ -28,7 +28,6 @@ struct planning {
     size_t lots;
     struct bin *bin;
     size_t bins;
-    int64_t fresh; /* numbers from here on may be unused */
 };
 
 static bool can_be_packed(const struct summary_row *row)
@@ -136,36 +135,12 @@ static void fill_bins(struct planning *p, struct arena *a)
     }
 }
 
-static bool is_in_use(const struct planning *p, int64_t number)
-{
-    struct summary_row sought = {.pack = number, .end_ms = INT64_MIN};
-    const struct summary_row *key = &sought;
-    size_t low = 0, high = p->n;
-
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (by_pack(&p->row[mid], &key) < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < p->n && p->row[low]->pack == number;
-}
-
-static int64_t unused_number(struct planning *p)
-{
-    while (is_in_use(p, p->fresh))
-        p->fresh++;
-    return p->fresh++;
-}
-
-static void put_pack(struct planning *p, size_t bin, struct arena *a,
+static void put_pack(const struct planning *p, size_t bin, struct arena *a,
                      struct packing *out)
 {
     const struct bin *b = &p->bin[bin];
 
-    out->number = b->number != PACK_NONE ? b->number : unused_number(p);
+    out->number = b->number;
     out->bytes = b->bytes;
     out->row = arena_alloc_n(a, b->n, sizeof(struct summary_row *));
     for (size_t i = 0; i < p->lots; i++)
@@ -178,7 +153,7 @@ static void put_pack(struct planning *p, size_t bin, struct arena *a,
 void packing_plan(const struct summary *s, struct arena *a,
                   struct packing_plan *out)
 {
-    struct planning p = {.fresh = 1};
+    struct planning p = {.n = 0};
 
     p.row = arena_alloc_n(a, s->n + 1, sizeof(struct summary_row *));
     for (size_t i = 0; i < s->n; i++)

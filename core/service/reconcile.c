@@ -5,6 +5,7 @@
 #include "base/stats.h"
 #include "service/driver.h"
 #include "service/finalize.h"
+#include "service/packing.h"
 #include "service/roster.h"
 #include "service/trip_object.h"
 #include "store/keys.h"
@@ -156,20 +157,14 @@ static enum status read_revision(struct work *w, struct object_here *o)
 /* Where the store cannot delete conditionally, only when no finalize of the
  * trip can be running any more: its object would have been written within the
  * time of a request. */
-static bool is_quiet(const struct work *w, const struct object_here *o)
-{
-    int64_t quiet_us = 2000 * w->s->conf->server_request_timeout;
-
-    return clock_wall_us() - o->modified_us > quiet_us;
-}
-
 static void remove_object(struct work *w, const struct object_here *o,
                           const struct object_here *later)
 {
     enum status st =
         objects_delete(w->s->objects, o->key, &o->etag, w->d, w->err);
 
-    if (st == ST_BUSY && is_quiet(w, o) && is_quiet(w, later)) {
+    if (st == ST_BUSY && service_quiet(w->s, o->modified_us) &&
+        service_quiet(w->s, later->modified_us)) {
         err_clear(w->err);
         st = objects_delete_unwatched(w->s->objects, o->key, w->d, w->err);
     }
@@ -242,17 +237,81 @@ static enum status move_record(struct work *w, const struct summary_row *row)
     return st;
 }
 
+/* ---- 4. packs that are gone, and packs that nobody needs ---- */
+
+static void forget_lost_packs(const struct roster *r,
+                              const struct packs_here *here)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        struct summary_row *row = &r->trip[i]->row;
+
+        if (row->pack != PACK_NONE && !packs_find(here, row->pack))
+            row->pack = PACK_NONE;
+    }
+}
+
+static bool is_named(const struct summary *sum, int64_t number)
+{
+    for (size_t i = 0; i < sum->n; i++)
+        if (sum->row[i].pack == number)
+            return true;
+    return false;
+}
+
+static void remove_pack(struct work *w, const struct pack_here *p)
+{
+    struct str key = key_pack(w->trip, w->user_id, p->number);
+    enum status st = objects_delete(w->s->objects, key, &p->etag, w->d, w->err);
+
+    if (st == ST_BUSY) {
+        err_clear(w->err);
+        st = objects_delete_unwatched(w->s->objects, key, w->d, w->err);
+    }
+    if (st == ST_OK) {
+        w->report->packs_removed++;
+    } else if (st == ST_PRECONDITION) { /* it is in use again */
+        err_clear(w->err);
+    } else {
+        failed(w, "remove", key);
+    }
+}
+
+/* One that is not quiet may be named in a moment by whoever wrote it. */
+static enum status remove_packs(struct work *w, const struct packs_here *here)
+{
+    struct summary now;
+    enum status st;
+
+    if (!here->n)
+        return ST_OK;
+    st = summary_read(w->s, w->user_id, w->d, w->trip, &now, w->err);
+    if (st != ST_OK)
+        return st;
+    for (size_t i = 0; !now.newer && i < here->n; i++)
+        if (service_quiet(w->s, here->pack[i].modified_us) &&
+            !is_named(&now, here->pack[i].number))
+            remove_pack(w, &here->pack[i]);
+    arena_reset(w->trip);
+    return ST_OK;
+}
+
 /* ---- the driver ---- */
 
 static enum status repair_and_move(struct work *w)
 {
+    struct packs_here here;
     struct roster r;
     enum status st;
 
-    st = roster_take(w->s, w->user_id, NULL, w->d, w->a, &r, w->err);
-    if (st != ST_OK)
+    /* What the summary named when it was read must be there by now. */
+    if ((st = roster_take(w->s, w->user_id, NULL, w->d, w->a, &r, w->err)) !=
+            ST_OK ||
+        (st = packs_list(w->s, w->user_id, w->d, w->a, &here, w->err)) != ST_OK)
         return st;
+    forget_lost_packs(&r, &here);
     roster_repair(w->s, w->user_id, &r, w->d, w->a);
+    if ((st = remove_packs(w, &here)) != ST_OK)
+        return st;
     for (size_t i = 0; i < r.n; i++)
         if (r.trip[i]->row.revision > 0 &&
             move_record(w, &r.trip[i]->row) != ST_OK)

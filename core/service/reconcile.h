@@ -12,6 +12,7 @@ struct reconcile_report {
     int64_t drivers;
     int64_t trips_scored;    /* completed without an analysis, or pending */
     int64_t objects_removed; /* older than another of the same trip */
+    int64_t packs_removed;   /* that no row of the summary names */
     int64_t records_moved;   /* to the revision of a later object */
     int64_t failures;        /* logged; the next run tries them again */
 };
@@ -23,7 +24,8 @@ enum status reconcile_driver(struct service *s, struct str user_id,
     1. Trips completed but pending, or without an object, are scored anew.
     2. Of several objects of one trip the older are removed.
     3. A record whose object is of a later revision is moved on to it.
-    4. The summary is repaired from the listing, the cache token replaced.
+    4. The summary is repaired from the listing, what is loose is packed, and
+       packs that nobody needs are removed; the cache token is replaced.
     ST_OK also when single trips failed: report->failures.
  */
 

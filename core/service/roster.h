@@ -73,7 +73,8 @@ void roster_repair(struct service *s, struct str user_id,
                    const struct roster *r, struct deadline d, struct arena *a);
 /*
     Writes the summary anew if it does not say what the roster says and nobody
-    else wrote it meanwhile. A failure is logged: the next read tries again.
+    else wrote it meanwhile, and packs what is due (packing.h). A failure is
+    logged: the next read tries again.
  */
 void roster_repair_later(struct service *s, const struct call *c,
                          struct str user_id, const struct roster *r);

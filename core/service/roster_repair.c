@@ -1,26 +1,29 @@
-/* The summary is written anew when it does not say what the roster says. */
+/* The summary is written anew when it does not say what the roster says; then
+ * what is loose is packed. */
 #include <stdlib.h>
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/stats.h"
+#include "service/packing.h"
 #include "service/roster.h"
 
-static bool says_the_same(const struct summary *seen, const struct roster *r,
-                          size_t readable)
+static bool is_same_row(const struct summary_row *a,
+                        const struct summary_row *b)
 {
-    if (seen->n != readable)
-        return false;
-    for (size_t i = 0; i < r->n; i++) {
-        const struct roster_trip *t = r->trip[i];
-        const struct summary_row *row = summary_find(seen, t->row.trip_id);
+    return str_eq(a->trip_id, b->trip_id) && a->end_ms == b->end_ms &&
+           a->revision == b->revision && a->size == b->size &&
+           a->length == b->length && a->crc == b->crc &&
+           a->deflate == b->deflate && a->pack == b->pack &&
+           strcmp(a->etag.z, b->etag.z) == 0;
+}
 
-        if (t->unreadable)
-            continue;
-        if (!row || row->end_ms != t->row.end_ms ||
-            row->revision != t->row.revision || row->size != t->row.size ||
-            t->restated || strcmp(row->etag.z, t->row.etag.z) != 0)
+static bool says_the_same(const struct summary *seen, const struct summary *now)
+{
+    if (seen->n != now->n)
+        return false;
+    for (size_t i = 0; i < now->n; i++)
+        if (!is_same_row(&seen->row[i], &now->row[i]))
             return false;
-    }
     return true;
 }
 
@@ -35,38 +38,54 @@ static struct summary_row row_of(const struct roster_trip *t)
 {
     struct summary_row row = t->row;
 
-    row.fragment = t->text.deflate;
+    /* Not one that the reading has found to be another's. */
+    row.fragment =
+        (int64_t)t->text.deflate.n == row.deflate ? t->text.deflate : STR_NONE;
     return row;
 }
 
-void roster_repair(struct service *s, struct str user_id,
-                   const struct roster *r, struct deadline d, struct arena *a)
+static struct summary summary_of(const struct roster *r, struct arena *a)
 {
     struct summary sum = {.etag = r->seen.etag};
-    struct err err = ERR_NONE;
-    size_t readable = 0;
-    enum status st;
 
-    for (size_t i = 0; i < r->n; i++)
-        readable += !r->trip[i]->unreadable;
-    if (r->seen.newer || says_the_same(&r->seen, r, readable))
-        return;
-    sum.row = arena_alloc_n(a, readable + 1, sizeof *sum.row);
+    sum.row = arena_alloc_n(a, r->n + 1, sizeof *sum.row);
     for (size_t i = 0; i < r->n; i++)
         if (!r->trip[i]->unreadable)
             sum.row[sum.n++] = row_of(r->trip[i]);
     if (sum.n)
         qsort(sum.row, sum.n, sizeof *sum.row, row_by_trip);
+    return sum;
+}
+
+static bool write_repaired(struct service *s, struct str user_id,
+                           struct summary *sum, struct deadline d,
+                           struct arena *a)
+{
+    struct err err = ERR_NONE;
+    enum status st;
+
     if (fault_point("roster.before_repair"))
         st = err_set(&err, ST_UNAVAILABLE, NULL, "fault point");
     else
-        st = summary_write(s, user_id, &sum, d, a, &err);
+        st = summary_write(s, user_id, sum, d, a, &err);
     if (st == ST_OK)
         stat_add(STAT_summary_repairs, 1);
-    else if (st == ST_PRECONDITION || st == ST_BUSY || st == ST_NOT_FOUND)
+    else if (summary_overtaken(st))
         stat_add(STAT_summary_conflicts, 1);
     else
         log_err(LOG_WARN, "summary_not_repaired", &err);
+    return st == ST_OK;
+}
+
+void roster_repair(struct service *s, struct str user_id,
+                   const struct roster *r, struct deadline d, struct arena *a)
+{
+    struct summary sum = summary_of(r, a);
+
+    if (r->seen.newer)
+        return;
+    if (says_the_same(&r->seen, &sum) || write_repaired(s, user_id, &sum, d, a))
+        packing_run(s, user_id, &sum, d);
 }
 
 struct repair {

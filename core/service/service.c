@@ -66,6 +66,13 @@ void later_run(struct later *l, struct deadline d)
     l->n = 0;
 }
 
+bool service_quiet(const struct service *s, int64_t modified_us)
+{
+    int64_t quiet_us = 2000 * s->conf->server_request_timeout;
+
+    return clock_wall_us() - modified_us > quiet_us;
+}
+
 bool service_ready(struct service *s, struct deadline d,
                    struct backend_state out[SERVICE_BACKENDS])
 {

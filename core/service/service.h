@@ -95,6 +95,12 @@ struct sink {
     the length is reached. Both return ST_GONE_CLIENT when the client hung up.
  */
 
+bool service_quiet(const struct service *s, int64_t modified_us);
+/*
+    Whether the request that wrote something at that time cannot be running any
+    more, on any host.
+ */
+
 struct backend_state {
     const char *name;  /* "objects", "records", "cache", "spool" */
     bool ok, required; /* the cache is not required */

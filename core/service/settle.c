@@ -10,6 +10,7 @@
 #include "base/stats.h"
 #include "score/analysis_json.h"
 #include "service/driver.h"
+#include "service/packing.h"
 #include "service/summary.h"
 #include "service/trip_object.h"
 #include "store/keys.h"
@@ -35,6 +36,7 @@ struct settling {
     struct trip_object object;
     struct summary_row other; /* what the merge met */
     bool met;
+    bool told;  /* the summary as it was seen has the row, and was written */
     bool ended; /* the claim, in the records */
 };
 
@@ -262,6 +264,7 @@ static enum status tell_summary(struct settling *w, struct settlement *out,
     if (st != ST_OK)
         return st;
     w->met = merged != MERGED_NEW;
+    w->told = merged != MERGED_SUPERSEDED;
     if (merged == MERGED_SUPERSEDED)
         out->how = SETTLED_SUPERSEDED;
     if (fault_point("finalize.after_summary"))
@@ -394,7 +397,10 @@ enum status settle_trip(struct service *s, const struct call *c,
     /* A loser replaces the token too: its reader must see the winner. */
     if (st == ST_OK)
         st = driver_changed(s, claimed->user_id, c->deadline, err);
-    if (st == ST_OK)
-        count(out);
-    return st;
+    if (st != ST_OK)
+        return st;
+    count(out);
+    if (w.told)
+        packing_later(s, c, claimed->user_id, &w.seen.summary);
+    return ST_OK;
 }

@@ -10,6 +10,7 @@
  *           -> record: analysis_status, analysis_key (if the claim still
  *              stands); beside the merge when nothing older can be there
  *           -> new cache token
+ *           -> after the answer: packs, if they are due
  *
  * Any step may fail or be the last before a crash: the trip then stays
  * pending, and the next claim (a client's repeat or maintenance) completes it.

@@ -167,7 +167,7 @@ enum status summary_write(struct service *s, struct str user_id,
     return st;
 }
 
-static bool lost_the_race(enum status st)
+bool summary_overtaken(enum status st)
 {
     return st == ST_PRECONDITION || st == ST_BUSY || st == ST_NOT_FOUND;
 }
@@ -187,7 +187,7 @@ enum status summary_add(struct service *s, struct str user_id,
         if (*how == MERGED_SUPERSEDED)
             return ST_OK;
         st = summary_write(s, user_id, seen, d, a, err);
-        if (!lost_the_race(st))
+        if (!summary_overtaken(st))
             return st;
         stat_add(STAT_summary_conflicts, 1);
         if (deadline_left_ms(d) <= reserve)

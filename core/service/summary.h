@@ -133,8 +133,9 @@ enum status summary_write(struct service *s, struct str user_id,
                           struct arena *a, struct err *err) MUST_CHECK;
 /*
     Only over the version that was read (sum->etag, or none); sum->etag is the
-    new one then. ST_PRECONDITION or ST_BUSY: somebody else wrote.
+    new one then. summary_overtaken(): somebody else wrote.
  */
+bool summary_overtaken(enum status st);
 
 enum status summary_add(struct service *s, struct str user_id,
                         struct summary *seen, const struct summary_row *row,
