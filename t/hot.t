@@ -133,6 +133,7 @@ with harness.Stack(hosts=2, workers=3, settings={
 
     with subtest("a 304 from the store reads no trip's object"):
         tag = s.get(path(SMALL)).header("ETag")
+        drivers.take_texts(s, "few")
         s.redis("FLUSHALL")
         s.fault("answer.read.always", "fail")
         is_(s.get(path(SMALL)).status, 503, "without trips no answer")

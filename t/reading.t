@@ -169,6 +169,7 @@ with harness.Stack(workers=4, redis=False, proxy=True) as s:
         s.fault_clear()
 
     with subtest("an object that moves on while the answer is put together"):
+        drivers.take_texts(s)
         with held(s, "roster.taken", read, s) as reader:
             s.post("/finalize-trip", drivers.ended_at(one, 60))
             s.finalize(two)
