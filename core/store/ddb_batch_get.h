@@ -24,12 +24,4 @@ enum status ddb_batch_get(struct ddb *db, const struct ddb_batch_get *what,
     must not call the store.
  */
 
-enum status ddb_unprocessed_pause(const char *operation, struct deadline d,
-                                  int idle, struct err *err) MUST_CHECK;
-/*
-    Before the next round of a batch call: nothing when the last round got on
-    (idle 0), else a growing, jittered pause. ST_UNAVAILABLE when the deadline
-    does not allow it.
- */
-
 #endif
