@@ -123,21 +123,20 @@ static enum status read_query(struct reading *r)
 
 static enum status id_from_records(struct reading *r)
 {
-    struct user u;
     struct log_value space;
-    enum status st = records_user_by_email(
-        r->s->records, r->email, r->c->deadline, r->c->arena, &u, r->err);
+    enum status st =
+        records_id_by_email(r->s->records, r->email, r->c->deadline,
+                            r->c->arena, &r->user_id, r->err);
 
     if (st == ST_NOT_FOUND)
         return driver_unknown(r);
     if (st != ST_OK)
         return st;
-    if (!id_valid(u.user_id)) {
+    if (!id_valid(r->user_id)) {
         log_line(LOG_WARN, "strange_user_id", "user_id=%s",
-                 log_quoted(u.user_id, &space));
+                 log_quoted(r->user_id, &space));
         return driver_unknown(r);
     }
-    r->user_id = u.user_id;
     driver_hint_set(r->s->hints, r->email, r->user_id);
     return ST_OK;
 }
@@ -481,7 +480,11 @@ static enum status answer_for(struct reading *r)
         err_clear(r->err);
     }
     st = id_from_records(r);
-    return st == ST_OK ? answer_for_id(r) : st;
+    if (st == ST_OK)
+        st = answer_for_id(r);
+    if (r->stranger)
+        driver_hint_drop(r->s->hints, r->email);
+    return st;
 }
 
 /* ---- the answer goes out ---- */

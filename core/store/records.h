@@ -87,6 +87,14 @@ enum status records_user_by_email(struct records *r, struct str email,
 /*
     ST_NOT_FOUND. The email is compared as given (lower case).
  */
+enum status records_id_by_email(struct records *r, struct str email,
+                                struct deadline d, struct arena *a,
+                                struct str *user_id,
+                                struct err *err) MUST_CHECK;
+/*
+    Whose it was a moment ago, in one call: an index may lag behind, so that
+    the user's record has the last word. ST_NOT_FOUND.
+ */
 enum status records_user_put(struct records *r, const struct user *u,
                              struct deadline d, struct err *err) MUST_CHECK;
 /*

@@ -94,6 +94,7 @@ static const struct records_ops ops = {
     .check = dynamodb_check,
     .user = dynamodb_user,
     .user_by_email = dynamodb_user_by_email,
+    .id_by_email = dynamodb_id_by_email,
     .user_put = dynamodb_user_put,
     .user_remove = dynamodb_user_remove,
     .users = dynamodb_users,

@@ -104,22 +104,32 @@ static enum status find_email(struct dynamodb *s, struct str email,
     return dynamodb_scan(s, &q, d, note_id, f, err);
 }
 
-enum status dynamodb_user_by_email(struct records *r, struct str email,
-                                   struct deadline d, struct arena *a,
-                                   struct user *out, struct err *err)
+enum status dynamodb_id_by_email(struct records *r, struct str email,
+                                 struct deadline d, struct arena *a,
+                                 struct str *user_id, struct err *err)
 {
-    struct dynamodb *s = dynamodb_of(r);
     struct found f = {.arena = a};
     enum status st = ST_OK;
 
     if (email.n)
-        st = find_email(s, email, d, &f, err);
-    if (st != ST_OK)
-        return st;
+        st = find_email(dynamodb_of(r), email, d, &f, err);
+    if (st == ST_OK && f.user_id.n == 0)
+        st = err_set(err, ST_NOT_FOUND, NULL, "nobody has that e-mail");
+    *user_id = f.user_id;
+    return st;
+}
+
+enum status dynamodb_user_by_email(struct records *r, struct str email,
+                                   struct deadline d, struct arena *a,
+                                   struct user *out, struct err *err)
+{
+    struct str user_id;
+    enum status st = dynamodb_id_by_email(r, email, d, a, &user_id, err);
+
     /* An index may lag behind: what counts is the item. */
-    if (f.user_id.n)
-        st = dynamodb_user(r, f.user_id, d, a, out, err);
-    if (f.user_id.n == 0 || (st == ST_OK && !str_eq(out->email, email)))
+    if (st == ST_OK)
+        st = dynamodb_user(r, user_id, d, a, out, err);
+    if (st == ST_OK && !str_eq(out->email, email))
         return err_set(err, ST_NOT_FOUND, NULL, "nobody has that e-mail");
     return st;
 }

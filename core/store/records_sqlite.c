@@ -82,6 +82,7 @@ static const struct records_ops ops = {
     .check = sqlite_check,
     .user = sqlite_user,
     .user_by_email = sqlite_user_by_email,
+    .id_by_email = sqlite_id_by_email,
     .user_put = sqlite_user_put,
     .user_remove = sqlite_user_remove,
     .users = sqlite_users,

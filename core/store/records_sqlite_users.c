@@ -88,6 +88,17 @@ enum status sqlite_user_by_email(struct records *r, struct str email,
     return find_user(sql_of(r), Q_USER_BY_EMAIL, email, d, a, out, err);
 }
 
+enum status sqlite_id_by_email(struct records *r, struct str email,
+                               struct deadline d, struct arena *a,
+                               struct str *user_id, struct err *err)
+{
+    struct user u = {.user_id = STR_NONE};
+    enum status st = sqlite_user_by_email(r, email, d, a, &u, err);
+
+    *user_id = u.user_id;
+    return st;
+}
+
 static enum status put_user(struct sql *sql, const struct user *u,
                             struct deadline d, struct arena *a, struct err *err)
 {

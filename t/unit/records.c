@@ -115,6 +115,7 @@ static void users(void)
     const struct user bare = {.user_id = id("bare")};
     struct user thief = {.user_id = id("thief"), .email = full.email};
     struct user out;
+    struct str whose;
 
     CHECK(records_user(store, full.user_id, soon(), arena, &out, &err) ==
           ST_NOT_FOUND);
@@ -131,6 +132,11 @@ static void users(void)
           same_user(&out, &full));
     CHECK(records_user_by_email(store, STR_LIT(""), soon(), arena, &out,
                                 &err) == ST_NOT_FOUND);
+    CHECK(records_id_by_email(store, full.email, soon(), arena, &whose, &err) ==
+              ST_OK &&
+          str_eq(whose, full.user_id));
+    CHECK(records_id_by_email(store, STR_LIT("no@one"), soon(), arena, &whose,
+                              &err) == ST_NOT_FOUND);
 
     CHECK(records_user_put(store, &thief, soon(), &err) == ST_PRECONDITION &&
           !strcmp(err.code, "email_taken"));
