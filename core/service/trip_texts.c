@@ -1,8 +1,11 @@
 #include "service/trip_texts.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/stats.h"
+#include "service/pack.h"
 #include "service/trip_object.h"
 #include "store/keys.h"
 
@@ -10,6 +13,10 @@
 #define WINDOW_TRIPS 1024
 #define WINDOW_BYTES ((int64_t)4 * 1024 * 1024)
 #define WINDOW_READS 256
+/* Packs that may be in memory at once, and how many texts one is fetched for;
+ * for fewer than that their objects are less to read. */
+#define WINDOW_PACKS 8
+#define PACK_WORTH 8
 
 struct slot {
     struct trip_texts *texts;
@@ -63,7 +70,7 @@ static void open_window(struct trip_texts *t, size_t from, size_t to)
     for (t->n = 0; from < to && t->n < WINDOW_TRIPS; from++) {
         struct roster_trip *trip = t->roster->trip[from];
 
-        reads += !trip->text.deflate.n;
+        reads += !trip->text.deflate.n && trip->row.pack == PACK_NONE;
         bytes += trip->row.deflate;
         if (t->n && (reads > WINDOW_READS || bytes > WINDOW_BYTES))
             return;
@@ -114,36 +121,179 @@ static enum status read_into(struct slot *slot, enum status st,
     }
 }
 
-static struct object_want want_of(struct slot *slot, struct arena *a)
-{
-    const struct summary_row *row = &slot->trip->row;
+/* ---- packs, which are never the truth ---- */
 
+struct source { /* an object to be read, and whose texts are in it */
+    struct trip_texts *texts;
+    int64_t pack; /* PACK_NONE: the trip's own object */
+    struct slot **slot;
+    size_t n;
+};
+
+/* Its text is not, or not as it was, where the summary says. */
+static void distrust(struct slot *slot)
+{
+    slot->text = slot->trip->text = (struct trip_text){.deflate = STR_NONE};
+    slot->trip->row.pack = PACK_NONE;
+}
+
+/* How many of its texts the pack does not have. */
+static size_t take_from(const struct source *src, const struct pack *pack)
+{
+    size_t missing = 0;
+
+    for (size_t i = 0; i < src->n; i++) {
+        struct slot *slot = src->slot[i];
+        const struct pack_entry *e = pack_find(pack, &slot->trip->row);
+
+        missing += !e;
+        if (!e) {
+            distrust(slot);
+            continue;
+        }
+        slot->text = e->text;
+        slot->text.deflate = arena_copy(src->texts->a, e->text.deflate);
+    }
+    return missing;
+}
+
+static void pack_unusable(struct str key, const struct err *why)
+{
+    stat_add(STAT_packs_unusable, 1);
+    log_err_of(LOG_WARN, "pack_unusable", "key", key, why);
+}
+
+/* What it does not give is read singly; a store that cannot be asked now says
+ * nothing about the pack. */
+static void read_pack(const struct source *src, struct str key, enum status st,
+                      const struct object *obj, const struct err *why)
+{
+    struct arena *a = arena_new(0);
+    struct pack pack = {.n = 0};
+    struct err err = st == ST_OK ? ERR_NONE : *why;
+    size_t missing = src->n;
+
+    if (st == ST_OK)
+        st = pack_open(obj->body, a, &pack, &err);
+    if (st == ST_OK || st == ST_NOT_FOUND || st == ST_CORRUPT ||
+        st == ST_TOO_LARGE)
+        missing = take_from(src, &pack);
+    if (st == ST_OK && missing)
+        err_set(&err, ST_NOT_FOUND, NULL, "it lacks %zu of %zu trips", missing,
+                src->n);
+    if (missing)
+        pack_unusable(key, &err);
+    arena_free(&a);
+}
+
+/* ---- what is read at once ---- */
+
+static struct object_want want_of(struct source *src)
+{
+    struct trip_texts *t = src->texts;
+    const struct summary_row *row = &src->slot[0]->trip->row;
+
+    if (src->pack != PACK_NONE)
+        return (struct object_want){
+            .key = key_pack(t->a, t->user_id, src->pack), .user = src};
     return (struct object_want){
-        .key = key_trip(a, slot->texts->user_id, row->trip_id, row->end_ms),
+        .key = key_trip(t->a, t->user_id, row->trip_id, row->end_ms),
         .match = row->etag,
-        .user = slot};
+        .user = src};
 }
 
 static enum status object_got(void *ctx, const struct object_want *want,
                               enum status st, const struct object *obj,
                               const struct err *err)
 {
+    const struct source *src = want->user;
+
     (void)ctx;
-    return read_into(want->user, st, obj, err);
+    if (src->pack == PACK_NONE)
+        return read_into(src->slot[0], st, obj, err);
+    read_pack(src, want->key, st, obj, err);
+    return ST_OK;
 }
 
-static enum status read_objects(struct trip_texts *t, struct deadline d)
+static bool lacks(const struct slot *slot)
 {
-    struct object_want *want = arena_alloc_n(t->a, t->n, sizeof *want);
-    size_t n = 0;
+    return !slot->text.deflate.n && !slot->trip->unreadable;
+}
+
+static int by_pack(const void *pa, const void *pb)
+{
+    const struct slot *a = *(struct slot *const *)pa;
+    const struct slot *b = *(struct slot *const *)pb;
+    int64_t of_a = a->trip->row.pack, of_b = b->trip->row.pack;
+
+    return of_a != of_b ? (of_a > of_b) - (of_a < of_b) : (a > b) - (a < b);
+}
+
+static int most_first(const void *pa, const void *pb)
+{
+    const struct source *a = pa, *b = pb;
+
+    return (a->n < b->n) - (a->n > b->n);
+}
+
+/* The slots that lack a text, each pack's together: the most wanted first. */
+static size_t by_packs(struct trip_texts *t, struct source *group)
+{
+    struct slot **slot = arena_alloc_n(t->a, t->n, sizeof *slot);
+    size_t n = 0, groups = 0;
 
     for (size_t i = 0; i < t->n; i++)
-        if (!t->slot[i].text.deflate.n && !t->slot[i].trip->unreadable)
-            want[n++] = want_of(&t->slot[i], t->a);
+        if (lacks(&t->slot[i]))
+            slot[n++] = &t->slot[i];
+    if (n)
+        qsort(slot, n, sizeof *slot, by_pack);
+    for (size_t i = 0; i < n; i++) {
+        int64_t pack = slot[i]->trip->row.pack;
+
+        if (i == 0 || group[groups - 1].pack != pack)
+            group[groups++] = (struct source){t, pack, &slot[i], 0};
+        group[groups - 1].n++;
+    }
+    if (groups)
+        qsort(group, groups, sizeof *group, most_first);
+    return groups;
+}
+
+/* packs: whether to look into any. */
+static size_t choose_sources(struct trip_texts *t, bool packs,
+                             struct source *source)
+{
+    struct source *group = arena_alloc_n(t->a, t->n, sizeof *group);
+    size_t groups = by_packs(t, group), n = 0, fetched = 0;
+
+    for (size_t i = 0; i < groups; i++) {
+        const struct source *g = &group[i];
+
+        if (packs && g->pack != PACK_NONE && g->n >= PACK_WORTH &&
+            fetched < WINDOW_PACKS) {
+            source[n++] = *g;
+            fetched++;
+            continue;
+        }
+        for (size_t k = 0; k < g->n; k++)
+            source[n++] = (struct source){t, PACK_NONE, &g->slot[k], 1};
+    }
+    return n;
+}
+
+static enum status read_lacking(struct trip_texts *t, bool packs,
+                                struct deadline d)
+{
+    struct source *source = arena_alloc_n(t->a, t->n, sizeof *source);
+    size_t n = choose_sources(t, packs, source);
+    struct object_want *want = arena_alloc_n(t->a, n + 1, sizeof *want);
+
     if (!n)
         return ST_OK;
     if (fault_point("answer.read"))
         return err_set(t->err, ST_UNAVAILABLE, NULL, "fault point");
+    for (size_t i = 0; i < n; i++)
+        want[i] = want_of(&source[i]);
     return objects_get_many(t->s->objects, want, n, TRIP_JSON_MAX, d,
                             object_got, NULL, t->err);
 }
@@ -151,27 +301,36 @@ static enum status read_objects(struct trip_texts *t, struct deadline d)
 enum status trip_texts_window(struct trip_texts *t, size_t from, size_t to,
                               size_t *end, struct deadline d, struct err *err)
 {
+    enum status st;
+
     assert(from < to && to <= t->roster->n);
     t->err = err;
     open_window(t, from, to);
     *end = t->from + t->n;
-    return read_objects(t, d);
+    st = read_lacking(t, true, d);
+    return st == ST_OK ? read_lacking(t, false, d) : st;
 }
 
 /* ---- one of them ---- */
 
-/* What was kept of it is spoilt: there is still the object. */
+/* What a pack or the summary has of it is spoilt, but there are the objects.
+ * Whatever came with it is not relied on either: one by one it would take as
+ * many rounds. */
 static enum status read_again(struct slot *slot, struct deadline d)
 {
     struct trip_texts *t = slot->texts;
-    struct object_want want = want_of(slot, t->a);
-    struct object obj;
-    enum status st;
+    int64_t pack = slot->trip->row.pack;
 
+    if (pack != PACK_NONE)
+        pack_unusable(key_pack(t->a, t->user_id, pack), t->err);
+    else
+        log_err_of(LOG_WARN, "text_spoilt", "trip_id", slot->trip->row.trip_id,
+                   t->err);
     err_clear(t->err);
-    st = objects_get(t->s->objects, want.key, &want.match, TRIP_JSON_MAX, d,
-                     t->a, &obj, t->err);
-    return read_into(slot, st, &obj, t->err);
+    for (size_t i = 0; i < t->n; i++)
+        if (!t->slot[i].checked && t->slot[i].trip->row.pack == pack)
+            distrust(&t->slot[i]);
+    return read_lacking(t, false, d);
 }
 
 static enum status unpack(struct slot *slot)

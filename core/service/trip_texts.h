@@ -1,10 +1,13 @@
 /*
  * trip_texts.h - the texts of a roster's trips, a window at a time.
  *
- * A text that the roster kept is taken as it is; the others are read from the
- * trips' objects, as the very versions that the roster saw. In memory are the
- * fragments of one window and the unpacked text of one trip, however many
- * trips there are.
+ * A text that the roster has is taken as it is; the others come from the packs
+ * that the rows name, where that saves reading, and from the trips' objects,
+ * as the very versions that the roster saw. What a pack or the summary does
+ * not have as the row says is read from its object, too, and the row then names
+ * neither, so that the summary is repaired. In memory are the fragments of one
+ * window, a few packs while they are read, and the unpacked text of one trip,
+ * however many trips there are.
  */
 #ifndef DG_SERVICE_TRIP_TEXTS_H
 #define DG_SERVICE_TRIP_TEXTS_H

@@ -53,9 +53,10 @@ class Sum:
         self.length += length
 
 
-def put_together(doc, fragments):
-    """Of which the end agrees with what the rows say, right or wrong."""
-    front = json.dumps(doc).encode()[:-len(BACK)]
+def put_together(doc, fragments, told=None):
+    """Of which the end agrees with what doc's rows say, right or wrong; told: what the
+    front says instead."""
+    front = json.dumps(told or doc).encode()[:-len(BACK)]
     packed, total = fragment(front), Sum()
     total.add(zlib.crc32(front), len(front))
     for i, row in enumerate(within(doc)):
@@ -71,3 +72,18 @@ def spoilt(piece):
     """As long, and another."""
     middle = len(piece) // 2
     return piece[:middle] + bytes([piece[middle] ^ 0x55]) + piece[middle + 1:]
+
+
+# ---- summaries and packs ----
+
+PACK_COLUMNS = ["trip_id", "end_ms", "etag", "length", "crc", "deflate"]
+
+
+def with_rows(doc, changed):
+    """The document with these rows (dicts) instead of its own."""
+    return dict(doc, trips=[[row[c] for c in doc["columns"]] for row in changed])
+
+
+def pack_doc(user_id, of_rows):
+    return with_rows({"format": 1, "user_id": user_id, "columns": PACK_COLUMNS,
+                      "trips": [], "analyses": []}, of_rows)
