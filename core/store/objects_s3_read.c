@@ -171,6 +171,10 @@ static enum status got_object(struct look *l, const struct object_want *w,
         st = read_object(w->key, reply->head, reply->body, &o, &bad);
     else
         st = damaged(st, &bad);
+    /* A server that knows no If-None-Match sends it all the same. */
+    if (st == ST_OK && strcmp(o.etag.z, w->unless.z) == 0)
+        st = err_set(&bad, ST_PRECONDITION, NULL,
+                     "%.*s: the same version is there", STR_ARG(w->key));
     return l->got(l->ctx, w, st, st == ST_OK ? &o : NULL, &bad);
 }
 

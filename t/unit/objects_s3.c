@@ -262,6 +262,11 @@ static void looking(void)
           ST_OK);
     CHECK(
         strstr(srv.seen->last, "&start-after=users%2Fu%40x%2Ftrips%2Fb HTTP"));
+    seen[2] = 0;
+    srv.seen->mode = IGNORES_ABSENT; /* knows no If-None-Match */
+    CHECK(objects_look(store, NULL, 0, want, 3, 1000, soon(), count_got, seen,
+                       &err) == ST_OK &&
+          seen[2] == 1);
     srv.seen->mode = BAD_PAGE;
     CHECK(objects_look(store, r, 2, want, 3, 1000, soon(), count_got, seen,
                        &err) == ST_CORRUPT);

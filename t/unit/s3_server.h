@@ -107,7 +107,8 @@ static void do_get(int fd, struct server_seen *seen, const char *path,
     char head[400], body[200];
     int n;
 
-    if (k && strcmp(header(request, "if-none-match"), k->etag) == 0) {
+    if (k && strcmp(header(request, "if-none-match"), k->etag) == 0 &&
+        !(seen->mode & IGNORES_ABSENT)) {
         server_say(fd, "HTTP/1.1 304 Not Modified\r\n\r\n");
         return;
     }
