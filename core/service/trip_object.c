@@ -46,13 +46,14 @@ enum status trip_object_text(const struct object *obj, struct arena *a,
 static enum status read_figures(struct str text, struct arena *a,
                                 struct summary_row *row, struct err *err)
 {
+    struct err why = ERR_NONE;
     struct json root;
     struct str named;
 
-    if (json_check(text, TRIP_DEPTH, &root, err) != ST_OK ||
+    if (json_check(text, TRIP_DEPTH, &root, &why) != ST_OK ||
         root.type != JSON_OBJECT)
         return err_set(err, ST_CORRUPT, NULL, "not one JSON object: %s",
-                       err->text);
+                       why.text);
     return analysis_figures(root, a, &row->figures, &named, &row->revision,
                             err);
 }
