@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,8 +118,31 @@ static void edges(void)
     }
 }
 
+static void wrote_int(int64_t v)
+{
+    char want[32];
+    struct buf b;
+    struct json_out o = {.b = &b};
+
+    buf_init(&b, 64);
+    json_put_int(&o, NULL, v);
+    snprintf(want, sizeof want, "%" PRId64, v);
+    CHECK(str_is(buf_str(&b), want));
+    buf_free(&b);
+}
+
+static void integers(void)
+{
+    static const int64_t of[] = {
+        0, 1, -1, 9, 10, -10, 1234567, INT64_MAX, INT64_MIN, -INT64_MAX};
+
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        wrote_int(of[i]);
+}
+
 int main(void)
 {
+    integers();
     decimals();
     neighbours();
     any_bits();
