@@ -30,11 +30,13 @@ class Driver:
         s.users([trips.user(name, self.email)])
 
     def finalize(self, count=1):
-        """So many new trips, one after the other; their bodies."""
+        """So many new trips, one after the other; their bodies, when what that led to
+        is done, too."""
         new = [trips.trip(self.n + i, user_id=self.id, points=3) for i in range(count)]
         self.n += count
         for t in new:
             is_status(drivers.drive(self.s, t))
+        self.s.quiet()
         return new
 
     def store(self, count, **more):
@@ -117,10 +119,8 @@ def packs_are_named(d, what):
 
 
 @contextlib.contextmanager
-def packer_held(s, call):
-    """A packing that call() leads to, held before it tells the summary, for as long
-    as the block runs."""
-    point = "packing.before_summary"
+def packer_held(s, call, point="packing.before_summary"):
+    """A packing that call() leads to, held there for as long as the block runs."""
     s.fault(point, "hold")
     call()
     s.fault_taken(point)
@@ -262,14 +262,16 @@ def store_refuses(s):
     is_(d.packs(), {}, "answered, not packed")
     is_(counters(s)["packs_failed"], failed + 1, "counted")
     ok("event=pack_not_written" in s.log(), "and logged")
+    d.finalize(DUE - 1)
+    is_(d.packs(), {}, "not tried again by each")
     d.finalize()
-    is_(sizes(d.packs()), {1: DUE + 1}, "packed by the next")
+    is_(sizes(d.packs()), {1: 2 * DUE}, "but with the next that are due")
 
 
 def another_writer(s):
     d = Driver(s, "writer")
     d.store(DUE)
-    with packer_held(s, d.read), no_packs(s):
+    with packer_held(s, d.read):
         d.finalize()
     is_((sizes(d.named()), sizes(d.packs())), ({1: DUE, HERE: 1}, {1: DUE}),
         "the finalize's row and the packer's numbers are both there")
@@ -282,10 +284,24 @@ def another_packer(s):
     failed = counters(s)["packs_failed"]
     with packer_held(s, d.read):
         d.finalize()
+        d.read()
     is_((sizes(d.named()), sizes(d.packs())), ({2: DUE + 1}, {1: DUE, 2: DUE + 1}),
         "each wrote a pack of its own, one is named")
     is_(counters(s)["packs_failed"], failed + 1, "the other was in vain")
     is_(d.read()["total_trips"], DUE + 1, "read")
+
+
+def same_pack(s, d):
+    """Two packers at once, the slower of which has less to put into the same pack."""
+    number = max(d.packs(), default=1)
+    d.store(DUE)
+    failed = counters(s)["packs_failed"]
+    with packer_held(s, d.read, "packing.before_pack"):
+        d.finalize()
+        d.read()
+    is_(counters(s)["packs_failed"], failed + 1, "one was in vain")
+    is_(sizes(d.packs()), {number: len(d.rows())}, "the other's pack is there")
+    packs_are_named(d, "every row names a pack that has its trip")
 
 
 def replaced_meanwhile(s):
@@ -324,6 +340,11 @@ with harness.Stack({"maintenance.interval": "10m"}, redis=False, workers=3) as s
         another_writer(s)
     with subtest("two packers at once"):
         another_packer(s)
+    one = Driver(s, "same-pack")
+    with subtest("two packers of the same new pack"):
+        same_pack(s, one)
+    with subtest("two packers of the same pack to be replaced"):
+        same_pack(s, one)
     with subtest("a trip replaced in between"):
         replaced_meanwhile(s)
 

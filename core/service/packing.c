@@ -23,15 +23,19 @@ struct work {
     struct arena *one; /* of one pack, one summary */
     struct packing_plan plan;
     struct packs_here here;
+    bool looked;     /* here is filled in */
     int64_t *before; /* in which pack each row was */
     size_t written;
     struct err err;
 };
 
+/* That others were quicker is nothing to warn of. */
 static void failed(struct work *w, const char *event, size_t packs)
 {
+    enum log_level level = summary_overtaken(w->err.st) ? LOG_INFO : LOG_WARN;
+
     stat_add(STAT_packs_failed, packs);
-    log_err_of(LOG_WARN, event, "user_id", w->user_id, &w->err);
+    log_err_of(level, event, "user_id", w->user_id, &w->err);
     err_clear(&w->err);
 }
 
@@ -55,6 +59,17 @@ static const bool *taken_numbers(struct work *w, size_t most)
     return taken;
 }
 
+static enum status look_around(struct work *w)
+{
+    enum status st;
+
+    if (w->looked)
+        return ST_OK;
+    st = packs_list(w->s, w->user_id, w->d, w->a, &w->here, &w->err);
+    w->looked = st == ST_OK;
+    return st;
+}
+
 static bool has_new_packs(const struct packing_plan *plan)
 {
     size_t n = 0;
@@ -72,8 +87,7 @@ static enum status choose_numbers(struct work *w)
 
     if (!has_new_packs(&w->plan))
         return ST_OK;
-    st = packs_list(w->s, w->user_id, w->d, w->a, &w->here, &w->err);
-    if (st != ST_OK)
+    if ((st = look_around(w)) != ST_OK)
         return st;
     taken = taken_numbers(w, w->sum->n + w->here.n + w->plan.n);
     for (size_t i = 0; i < w->plan.n; i++) {
@@ -138,22 +152,36 @@ static void name_pack(const struct packing *p, const struct trip_text *text)
     }
 }
 
-static enum status write_pack(struct work *w, const struct packing *p)
+/* Of one that is new, or that could not be read, the listing knows which
+ * version lies there, if any. */
+static enum status see_version(struct work *w, int64_t number,
+                               struct etag *version)
 {
     const struct pack_here *there;
+    enum status st;
+
+    if (version->z[0])
+        return ST_OK;
+    if ((st = look_around(w)) != ST_OK)
+        return st;
+    if ((there = packs_find(&w->here, number)) != NULL)
+        *version = there->etag;
+    return ST_OK;
+}
+
+static enum status write_pack(struct work *w, const struct packing *p)
+{
     struct packing_texts texts;
     enum status st;
 
     arena_reset(w->one);
     st = packing_texts(w->s, w->user_id, p, w->d, w->one, &texts, &w->err);
-    if (st != ST_OK)
+    if (st != ST_OK ||
+        (st = see_version(w, p->number, &texts.version)) != ST_OK ||
+        (st = put_pack(w, p, &texts)) != ST_OK)
         return st;
-    there = packs_find(&w->here, p->number);
-    if (!texts.version.z[0] && there)
-        texts.version = there->etag;
-    if ((st = put_pack(w, p, &texts)) == ST_OK)
-        name_pack(p, texts.text);
-    return st;
+    name_pack(p, texts.text);
+    return ST_OK;
 }
 
 static enum status write_packs(struct work *w)
@@ -246,7 +274,7 @@ void packing_run(struct service *s, struct str user_id, struct summary *sum,
 {
     struct work w = {.s = s, .user_id = user_id, .sum = sum, .err = ERR_NONE};
 
-    if (sum->newer || !packing_due(sum))
+    if (sum->newer || packing_loose(sum) < PACKING_DUE)
         return;
     /* What is written must be named before it counts as quiet. */
     d = deadline_sooner(d, s->conf->server_request_timeout);
@@ -275,9 +303,10 @@ static void run_now(void *ctx, struct deadline d)
 void packing_later(struct service *s, const struct call *c, struct str user_id,
                    const struct summary *sum)
 {
+    size_t loose = packing_loose(sum);
     struct run *r;
 
-    if (!packing_due(sum))
+    if (!loose || loose % PACKING_DUE)
         return;
     r = arena_alloc(c->arena, sizeof *r);
     *r = (struct run){

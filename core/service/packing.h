@@ -27,16 +27,15 @@
 #define PACKING_BYTES ((size_t)2 * 1024 * 1024) /* of fragments */
 #define PACKING_TEXT_MAX ((int64_t)64 * 1024)   /* larger ones stay alone */
 
-bool packing_due(const struct summary *sum);
+size_t packing_loose(const struct summary *sum);
 /*
-    Whether so many trips are loose that packing pays: PACKING_DUE finalizes
-    share what one run costs.
+    How many trips are loose that could be packed. From PACKING_DUE on it pays.
  */
 
 void packing_run(struct service *s, struct str user_id, struct summary *sum,
                  struct deadline d);
 /*
-    Packs what is loose, if it is due. sum: the summary as it was just read or
+    Packs what is loose, if it pays. sum: the summary as it was just read or
     written; texts that its rows lack are fetched. Then the summary is written
     with the rows' new packs, also when others wrote it meanwhile. What cannot
     be done is counted, logged once, and left to the next run; two thirds of the
@@ -46,8 +45,10 @@ void packing_run(struct service *s, struct str user_id, struct summary *sum,
 void packing_later(struct service *s, const struct call *c, struct str user_id,
                    const struct summary *sum);
 /*
-    The same after the call's answer. What sum points to must live as long as
-    the call's arena.
+    The same after the call's answer, for who made one more trip loose: at every
+    PACKING_DUE-th, so that so many share what one run costs even if none
+    succeeds, and finalizes at once do not all begin one. What sum points to
+    must live as long as the call's arena.
  */
 
 /* ---- the plan: a pure function of the rows (packing_plan.c) ---- */

@@ -36,13 +36,13 @@ static bool can_be_packed(const struct summary_row *row)
            row->deflate <= PACKING_TEXT_MAX;
 }
 
-bool packing_due(const struct summary *s)
+size_t packing_loose(const struct summary *sum)
 {
     size_t loose = 0;
 
-    for (size_t i = 0; i < s->n; i++)
-        loose += s->row[i].pack == PACK_NONE && can_be_packed(&s->row[i]);
-    return loose >= PACKING_DUE;
+    for (size_t i = 0; i < sum->n; i++)
+        loose += sum->row[i].pack == PACK_NONE && can_be_packed(&sum->row[i]);
+    return loose;
 }
 
 static int by_end(const void *pa, const void *pb)
@@ -150,15 +150,15 @@ static void put_pack(const struct planning *p, size_t bin, struct arena *a,
     qsort(out->row, out->n, sizeof(struct summary_row *), by_end);
 }
 
-void packing_plan(const struct summary *s, struct arena *a,
+void packing_plan(const struct summary *sum, struct arena *a,
                   struct packing_plan *out)
 {
     struct planning p = {.n = 0};
 
-    p.row = arena_alloc_n(a, s->n + 1, sizeof(struct summary_row *));
-    for (size_t i = 0; i < s->n; i++)
-        if (can_be_packed(&s->row[i]))
-            p.row[p.n++] = &s->row[i];
+    p.row = arena_alloc_n(a, sum->n + 1, sizeof(struct summary_row *));
+    for (size_t i = 0; i < sum->n; i++)
+        if (can_be_packed(&sum->row[i]))
+            p.row[p.n++] = &sum->row[i];
     if (p.n)
         qsort(p.row, p.n, sizeof(struct summary_row *), by_pack);
     make_lots(&p, a);
