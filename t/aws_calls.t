@@ -6,6 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import copies
 import drivers
 import harness
 import trips
@@ -13,6 +14,8 @@ from faultproxy import delay, in_sequence
 from tap import diag, done, is_, note, ok, subtest
 
 FINALIZE_MOST = 5
+MANY = 500  # trips, which are to come in
+MANY_CALLS, MANY_ROUNDS = 12, 4
 ROUND_TRIP = 0.1  # long enough that calls at once are seen to overlap
 
 
@@ -62,6 +65,17 @@ with harness.Stack({"maintenance.interval": "10m"}, kind="s3", proxy=True, redis
         is_(sorted(x.name for x in seen if x.began < row[0].ended),
             ["GET", "GetItem", "LIST"], "driver, listing and summary at once")
         is_(len(row), 1, "and the trips came with the summary")
+    with subtest(f"a cold read of {MANY} trips"):
+        s.users([trips.user("many", "many@example.com")])
+        original = copies.stored(s, trips.USER)[0]
+        copies.put(s, "many", [original.copy("many", 0, n) for n in range(MANY)])
+        s.driver(user_id="many")  # finds them all, and packs them afterwards
+        s.quiet()
+        r, seen, row = calls_of(s, lambda: s.driver(user_id="many"))
+        is_(r.json()["total_trips"], MANY, "answered")
+        if not (ok(len(seen) <= MANY_CALLS, f"{len(seen)} calls")
+                and ok(len(row) <= MANY_ROUNDS, f"{len(row)} in sequence")):
+            diag(seen)
     with subtest("a cold read by e-mail"):
         s.service.stop()
         s.service.start()
