@@ -175,6 +175,8 @@ static enum status write_pack(struct work *w, const struct packing *p)
     enum status st;
 
     arena_reset(w->one);
+    if (fault_point("packing.before_texts"))
+        return err_set(&w->err, ST_UNAVAILABLE, NULL, "fault point");
     st = packing_texts(w->s, w->user_id, p, w->d, w->one, &texts, &w->err);
     if (st != ST_OK ||
         (st = see_version(w, p->number, &texts.version)) != ST_OK ||

@@ -35,12 +35,12 @@ size_t packing_loose(const struct summary *sum);
 void packing_run(struct service *s, struct str user_id, struct summary *sum,
                  struct deadline d);
 /*
-    Packs what is loose, if it pays. sum: the summary as it was just read or
-    written; texts that its rows lack are fetched. Then the summary is written
-    with the rows' new packs, also when others wrote it meanwhile. What cannot
-    be done is counted, logged once, and left to the next run; two thirds of the
-    deadline (which is request_timeout at most) are for the packs. In memory is
-    one pack at a time.
+    Packs what is loose, if it pays. sum: the summary as it was read or written
+    within the last request_timeout; texts that its rows lack are fetched. Then
+   the summary is written with the rows' new packs, also when others wrote it
+   meanwhile. What cannot be done is counted, logged once, and left to the next
+   run; two thirds of the deadline (which is request_timeout at most) are for
+   the packs. In memory is one pack at a time.
  */
 void packing_later(struct service *s, const struct call *c, struct str user_id,
                    const struct summary *sum);

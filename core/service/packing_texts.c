@@ -40,9 +40,11 @@ static void take_at_hand(struct gathering *g)
 
 /* ---- from packs ---- */
 
-/* One that is gone or spoilt has nothing in it. */
+/* One that is gone or spoilt has nothing in it. young: somebody may have
+ * written it after our rows were read. */
 static enum status open_pack(struct gathering *g, int64_t number,
-                             struct arena *scratch, struct pack *out)
+                             struct arena *scratch, struct pack *out,
+                             bool *young)
 {
     struct str key = key_pack(scratch, g->user_id, number);
     struct object obj;
@@ -51,6 +53,7 @@ static enum status open_pack(struct gathering *g, int64_t number,
 
     if (st == ST_OK && number == g->p->number)
         g->out->version = obj.etag;
+    *young = st == ST_OK && !service_quiet(g->s, obj.modified_us);
     if (st == ST_OK)
         st = pack_open(obj.body, scratch, out, g->err);
     if (st != ST_NOT_FOUND && st != ST_CORRUPT && st != ST_TOO_LARGE)
@@ -66,9 +69,13 @@ static enum status take_from_pack(struct gathering *g, int64_t number,
                                   struct arena *scratch)
 {
     struct pack pack;
-    enum status st = open_pack(g, number, scratch, &pack);
+    size_t taken = 0;
+    bool young;
+    enum status st = open_pack(g, number, scratch, &pack, &young);
 
-    for (size_t i = 0; st == ST_OK && i < g->p->n; i++) {
+    if (st != ST_OK)
+        return st;
+    for (size_t i = 0; i < g->p->n; i++) {
         const struct summary_row *row = g->p->row[i];
         const struct pack_entry *e;
 
@@ -76,8 +83,13 @@ static enum status take_from_pack(struct gathering *g, int64_t number,
             continue;
         g->out->text[i] = e->text;
         g->out->text[i].deflate = arena_copy(g->a, e->text.deflate);
+        taken++;
     }
-    return st;
+    /* What our rows do not say is in it was replaced since, or another's
+     * summary says so by now. */
+    if (number == g->p->number && young && taken < pack.n)
+        return err_set(g->err, ST_BUSY, NULL, "another may just have packed");
+    return ST_OK;
 }
 
 /* A row of the same pack that lacks its text still: the pack had it not. */

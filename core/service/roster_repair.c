@@ -79,14 +79,25 @@ static bool write_repaired(struct service *s, struct str user_id,
     return st == ST_OK;
 }
 
+/* A slow client's answer was long under way: others may have packed since. */
+static bool is_fresh(const struct service *s, const struct roster *r)
+{
+    return clock_wall_us() / 1000 - r->read_began_ms <
+           s->conf->server_request_timeout;
+}
+
 void roster_repair(struct service *s, struct str user_id,
                    const struct roster *r, struct deadline d, struct arena *a)
 {
     struct summary sum = summary_of(r, a);
+    bool now;
 
     if (r->seen.newer)
         return;
-    if (says_the_same(&r->seen, &sum) || write_repaired(s, user_id, &sum, d, a))
+    now = says_the_same(&r->seen, &sum)
+              ? is_fresh(s, r)
+              : write_repaired(s, user_id, &sum, d, a);
+    if (now)
         packing_run(s, user_id, &sum, d);
 }
 

@@ -68,7 +68,7 @@ void later_run(struct later *l, struct deadline d)
 
 bool service_quiet(const struct service *s, int64_t modified_us)
 {
-    int64_t quiet_us = 2000 * s->conf->server_request_timeout;
+    int64_t quiet_us = 3000 * s->conf->server_request_timeout;
 
     return clock_wall_us() - modified_us > quiet_us;
 }

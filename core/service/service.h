@@ -97,8 +97,9 @@ struct sink {
 
 bool service_quiet(const struct service *s, int64_t modified_us);
 /*
-    Whether the request that wrote something at that time cannot be running any
-    more, on any host.
+    Whether it is so long ago that whoever wrote something at that time has said
+    so by now, on any host, and that whoever runs now began after that: a
+   request and what it leaves for later last a request_timeout each.
  */
 
 struct backend_state {
