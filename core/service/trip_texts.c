@@ -10,7 +10,7 @@
 #include "store/keys.h"
 
 /* What a window holds at most; a trip alone may be more. */
-#define WINDOW_TRIPS 1024
+#define WINDOW_TRIPS 2048
 #define WINDOW_BYTES ((int64_t)4 * 1024 * 1024)
 #define WINDOW_READS 256
 /* Packs that may be in memory at once, and how many texts one is fetched for;
@@ -60,23 +60,49 @@ struct trip_texts *trip_texts_new(struct service *s, struct roster *r,
 
 /* ---- the window ---- */
 
-static void open_window(struct trip_texts *t, size_t from, size_t to)
+/* How many trips from there on fit. */
+static size_t trips_that_fit(const struct roster *r, size_t from, size_t to)
 {
-    size_t reads = 0;
+    size_t reads = 0, n;
     int64_t bytes = 0;
 
-    arena_reset(t->a);
-    t->from = from;
-    for (t->n = 0; from < to && t->n < WINDOW_TRIPS; from++) {
-        struct roster_trip *trip = t->roster->trip[from];
+    for (n = 0; from + n < to && n < WINDOW_TRIPS; n++) {
+        const struct roster_trip *trip = r->trip[from + n];
 
         reads += !trip->text.deflate.n && trip->row.pack == PACK_NONE;
         bytes += trip->row.deflate;
-        if (t->n && (reads > WINDOW_READS || bytes > WINDOW_BYTES))
-            return;
-        t->slot[t->n++] =
-            (struct slot){.texts = t, .trip = trip, .text = trip->text};
+        if (n && (reads > WINDOW_READS || bytes > WINDOW_BYTES))
+            break;
     }
+    return n;
+}
+
+/* A pack that the next window has to go on with would be read twice: the
+ * window ends before it, unless that takes half of it away. */
+static size_t whole_packs(const struct roster *r, size_t from, size_t n)
+{
+    int64_t pack = r->trip[from + n]->row.pack;
+    size_t end = n;
+
+    while (end && pack != PACK_NONE &&
+           r->trip[from + end - 1]->row.pack == pack)
+        end--;
+    return end > n / 2 ? end : n;
+}
+
+static void open_window(struct trip_texts *t, size_t from, size_t to)
+{
+    const struct roster *r = t->roster;
+
+    arena_reset(t->a);
+    t->from = from;
+    t->n = trips_that_fit(r, from, to);
+    if (from + t->n < to)
+        t->n = whole_packs(r, from, t->n);
+    for (size_t i = 0; i < t->n; i++)
+        t->slot[i] = (struct slot){.texts = t,
+                                   .trip = r->trip[from + i],
+                                   .text = r->trip[from + i]->text};
 }
 
 /* The object is the truth, even where the row says something else of it. */
