@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""All ways to an answer mean the same: with and without a summary, out of Redis, of a file
-of this host, of what another host left; as text and as gzip; whole and in pages. For every
-driver of ../shared/golden and for drivers of 0 to 10,000 trips, who are put straight
-into the store."""
+"""All ways to an answer mean the same: with and without a summary, out of packs and in spite
+of them, out of Redis, of a file of this host, of what another host left; as text and as
+gzip; whole and in pages. For every driver of ../shared/golden and for drivers of 0 to
+10,000 trips, who are put straight into the store."""
 
 import itertools
 import json
@@ -12,6 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import answers
+import bundle
 import copies
 import drivers
 import golden
@@ -25,6 +26,7 @@ from expected import CODINGS, Driver, ask, check, check_whole, kept, wrong
 COUNTS = {"dir": (0, 1, 2, 63, 64, 65, 1000, 10000),
           "s3": (0, 1, 2, 63, 64, 65, 1100)}[stores.chosen()]
 FEW = 200       # drivers of at most so many trips are asked in more ways
+LOOSE = 32      # of fewer no pack is made
 HUGE = 2000     # and of more than so many in fewer
 WIDE = 1000     # and this one's analyses are long
 LARGE = (1000, 10000)   # have more text than
@@ -49,6 +51,12 @@ class Hosts:
 
     def forget(self):
         self.stack.redis("FLUSHALL")
+
+
+def repaired(h, d):
+    harness.wait_for(f"the summary of {d.name}", lambda: h.stack.stores.get(d.summary) and
+                     set(drivers.summary_rows(h.stack, d.user_id)) ==
+                     {t["trip_id"] for t in d.trips})
 
 
 def without_summary(h, d, coding):
@@ -100,15 +108,110 @@ def no_cache(h, d, coding):
 PATHS = (without_summary, with_summary, hot, other_host, no_files, no_cache)
 
 
+# ---- what is derived, spoilt: two ways of it for each driver, so that all are tried ----
+
+def next_of(ways):
+    return itertools.islice(ways, 2)
+
+
+# ---- packs ----
+
+def packs(h, d):
+    """Keys of those that the summary names."""
+    rows = drivers.summary_rows(h.stack, d.user_id).values()
+    return [f"users/{d.user_id}/packs/{number}.json.gz"
+            for number in sorted({row["pack"] for row in rows}) if number > 0]
+
+
+def from_packs(h, d, coding):
+    """No trip's own object need be read."""
+    loose = [row["trip_id"] for row in
+             drivers.summary_rows(h.stack, d.user_id).values() if row["pack"] == 0]
+    tap.is_(loose, [], f"{d.name}: all trips are packed")
+    tap.ok(packs(h, d) and all(map(h.stack.stores.get, packs(h, d))),
+           f"{d.name}: in packs that are there")
+    h.forget()
+    host = h.no_cache if coding == "gzip" else h.one  # which makes both codings
+    with h.stack.stores.unreadable(f"users/{d.user_id}/trips/"):
+        check(d, ask(host, d, coding), "from packs alone", coding, "store")
+
+
+def gone(h, d):
+    for key in packs(h, d):
+        h.stack.stores.delete(key)
+
+
+def no_pack(h, d):
+    for key in packs(h, d):
+        h.stack.stores.put(key, b"not gzip")
+
+
+def cut_pack(h, d):
+    for key in packs(h, d):
+        body = h.stack.stores.get(key)
+        h.stack.stores.put(key, body[:len(body) // 2])
+
+
+def plain_pack(h, d):
+    """The same JSON, compressed by another hand."""
+    for key in packs(h, d):
+        drivers.store_packed(h.stack, key, drivers.unpacked(h.stack, key))
+
+
+def change_packs(h, d, change):
+    for key in packs(h, d):
+        doc, fragments = bundle.take_apart(h.stack.stores.get(key))
+        rows = bundle.rows(doc)
+        change(rows, fragments)
+        doc["trips"] = [list(row.values()) for row in rows]
+        h.stack.stores.put(key, bundle.put_together(doc, fragments))
+
+
+def spoilt_text(h, d):
+    """Bytes that are not what the index says."""
+    def change(_rows, fragments):
+        fragments[::2] = map(bundle.spoilt, fragments[::2])
+
+    change_packs(h, d, change)
+
+
+def other_versions(h, d):
+    """Texts of objects that were there before."""
+    change_packs(h, d, lambda rows, _: [row.update(etag="0" * 32) for row in rows[::2]])
+
+
+def other_trips(h, d):
+    """Each trip's text under its neighbour's name, and the index agrees."""
+    names = ("trip_id", "end_ms", "etag")
+
+    def change(rows, _):
+        before = [{k: row[k] for k in names} for row in rows]
+        for row, other in zip(rows, before[1:] + before[:1]):
+            row.update(other)
+
+    change_packs(h, d, change)
+
+
+PACKS_SPOILT = itertools.cycle((other_trips, spoilt_text, other_versions, no_pack, cut_pack,
+                                plain_pack))
+
+
+def check_packs(h, d):
+    from_packs(h, d, "identity")
+    if len(d.trips) > HUGE:
+        return
+    for coding, spoil in zip(itertools.cycle(("gzip", "identity")),
+                             (gone, *next_of(PACKS_SPOILT))):
+        spoil(h, d)
+        check(d, ask(h.no_cache, d, coding), f"packs: {spoil.__name__}", coding, "store")
+        h.stack.stores.delete(d.summary)  # so that all is packed anew
+        check(d, ask(h.no_cache, d, coding), "without a summary", coding, "store")
+        from_packs(h, d, coding)
+
+
 # ---- the summary, spoilt ----
 
-def repaired(h, d):
-    harness.wait_for(f"the summary of {d.name}", lambda: h.stack.stores.get(d.summary) and
-                     set(drivers.summary_rows(h.stack, d.user_id)) ==
-                     {t["trip_id"] for t in d.trips})
-
-
-def no_gzip(h, d):
+def no_summary(h, d):
     h.stack.stores.put(d.summary, b"not gzip")
 
 
@@ -135,14 +238,15 @@ def strange_rows(h, d):
         trip_id="x" + row["trip_id"]), d.user_id)
 
 
-SPOILT = (cut_off, stale_rows, strange_rows, no_gzip, foreign)
+SUMMARY_SPOILT = itertools.cycle((cut_off, stale_rows, strange_rows, no_summary, foreign))
 
 
-def check_spoilt(h, d, spoil, coding):
-    spoil(h, d)
-    check(d, ask(h.no_cache, d, coding), f"summary: {spoil.__name__}", coding, "store")
-    repaired(h, d)
-    check(d, ask(h.no_cache, d, coding), f"after {spoil.__name__}", coding, "store")
+def check_spoilt(h, d):
+    for coding, spoil in zip(CODINGS, next_of(SUMMARY_SPOILT)):
+        spoil(h, d)
+        check(d, ask(h.no_cache, d, coding), f"summary: {spoil.__name__}", coding, "store")
+        repaired(h, d)
+        check(d, ask(h.no_cache, d, coding), f"after {spoil.__name__}", coding, "store")
 
 
 # ---- views ----
@@ -243,7 +347,8 @@ def as_the_plan_writes(text):
     trip = json.loads(text)
     for own in ("revision", "start_time_display", "end_time_display"):
         del trip[own]
-    return json.dumps({**trip, "note": "\u00e4 \\ \"", "new": [1, {"a": None}]}, indent=1)
+    return json.dumps({**trip, "note": "\u00e4 \\ \"", "new": [1, {"a": None}]},
+                      separators=(" ,\n", " : "))
 
 
 def many_trips(user_id, few, count):
@@ -314,16 +419,17 @@ def check_driver(h, d):
         if not many or coding == "gzip":
             check_views(h, d, coding)
     check_by_id(h, d)
-    for spoil, coding in zip(() if huge else SPOILT[:2] if many else SPOILT,
-                             itertools.cycle(CODINGS)):
-        check_spoilt(h, d, spoil, coding)
+    if len(d.trips) >= LOOSE:
+        check_packs(h, d)
+    if not huge:
+        check_spoilt(h, d)
 
 
 def main():
-    with harness.Stack(hosts=4, start=False) as s:
+    with harness.Stack(hosts=4, start=False, proxy=True) as s:
         h = Hosts(s)
         s.start()
-        for d in itertools.chain(golden_drivers(s), made_drivers(s)):
+        for d in [*golden_drivers(s), *made_drivers(s)]:
             began = time.monotonic()
             with tap.subtest(d.name):
                 (check_driver if d.trips else check_nobody)(h, d)

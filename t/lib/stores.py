@@ -15,6 +15,7 @@ import atexit
 import contextlib
 import fcntl
 import glob
+import hashlib
 import os
 import shutil
 import signal
@@ -48,6 +49,27 @@ def chosen():
 def of_kind(kind=None):
     """The class of that kind, or of the chosen one."""
     return {"dir": Files, "s3": Aws}[kind or chosen()]
+
+
+def _overwrite(path, body):
+    """Other bytes of the same size and time."""
+    at = os.stat(path)
+    with open(path, "r+b") as f:
+        f.write(body)
+    os.utime(path, ns=(at.st_atime_ns, at.st_mtime_ns))
+
+
+def _hollow(path):
+    """Zeros instead of the file's bytes, under their ETag, which the service believes for
+    as long as size and time are those that stand with it; the bytes."""
+    at = os.stat(path)
+    with open(path, "rb") as f:
+        body = f.read()
+    etag = hashlib.md5(body).hexdigest()
+    seconds, ns = divmod(at.st_mtime_ns, 10 ** 9)
+    os.setxattr(path, "user.dg.etag", f"{etag} {len(body)} {seconds}.{ns:09}".encode())
+    _overwrite(path, bytes(len(body)))
+    return body
 
 
 class Files:
@@ -90,6 +112,17 @@ class Files:
 
     def delete(self, key):
         os.unlink(self._path(key))
+
+    @contextlib.contextmanager
+    def unreadable(self, prefix):
+        """What lies there is listed as ever, but its bytes are nonsense."""
+        paths = [self._path(key) for key in self.keys(prefix)]
+        kept = [(path, _hollow(path)) for path in paths]
+        try:
+            yield
+        finally:
+            for path, body in kept:
+                _overwrite(path, body)
 
     def _database(self):
         return sqlite3.connect(f"file:{self.records}?mode=ro", uri=True, timeout=10)
@@ -272,6 +305,14 @@ class Aws:
 
     def delete(self, key):
         self.bucket.delete(key)
+
+    @contextlib.contextmanager
+    def unreadable(self, prefix):
+        self.objects_proxy.on("GET", status(500), key=prefix)
+        try:
+            yield
+        finally:
+            self.objects_proxy.clear()
 
     def record(self, trip_id):
         item = dynamo.get(self.endpoint, self.tables["trips"], trip_id=trip_id)
