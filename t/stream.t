@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Answers too large to be collected: they begin before they are read, have their
 length all the same, and are cut rather than wrong when something goes meanwhile."""
+import contextlib
 import gzip
+import http.client
 import json
 import os
 import random
@@ -12,14 +14,15 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "lib"))
 import client
+import copies
 import drivers
 import harness
 import trips
+from answers import GZIP, meaning, source
 from tap import done, is_, ok, subtest
 
 harness.need_faults()
 
-GZIP = {"Accept-Encoding": "gzip"}
 TRIPS = 100
 PADDING = 120_000  # characters a trip: 12 MB in all, about half when packed
 PATH = "/analyze-driver" + client.query(user_id=trips.USER)
@@ -28,34 +31,18 @@ PATH = "/analyze-driver" + client.query(user_id=trips.USER)
 def store_large(s, padding, count):
     """So many objects, made of one that the service stored, each with a text
     of its own that is large."""
-    first = trips.trip(1, points=30)
-    drivers.drive(s, first)
-    key = drivers.object_of(s, first["trip_id"])
-    text = gzip.decompress(s.stores.get(key)).decode()
-    s.stores.delete(key)
+    drivers.drive(s, trips.trip(1, points=30))
+    original, = copies.stored(s, trips.USER)
+    s.stores.delete(drivers.object_of(s, original.trip_id))
     rng = random.Random(4)
-    for n in range(count):
-        day = f"2025-{n // 28 % 12 + 1:02d}-{n % 28 + 1:02d}"
-        doc = json.loads(text.replace(first["trip_id"], f"large_{n:03d}")
-                         .replace("2025-12-20", day))
+
+    def large(n):
+        trip_id, end_ms, text = original.copy(trips.USER, n, n)
+        doc = json.loads(text)
         doc["base_point_city"] = rng.randbytes(padding // 2).hex()
-        drivers.store_packed(s, f"users/{trips.USER}/trips/large_{n:03d}_{n + 1}.json.gz",
-                             doc)
+        return trip_id, end_ms, json.dumps(doc)
 
-
-def meaning_of(coding, body):
-    doc = json.loads(gzip.decompress(body) if coding == "gzip" else body)
-    doc.pop("analysis_timestamp")
-    return doc
-
-
-def meaning(r):
-    assert r.status == 200, r
-    return meaning_of(r.header("Content-Encoding"), r.body)
-
-
-def source(r):
-    return r.header("Server-Timing").partition(";")[0]
+    copies.put(s, trips.USER, [large(n) for n in range(count)])
 
 
 def count(s, name):
@@ -82,21 +69,15 @@ class Slow:
 
     def rest(self):
         """The answer's meaning; None when it was cut, or had not begun."""
-        try:
+        with contextlib.suppress(ConnectionResetError):
             while chunk := self.conn.recv(1 << 20):
                 self.data += chunk
-        except ConnectionResetError:
-            pass
         self.conn.close()
-        head, body = self.data.split(b"\r\n\r\n", 1)
-        lines = head.decode().split("\r\n")
-        headers = dict(line.lower().split(": ", 1) for line in lines[1:])
-        if " 503 " in lines[0]:
+        try:
+            r = client.parse(self.data)
+        except http.client.IncompleteRead:
             return None
-        assert " 200 " in lines[0], lines
-        if len(body) < int(headers["content-length"]):
-            return None
-        return meaning_of(headers.get("content-encoding"), body)
+        return None if r.status == 503 else meaning(r)
 
     def hang_up(self):
         self.conn.close()
@@ -107,12 +88,6 @@ def drop_pieces(s):
     for key in keys:
         s.redis("DEL", key)
     return len(keys)
-
-
-def restarted(s, settings):
-    s.configure(settings)
-    s.service.stop()
-    s.service.start()
 
 
 with harness.Stack({"maintenance.interval": "10m"}, hosts=2, workers=2) as s:
