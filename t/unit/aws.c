@@ -102,11 +102,9 @@ static bool answer(struct server_seen *seen, int fd, const char *request, int n)
 
 static struct aws *open_service(const char *service, int connections)
 {
-    char endpoint[64];
     struct aws *w = NULL;
 
-    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d", srv.port);
-    if (aws_open(&(struct aws_options){service, "us-west-1", endpoint, "", "",
+    if (aws_open(&(struct aws_options){service, "us-west-1", srv.url, "", "",
                                        connections},
                  &w, &err) != ST_OK)
         printf("Bail out! %s\n", err.text);
@@ -222,7 +220,7 @@ static void expired(void)
     struct aws *w;
     char url[64];
 
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/container", srv.port);
+    snprintf(url, sizeof url, "%s/container", srv.url);
     unsetenv("AWS_ACCESS_KEY_ID");
     unsetenv("AWS_SECRET_ACCESS_KEY");
     setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, 1);
@@ -241,8 +239,7 @@ static void expired(void)
     CHECK(ask(w, "/fine", 0) == ST_DENIED && requests() == 0);
     CHECK(strcmp(err.code, "no_credentials") == 0);
     aws_close(&w);
-    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
-    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+    server_credentials();
 }
 
 static void clock_corrected(void)
@@ -327,8 +324,7 @@ int main(void)
     struct aws *w;
 
     log_open("/dev/null", LOG_DEBUG, "test");
-    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
-    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+    server_credentials();
     srv = server_start(answer);
     arena = arena_new(4096);
     w = open_service("s3", 2);

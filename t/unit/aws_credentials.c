@@ -124,7 +124,7 @@ static void set_url(const char *variable, const char *path)
 {
     char url[128];
 
-    snprintf(url, sizeof url, "http://127.0.0.1:%d%s", srv.port, path);
+    snprintf(url, sizeof url, "%s%s", srv.url, path);
     setenv(variable, url, 1);
 }
 

@@ -116,18 +116,12 @@ static void throttled(void)
 
 int main(void)
 {
-    char endpoint[64];
     struct conf conf;
 
     log_open("/dev/null", LOG_DEBUG, "test");
-    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
-    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
     srv = server_start(answer);
     arena = arena_new(4096);
-    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d", srv.port);
-    if (conf_load(NULL, arena, &conf, &err) != ST_OK)
-        abort();
-    conf.dynamodb_endpoint = endpoint;
+    server_conf(&srv, arena, &conf);
     if (ddb_open(&db, &conf, &err) != ST_OK)
         abort();
     requests();

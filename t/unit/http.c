@@ -51,7 +51,7 @@ static void ask(struct http_call *c, const char *method, const char *path)
 {
     static char url[512];
 
-    snprintf(url, sizeof url, "http://127.0.0.1:%d%s", srv.port, path);
+    snprintf(url, sizeof url, "%s%s", srv.url, path);
     c->method = method;
     c->url = url;
     c->max_body = 10000;
@@ -163,7 +163,7 @@ static void many(void)
     bool right = true;
     static char url[64];
 
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/pause", srv.port);
+    snprintf(url, sizeof url, "%s/pause", srv.url);
     srv.seen->most_at_once = 0;
     for (int i = 0; i < MANY; i++) {
         http_call_init(&c[i]);

@@ -296,18 +296,11 @@ static void urls(void)
 
 int main(void)
 {
-    char endpoint[64];
-
     log_open("/dev/null", LOG_DEBUG, "test");
-    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
-    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
     srv = server_start(answer);
     arena = arena_new(4096);
-    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d", srv.port);
-    if (conf_load(NULL, arena, &conf, &err) != ST_OK)
-        abort();
+    server_conf(&srv, arena, &conf);
     conf.objects_url = "s3://bucket-1";
-    conf.s3_endpoint = endpoint;
     conditions_kept();
     conditions_missing();
     echoes();

@@ -415,18 +415,11 @@ static void values(void)
 
 int main(void)
 {
-    char endpoint[64];
-
     log_open("/dev/null", LOG_DEBUG, "test");
-    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
-    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
     srv = server_start(answer);
     arena = arena_new(4096);
-    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d", srv.port);
-    if (conf_load(NULL, arena, &conf, &err) != ST_OK)
-        abort();
+    server_conf(&srv, arena, &conf);
     conf.records_url = "dynamodb:";
-    conf.dynamodb_endpoint = endpoint;
     if (records_open(&conf, &store, &err) != ST_OK)
         abort();
     by_key();

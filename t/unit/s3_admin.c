@@ -225,14 +225,8 @@ static void real_versions(void)
     CHECK(s3_delete_versions(&s3, s.v, s.n, soon(), &err) == ST_OK);
 }
 
-static void open_bucket(const char *bucket, const char *endpoint,
-                        const char *region)
+static void open_bucket(const char *bucket)
 {
-    if (conf_load(NULL, arena, &conf, &err) != ST_OK)
-        abort();
-    conf.s3_endpoint = endpoint;
-    if (region)
-        conf.s3_region = region;
     if (s3_open(&s3, &conf, str_of(bucket), &err) != ST_OK) {
         printf("Bail out! %s\n", err.text);
         exit(EXIT_FAILURE);
@@ -241,13 +235,9 @@ static void open_bucket(const char *bucket, const char *endpoint,
 
 static void on_small_server(void)
 {
-    char endpoint[64];
-
-    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
-    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
     srv = server_start(answer);
-    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d", srv.port);
-    open_bucket("bucket-1", endpoint, NULL);
+    server_conf(&srv, arena, &conf);
+    open_bucket("bucket-1");
     making();
     blocking();
     paging();
@@ -255,18 +245,30 @@ static void on_small_server(void)
     server_stop(&srv);
 }
 
+static void on_real_server(const char *url)
+{
+    const char *endpoint = getenv("S3_ENDPOINT");
+    const char *region = getenv("AWS_REGION");
+
+    if (conf_load(NULL, arena, &conf, &err) != ST_OK)
+        abort();
+    if (endpoint)
+        conf.s3_endpoint = endpoint;
+    if (region)
+        conf.s3_region = region;
+    open_bucket(url + strlen("s3://"));
+    real_versions();
+    s3_close(&s3);
+}
+
 int main(int argc, char **argv)
 {
     log_open("/dev/null", LOG_DEBUG, "test");
     arena = arena_new(65536);
-    if (argc > 1) {
-        open_bucket(argv[1] + strlen("s3://"), getenv("S3_ENDPOINT"),
-                    getenv("AWS_REGION"));
-        real_versions();
-        s3_close(&s3);
-    } else {
+    if (argc > 1)
+        on_real_server(argv[1]);
+    else
         on_small_server();
-    }
     arena_free(&arena);
     return tap_end();
 }

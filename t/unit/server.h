@@ -21,19 +21,20 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "base/conf.h"
 
 #define SERVER_TEXT 32768
 
 /* What both processes see. */
 struct server_seen {
     atomic_int connections, requests, at_once, most_at_once;
-    atomic_int mode;        /* the test's own, as is the next */
+    atomic_int mode; /* the test's own, as is the next */
     atomic_int count[8];
     char last[SERVER_TEXT]; /* head and body of the latest request */
 };
 
 struct server {
-    int port;
+    char url[32]; /* without a slash at its end */
     pid_t pid;
     struct server_seen *seen;
 };
@@ -145,7 +146,7 @@ __attribute__((unused)) static struct server server_start(server_answer fn)
     assert(s.seen != MAP_FAILED && fd >= 0);
     assert(bind(fd, (struct sockaddr *)&at, len) == 0 && listen(fd, 128) == 0);
     assert(getsockname(fd, (struct sockaddr *)&at, &len) == 0);
-    s.port = ntohs(at.sin_port);
+    snprintf(s.url, sizeof s.url, "http://127.0.0.1:%d", ntohs(at.sin_port));
     server_fn = fn;
     server_here = s.seen;
     fflush(stdout);
@@ -162,6 +163,25 @@ __attribute__((unused)) static void server_stop(struct server *s)
     kill(s->pid, SIGKILL);
     waitpid(s->pid, NULL, 0);
     munmap(s->seen, sizeof *s->seen);
+}
+
+/* What requests to AWS are signed with here. */
+__attribute__((unused)) static void server_credentials(void)
+{
+    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+}
+
+/* The defaults, but with this server, which must outlive them, for AWS's. */
+__attribute__((unused)) static void
+server_conf(const struct server *s, struct arena *a, struct conf *conf)
+{
+    struct err err = ERR_NONE;
+
+    server_credentials();
+    if (conf_load(NULL, a, conf, &err) != ST_OK)
+        abort();
+    conf->s3_endpoint = conf->dynamodb_endpoint = s->url;
 }
 
 #endif
