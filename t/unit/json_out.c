@@ -1,11 +1,9 @@
-#include "base/json.h"
-
+/* What is written: numbers to the digit, strings with their escapes, documents.
+ */
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "t/unit/tap.h"
+#include "t/unit/json.h"
 
 /* What json.h promises, by printf alone. */
 static void by_printf(double v, char z[32])
@@ -140,6 +138,105 @@ static void integers(void)
         wrote_int(of[i]);
 }
 
+static void wrote_double(double v, const char *want)
+{
+    struct buf b;
+    struct json_out o = {.b = &b};
+
+    buf_init(&b, 64);
+    json_put_double(&o, NULL, v);
+    tap_ok(str_is(buf_str(&b), want), "%s", want);
+    buf_free(&b);
+}
+
+static void wrote_fixed(double v, int places, const char *want)
+{
+    struct buf b;
+    struct json_out o = {.b = &b};
+
+    buf_init(&b, 400);
+    json_put_fixed(&o, NULL, v, places);
+    tap_ok(str_is(buf_str(&b), want), "round(%.17g, %d) is %s", v, places,
+           want);
+    buf_free(&b);
+}
+
+static void numbers(void)
+{
+    wrote_double(95, "95.0");
+    wrote_double(0, "0.0");
+    wrote_double(-0.0, "-0.0");
+    wrote_double(0.1, "0.1");
+    wrote_double(0.1 + 0.2, "0.30000000000000004");
+    wrote_double(1e22, "1e+22");
+    wrote_double(123456789012345678.0, "1.2345678901234568e+17");
+    wrote_double(1.0 / 3, "0.3333333333333333");
+    wrote_double(DBL_MAX, "1.7976931348623157e+308");
+    wrote_double(-DBL_MIN, "-2.2250738585072014e-308");
+
+    wrote_fixed(2.675, 2, "2.67"); /* its binary value lies below */
+    wrote_fixed(0.125, 2, "0.12"); /* ties to even */
+    wrote_fixed(0.375, 2, "0.38");
+    wrote_fixed(2.5, 0, "2.0");
+    wrote_fixed(-0.04, 1, "0.0");
+    wrote_fixed(-0.06, 1, "-0.1");
+    wrote_fixed(1e300, 2, "1e+300");
+    wrote_fixed(DBL_MAX, 20, "1.7976931348623157e+308");
+    wrote_fixed(61.249999999999993, 1, "61.2");
+}
+
+static void document(void)
+{
+    static const char want[] =
+        "{\"s\":\"a\\\"\\\\\\b\\f\\n\\r\\t\\u0001/\x7f\xc3\xa9\",\"bad\":"
+        "\"x\xef\xbf\xbd\xef\xbf\xbdy\xef\xbf\xbd\",\"list\":[1,-2,[],{},"
+        "true,null,\"z\"],\"o\":{\"k\\\"\":9007199254740993},\"raw\":[1 ],"
+        "\"f\":false,\"d\":1.5}";
+    struct buf b;
+    struct json_out o = {.b = &b};
+    struct json root;
+
+    buf_init(&b, 4096);
+    json_begin_object(&o, NULL);
+    json_put_z(&o, "s", "a\"\\\b\f\n\r\t\x01/\x7f\xc3\xa9");
+    json_put_str(&o, "bad", STR_LIT("x\xff\0y\xe2"));
+    json_begin_array(&o, "list");
+    json_put_int(&o, NULL, 1);
+    json_put_int(&o, NULL, -2);
+    json_begin_array(&o, NULL);
+    json_end_array(&o);
+    json_begin_object(&o, NULL);
+    json_end_object(&o);
+    json_put_bool(&o, NULL, true);
+    json_put_null(&o, NULL);
+    json_put_z(&o, NULL, "z");
+    json_end_array(&o);
+    json_begin_object(&o, "o");
+    json_put_int(&o, "k\"", INT64_C(9007199254740993));
+    json_end_object(&o);
+    json_put_raw(&o, "raw", STR_LIT("[1 ]"));
+    json_put_bool(&o, "f", false);
+    json_put_double(&o, "d", 1.5);
+    json_end_object(&o);
+    if (!CHECK(str_is(buf_str(&b), want)))
+        tap_note("%.*s", STR_ARG(buf_str(&b)));
+    CHECK(check(buf_str(&b), &root, NULL) == ST_OK);
+    buf_free(&b);
+}
+
+static void too_much(void)
+{
+    struct buf b;
+    struct json_out o = {.b = &b};
+
+    buf_init(&b, 10);
+    json_begin_array(&o, NULL);
+    json_put_z(&o, NULL, "0123456789");
+    json_end_array(&o);
+    CHECK(!buf_ok(&b));
+    buf_free(&b);
+}
+
 int main(void)
 {
     integers();
@@ -147,5 +244,8 @@ int main(void)
     neighbours();
     any_bits();
     edges();
+    numbers();
+    document();
+    too_much();
     return tap_end();
 }
