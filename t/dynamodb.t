@@ -24,10 +24,10 @@ BUILD = os.environ.get("DG_BUILD", os.path.dirname(HERE))
 DYNALITE = os.path.join(HERE, "lib", "dynalite.sh")
 
 
-def contract(env, **more):
-    """t/unit/records on the tables: how it ended, and what it printed."""
-    return subprocess.run([os.path.join(BUILD, "t/unit/records"), "dynamodb:"], text=True,
-                          capture_output=True, env={**os.environ, **env, **more})
+def contract(env, part):
+    """A contract's test on the tables: how it ended, and what it printed."""
+    return subprocess.run([os.path.join(BUILD, "t/unit", part), "dynamodb:"], text=True,
+                          capture_output=True, env={**os.environ, **env})
 
 
 def ctl(env, folder, *words):
@@ -90,10 +90,11 @@ def main(folder):
     with subtest("tables init"):
         tables_init(env, folder, client)
     with subtest("the contract"):
-        r = contract(env)
-        if not is_(r.returncode, 0, "on four tables"):
-            tap.diag("\n".join(x for x in (r.stdout + r.stderr).splitlines()
-                               if not x.startswith("ok")))
+        for part in ("records", "records_claims"):
+            r = contract(env, part)
+            if not is_(r.returncode, 0, f"{part}, on four tables"):
+                tap.diag("\n".join(x for x in (r.stdout + r.stderr).splitlines()
+                                   if not x.startswith("ok")))
     with subtest("items"):
         items_as_stored(client)
 
