@@ -47,6 +47,11 @@ def one_of_everything(s, trip):
     return mine[0]
 
 
+def summary_revision(s, trip):
+    """What the summary says of the trip, once the last answers are done with."""
+    return drivers.summary_rows(s)[trip["trip_id"]]["revision"]
+
+
 with harness.Stack(workers=4, proxy=True, settings={"server.finalize_timeout": "2s",
                                         "maintenance.interval": "100ms"}) as s:
     s.users(USERS)
@@ -323,6 +328,25 @@ with harness.Stack(workers=4, settings=ALONE) as s:
         is_([a["revision"] for a in
              s.driver(email=trips.EMAIL).json()["trips"]], [3],
             "and its reader sees the winner")
+
+    with subtest("another writer's object goes, though a reader was quicker"):
+        t = trips.trip(4)
+        end = drivers.ended_at(t, 60)["end_timestamp"]
+        theirs = dict(drivers.analyses(s)[0], trip_id=t["trip_id"],
+                      end_timestamp=end)
+        del theirs["revision"]
+        drivers.store_packed(s, f"users/{trips.USER}/trips/{t['trip_id']}_"
+                             f"{drivers.milliseconds(end)}.json.gz", theirs)
+        drivers.drive(s, trips.trip(5))
+        s.driver(email=trips.EMAIL)
+        is_(summary_revision(s, t), 0, "it has a row")
+        s.upload(t)
+        with held(s, "finalize.after_object", s.post, "/finalize-trip",
+                  drivers.ended_at(t, 90)):
+            drivers.drive(s, trips.trip(6))
+            s.driver(email=trips.EMAIL)
+            is_(summary_revision(s, t), 1, "the reader put the new row there")
+        one_of_everything(s, t)
 
     with subtest("a batch that arrives while its trip is analysed"):
         t = trips.trip(2, points=75)

@@ -36,6 +36,7 @@ struct settling {
     struct trip_object object;
     struct summary_row other; /* what the merge met */
     bool met;
+    bool older; /* there may be an older object of the trip */
     bool told;  /* the summary as it was seen has the row, and was written */
     bool ended; /* the claim, in the records */
 };
@@ -270,8 +271,8 @@ static enum status tell_summary(struct settling *w, struct settlement *out,
     if (fault_point("finalize.after_summary"))
         return err_set(err, ST_UNAVAILABLE, NULL, "fault point");
     return trip_object_tidy(w->s, w->trip->user_id, &w->object.row,
-                            w->met ? &w->other : NULL, w->trip->revision > 1,
-                            w->c->deadline, w->c->arena, err);
+                            w->met ? &w->other : NULL, w->older, w->c->deadline,
+                            w->c->arena, err);
 }
 
 static enum status end_claim(struct settling *w, enum analysis_status as,
@@ -302,6 +303,14 @@ static void *end_stored(void *ctx)
     return NULL;
 }
 
+/* Of an earlier claim, or another writer's that the summary knew: a reader may
+ * have put our row in that one's place since, so the merge may not meet it. */
+static bool may_be_older(const struct settling *w)
+{
+    return w->trip->revision > 1 ||
+           summary_find(&w->seen.summary, w->trip->trip_id);
+}
+
 /*
  * The summary may be told while the claim is ended: what it lacks, the next
  * read repairs. But not when there may be an older object to remove after
@@ -314,8 +323,8 @@ static enum status tell_and_end(struct settling *w, struct settlement *out,
     struct beside beside;
     enum status st;
 
-    if (out->again || w->trip->revision > 1 ||
-        summary_find(&w->seen.summary, w->trip->trip_id))
+    w->older = may_be_older(w);
+    if (out->again || w->older)
         return tell_summary(w, out, err);
     beside_start(&beside, end_stored, &e);
     st = tell_summary(w, out, err);

@@ -67,9 +67,9 @@ enum status trip_object_tidy(struct service *s, struct str user_id,
 /*
     After the summary holds `mine` or a later row: of this trip's objects, the
     older go. other: the row that the summary's merge met, or NULL; look: also
-    list the trip's objects (needed unless this is the trip's first claim).
-    Removes its own object when a later one was seen. What cannot be removed
-    conditionally here is left to reconcile.
+    list the trip's objects (needed unless this is the trip's first claim and
+    the summary had no row of it). Removes its own object when a later one was
+    seen. What cannot be removed conditionally here is left to reconcile.
  */
 
 #endif
