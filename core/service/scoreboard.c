@@ -279,22 +279,24 @@ struct stats *scoreboard_stats(struct scoreboard *b, int slot)
     return &slot_of(b, slot)->stats;
 }
 
-static void slot_enter(struct slot *s, enum slot_state state, struct deadline d)
-{
-    atomic_store(&s->deadline_ms, d.at_ms);
-    atomic_store(&s->since_ms, clock_mono_ms());
-    atomic_store(&s->state, state);
-}
-
+/* The deadline of before stays: who has just seen the slot busy reads it next
+ * (scoreboard_slot), and one that is over would be taken for this one's. */
 void scoreboard_idle(struct scoreboard *b, int slot)
 {
-    slot_enter(slot_of(b, slot), SLOT_IDLE, (struct deadline){0});
+    struct slot *s = slot_of(b, slot);
+
+    atomic_store(&s->since_ms, clock_mono_ms());
+    atomic_store(&s->state, SLOT_IDLE);
 }
 
 void scoreboard_busy(struct scoreboard *b, int slot, struct deadline d)
 {
+    struct slot *s = slot_of(b, slot);
+
     scoreboard_request(b, slot, STR_NONE, STR_NONE);
-    slot_enter(slot_of(b, slot), SLOT_BUSY, d);
+    atomic_store(&s->deadline_ms, d.at_ms);
+    atomic_store(&s->since_ms, clock_mono_ms());
+    atomic_store(&s->state, SLOT_BUSY);
 }
 
 static void text_store(_Atomic uint64_t *words, size_t size, struct str text)
@@ -421,9 +423,11 @@ void scoreboard_slot(const struct scoreboard *b, int slot,
 {
     const struct slot *s = slot_of(b, slot);
     uint32_t role = atomic_load(&s->role);
+    /* Before the deadline, which is written before the state. */
+    enum slot_state state = atomic_load(&s->state);
 
     *out = (struct slot_view){
-        .state = atomic_load(&s->state),
+        .state = state,
         .role = role < ROLE_COUNT ? role : ROLE_WORKER,
         .draining = atomic_load(&s->draining),
         .number = atomic_load(&s->number),

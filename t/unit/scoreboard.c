@@ -223,6 +223,34 @@ static void test_reader_beside_writer(void)
     scoreboard_close(&b);
 }
 
+/* The master must never take a worker that is just done, or just begins, for
+ * one past its deadline. */
+static void test_deadline_beside_writer(void)
+{
+    struct scoreboard *b = board_made();
+    int slot = scoreboard_take(b, ROLE_WORKER, 0, 1, deadline_in(10000));
+    size_t late = 0, busy = 0;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        for (;;) {
+            scoreboard_busy(b, slot, deadline_in(10000));
+            scoreboard_idle(b, slot);
+        }
+    for (int64_t end = clock_mono_ms() + 300; clock_mono_ms() < end;) {
+        struct slot_view v;
+
+        scoreboard_slot(b, slot, &v);
+        busy += v.state == SLOT_BUSY;
+        late += v.state == SLOT_BUSY && deadline_over(v.deadline);
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    CHECK(busy > 0);
+    CHECK(late == 0);
+    scoreboard_close(&b);
+}
+
 int main(void)
 {
     if (!mkdtemp(dir))
@@ -237,6 +265,7 @@ int main(void)
     test_other_version();
     test_remove();
     test_reader_beside_writer();
+    test_deadline_beside_writer();
     unlink(path);
     CHECK(rmdir(dir) == 0);
     return tap_end();
