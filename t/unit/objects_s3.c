@@ -16,9 +16,10 @@ static struct objects *store;
 
 /* ---- helpers ---- */
 
+/* Far off: who has all tries left has none that is cut short by its end. */
 static struct deadline soon(void)
 {
-    return deadline_in(3000);
+    return deadline_in(20000);
 }
 
 /* A store that has not found anything out yet. */
@@ -160,7 +161,8 @@ static void reading(void)
     srv.seen->mode = NO_ETAG;
     CHECK(get("r", &o) == ST_CORRUPT);
     srv.seen->mode = CUTS;
-    CHECK(get("r", &o) == ST_CORRUPT && srv.seen->requests > 6);
+    srv.seen->requests = 0;
+    CHECK(get("r", &o) == ST_CORRUPT && srv.seen->requests == 6);
 }
 
 struct listed {
@@ -272,6 +274,25 @@ static void looking(void)
                        &err) == ST_CORRUPT);
 }
 
+/* The bucket is a part of the host's name, where that is a name. */
+static void host_names(void)
+{
+    const char *port = strrchr(srv.url, ':') + 1;
+    struct conf c = conf;
+    struct objects *s;
+
+    c.s3_endpoint = arena_printf(arena, "http://store.localhost:%s/", port).p;
+    CHECK(objects_open(&c, &s, &err) == ST_OK);
+    srv.seen->mode = 0;
+    CHECK(objects_check(s, soon(), &err) == ST_OK);
+    CHECK(strncmp(srv.seen->last, "GET /?", 6) == 0);
+    CHECK(strcasestr(
+        srv.seen->last,
+        arena_printf(arena, "\r\nhost: bucket-1.store.localhost:%s\r\n", port)
+            .p));
+    objects_close(&s);
+}
+
 static void urls(void)
 {
     static const char *const bad[] = {"s3://",    "s3://a",   "s3://Aaa",
@@ -287,11 +308,6 @@ static void urls(void)
     c = conf;
     c.s3_endpoint = "https://host/path";
     CHECK(objects_open(&c, &s, &err) == ST_BAD_REQUEST && !s);
-    c.s3_endpoint = "http://store.localhost:1/";
-    CHECK(objects_open(&c, &s, &err) == ST_OK);
-    CHECK(objects_check(s, deadline_in(200), &err) == ST_UNAVAILABLE);
-    CHECK(strstr(err.text, "http://bucket-1.store.localhost:1/:"));
-    objects_close(&s);
 }
 
 int main(void)
@@ -307,6 +323,7 @@ int main(void)
     reading();
     listing();
     looking();
+    host_names();
     urls();
     objects_close(&store);
     arena_free(&arena);
