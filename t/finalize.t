@@ -392,7 +392,7 @@ class Dying:
     def died(self):
         if self.in_store:
             return self.stack.stores.crashed(self.step)
-        return not os.path.exists(os.path.join(self.stack.faults, self.step))
+        return self.stack.fault_came(self.step)
 
 
 for step in STEPS[:2] + stores.of_kind().crashes + STEPS[2:]:

@@ -127,8 +127,7 @@ def packer_held(s, call, point="packing.before_summary"):
     yield
     s.fault_go(point)
     s.quiet()
-    for ending in (".taken", ".go"):
-        os.unlink(os.path.join(s.faults, point + ending))
+    s.fault_over(point)
 
 
 @contextlib.contextmanager
@@ -138,7 +137,7 @@ def no_packs(s):
     s.fault(point, "fail")
     yield
     s.quiet()
-    os.unlink(os.path.join(s.faults, point))
+    s.fault_over(point)
 
 
 def tidied(s, d, wanted=None):

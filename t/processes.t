@@ -77,7 +77,7 @@ class Background:
 
 def hold(d, n):
     """n requests that n workers hold until fault_go; their Backgrounds."""
-    d.fault("worker.request", "hold", always=True)
+    d.fault("worker.request.always", "hold")
     calls = [Background(d.call, "GET", "/healthz") for _ in range(n)]
     wait_for("busy workers", lambda: sum(
         w["role"] == "worker" and w["route"] == "/healthz"
@@ -349,7 +349,7 @@ def held_reload():
 def slow_reload():
     with Daemon() as d:
         old = d.pids()
-        d.fault("worker.start", "sleep 1000", always=True)
+        d.fault("worker.start.always", "sleep 1000")
         d.send(signal.SIGHUP)
         for _ in range(5):
             time.sleep(0.1)
@@ -359,7 +359,7 @@ def slow_reload():
             ok(time.monotonic() - started < 0.4, "without a pause")
         d.fault_clear()
         d.wait_line("event=ready", 2)
-        d.fault("worker.start", "fail", always=True)
+        d.fault("worker.start.always", "fail")
         now = d.pids()
         d.send(signal.SIGHUP)
         d.wait_line("child_crashed.*status=1", 4)

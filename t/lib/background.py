@@ -1,7 +1,6 @@
 """background.py - calls beside the test."""
 
 import contextlib
-import os
 import threading
 
 
@@ -41,6 +40,4 @@ def held(host, point, call, *args):
     finally:
         host.fault_go(point)
         stopped.join(60)
-        for ending in (".taken", ".go"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(host.faults, point + ending))
+        host.fault_over(point)

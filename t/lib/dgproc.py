@@ -18,15 +18,16 @@ import signal
 import subprocess
 import tempfile
 
+import build
 import fcgi
-import harness
 import tap
-from harness import wait_for
+from faults import FaultPoints
+from process import children, sanitizer_env, sanitizer_reports, wait_for, write_conf
 
 NO_FILE = contextlib.suppress(FileNotFoundError)
 
 
-class Daemon:
+class Daemon(FaultPoints):
     """settings: {"section.key": value}; stdin and fd3: a listening socket to
     hand over; env: further variables; start: False only makes the files."""
 
@@ -44,9 +45,7 @@ class Daemon:
             os.makedirs(sub, exist_ok=True)
         self.stdin, self.fd3 = stdin, fd3
         self.env = dict(os.environ, DRIVEGUARD_FAULTS=self.faults,
-                        ASAN_OPTIONS=f"log_path={self.reports}/asan",
-                        UBSAN_OPTIONS=f"log_path={self.reports}/ubsan:"
-                                      "halt_on_error=1", **(env or {}))
+                        **sanitizer_env(self.reports), **(env or {}))
         self.settings = {
             "server.listen": self.socket,
             "server.status_listen": self.status_socket,
@@ -73,16 +72,10 @@ class Daemon:
     def configure(self, settings=None):
         """Writes the settings, the changed ones included."""
         self.settings.update(settings or {})
-        sections = {}
-        for key, value in self.settings.items():
-            section, name = key.split(".")
-            sections.setdefault(section, []).append(f"{name} = {value}\n")
-        with open(self.conf, "w") as f:
-            for section, lines in sections.items():
-                f.write(f"[{section}]\n" + "".join(lines))
+        write_conf(self.conf, self.settings)
 
     def start(self, ready=True):
-        argv = [harness.program("driveguard-fcgi"), "-c", self.conf]
+        argv = [build.program("driveguard-fcgi"), "-c", self.conf]
         before = len(self.lines("event=ready"))
         keep = {}
         if self.fd3:
@@ -145,10 +138,7 @@ class Daemon:
                       if w["role"] == role and w["state"] != "draining")
 
     def children(self):
-        with NO_FILE:
-            with open(f"/proc/{self.pid}/task/{self.pid}/children") as f:
-                return [int(p) for p in f.read().split()]
-        return []
+        return children(self.pid)
 
     # ---- what is done to it ----
 
@@ -160,32 +150,12 @@ class Daemon:
         self.send(signal.SIGHUP)
         self.wait_line(pattern, before + 1)
 
-    def fault(self, name, order, always=False):
-        path = os.path.join(self.faults, name + (".always" if always else ""))
-        with open(path + "~", "w") as f:
-            f.write(order)
-        os.rename(path + "~", path)
-        return path
-
-    def fault_taken(self, name):
-        path = os.path.join(self.faults, name)
-        wait_for(f"fault point {name}", lambda: not os.path.exists(path))
-
-    def fault_go(self, name):
-        with open(os.path.join(self.faults, name + ".go"), "w"):
-            pass
-
-    def fault_clear(self):
-        for name in os.listdir(self.faults):
-            os.unlink(os.path.join(self.faults, name))
-
     # ---- end ----
 
     def reported(self):
-        for name in os.listdir(self.reports):
-            with open(os.path.join(self.reports, name)) as f:
-                tap.fail("sanitizer report")
-                tap.diag(f.read()[:6000])
+        for name, text in sanitizer_reports(self.reports).items():
+            tap.fail("sanitizer report")
+            tap.diag(f"{name}\n{text[:6000]}")
 
     def close(self, failed=False):
         if self.proc and self.proc.poll() is None:
@@ -219,5 +189,5 @@ def gone(pid):
 
 
 def run(name, *args, env=None):
-    return subprocess.run([harness.program(name), *args], text=True,
+    return subprocess.run([build.program(name), *args], text=True,
                           capture_output=True, env=env, timeout=60)

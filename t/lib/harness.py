@@ -20,292 +20,24 @@ what the sanitizers reported makes the test fail then, and so does a service tha
 not stop by itself. DG_KEEP=1 keeps the folder.
 """
 
-import contextlib
 import glob
 import json
 import os
-import random
 import shutil
-import signal
-import socket
 import subprocess
 import tempfile
-import time
 
 import client
 import stores
 import tap
-
-SRC = os.environ.get("DG_SRC") or os.path.dirname(
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.environ.get("DG_BUILD") or os.getcwd()
-SHARED = os.environ.get("DRIVEGUARD_SHARED") or os.path.join(SRC, "..", "shared")
-
-
-def program(name):
-    path = os.path.join(BUILD, name)
-    if not os.access(path, os.X_OK):
-        tap.skip_all(f"no {path}: set DG_BUILD to a build folder")
-    return path
+# More than is used here: the tests need not know these modules apart.
+from build import BUILD, SHARED, SRC, faults_built, need_faults, program  # noqa: F401
+from faults import FaultPoints
+from process import Nginx, Redis, Service, free_port, wait_for  # noqa: F401
+from process import read, sanitizer_env, sanitizer_reports, write_conf
 
 
-def faults_built():
-    """Whether the build has fault points (--enable-faults)."""
-    with open(os.path.join(BUILD, "config.h")) as f:
-        return "#define DG_FAULTS 1" in f.read()
-
-
-def need_faults():
-    if not faults_built():
-        tap.skip_all("the build has no fault points (--enable-faults)")
-
-
-def wait_for(what, condition, seconds=20, pause=0.02):
-    """condition() until it is true; its value. TimeoutError names `what`."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise TimeoutError(f"waited {seconds} s for {what}")
-        time.sleep(pause)
-
-
-class Process:
-    """A program in the foreground, its output in a file. It leads a session of
-    its own, so that what it forked can be ended with it, and dies with the
-    test even when that is killed."""
-
-    def __init__(self, argv, log, env=None):
-        self.argv = argv
-        self.log = log
-        self.env = dict(os.environ, **(env or {}))
-        self.proc = None
-
-    @property
-    def pid(self):
-        return self.proc.pid
-
-    def start(self):
-        assert not self.alive()
-        with open(self.log, "ab") as out:
-            self.proc = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "--"] + self.argv,
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                env=self.env, start_new_session=True)
-
-    def alive(self):
-        return self.proc is not None and self.proc.poll() is None
-
-    def send(self, number):
-        self.proc.send_signal(number)
-
-    def stop(self, seconds=20, number=signal.SIGTERM):
-        """Asks it to end; its exit code, or None when it had to be killed."""
-        if self.proc is None:
-            return 0
-        if self.alive():
-            self.send(signal.SIGCONT)
-            self.send(number)
-        try:
-            return self.proc.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return None
-        finally:
-            self.kill()
-
-    def kill(self):
-        """SIGKILL for it and all it forked, as a power cut would."""
-        if self.proc is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.proc.pid, signal.SIGKILL)
-        self.proc.wait()
-
-    def pause(self):
-        """It hangs: connections are taken by the kernel, nothing answers."""
-        os.killpg(self.proc.pid, signal.SIGSTOP)
-
-    def resume(self):
-        os.killpg(self.proc.pid, signal.SIGCONT)
-
-    def tail(self, lines=30):
-        with contextlib.suppress(FileNotFoundError):
-            with open(self.log, errors="replace") as f:
-                return "".join(f.readlines()[-lines:])
-        return ""
-
-
-class Redis(Process):
-    """redis-server on a unix socket, nothing on disk unless save=True."""
-
-    def __init__(self, folder, save=False):
-        self.socket = os.path.join(folder, "redis.sock")
-        keep = ["--dbfilename", "dump.rdb"] if save else ["--save", ""]
-        super().__init__(
-            ["redis-server", "--port", "0", "--unixsocket", self.socket,
-             "--appendonly", "no", "--dir", folder] + keep,
-            os.path.join(folder, "redis.log"))
-
-    def start(self):
-        super().start()
-        wait_for("redis", self._ready)
-
-    def _ready(self):
-        if not self.alive():
-            raise RuntimeError("redis-server ended:\n" + self.tail())
-        with contextlib.suppress(OSError, RuntimeError):
-            return self("PING") == b"PONG"
-
-    def __call__(self, *args):
-        """One command; replies as bytes, int, None or a list of them."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(5)
-            s.connect(self.socket)
-            parts = [a if isinstance(a, bytes) else str(a).encode()
-                     for a in args]
-            s.sendall(b"*%d\r\n" % len(parts) + b"".join(
-                b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
-            with s.makefile("rb") as f:
-                return self._reply(f)
-
-    def _reply(self, f):
-        line = f.readline()
-        kind, rest = line[:1], line[1:-2]
-        if kind == b"+":
-            return rest
-        if kind == b":":
-            return int(rest)
-        if kind == b"$":
-            return None if rest == b"-1" else f.read(int(rest) + 2)[:-2]
-        if kind == b"*":
-            return [self._reply(f) for _ in range(int(rest))]
-        raise RuntimeError(f"redis: {line!r}")
-
-
-class Nginx(Process):
-    """nginx with the files of nginx/ on a free port, which it keeps over
-    restarts."""
-
-    def __init__(self, host):
-        self.host = host
-        self.port = None
-        self.more = ""  # locations beside the project's own, for start()
-        self.dir = os.path.join(host.dir, "nginx")
-        for sub in ("conf", "log", "tmp"):
-            os.makedirs(os.path.join(self.dir, sub))
-        self.error_log = os.path.join(self.dir, "log", "nginx-error.log")
-        super().__init__(
-            ["nginx", "-p", self.dir, "-c", "conf/nginx.conf",
-             "-e", self.error_log], os.path.join(self.dir, "log", "out"))
-
-    def start(self):
-        for _ in range(20):
-            if self._try_start(self.port or free_port()):
-                return
-        raise RuntimeError("nginx does not start:\n" + self.tail() +
-                           _read(self.error_log))
-
-    def _try_start(self, port):
-        self._render(port)
-        pidfile = os.path.join(self.dir, "nginx.pid")
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(pidfile)
-        super().start()
-        # The pid file comes after the listening socket: another process on
-        # the port is not taken for this one.
-        wait_for("nginx", lambda: os.path.exists(pidfile) or not self.alive())
-        if self.alive():
-            self.port = port
-            return True
-        if "Address already in use" not in _read(self.error_log):
-            raise RuntimeError("nginx ended:\n" + _read(self.error_log))
-        return False
-
-    def _render(self, port):
-        subprocess.run(
-            [os.path.join(SRC, "nginx", "render"),
-             os.path.join(self.dir, "conf"), f"DIR={self.dir}",
-             f"LISTEN=127.0.0.1:{port}",
-             f"ACCESS_LOG={self.dir}/log/access.log",
-             f"FCGI_SOCKET={self.host.socket}",
-             f"STATUS_SOCKET={self.host.status_socket}",
-             f"FILES={self.host.files}",
-             # Started by root it would become nobody, who may not use the
-             # service's socket.
-             "USER=root root" if os.geteuid() == 0 else "USER="], check=True)
-        site = os.path.join(self.dir, "conf", "driveguard", "site.conf")
-        with open(site, "a") as f:
-            f.write(self.more)
-
-
-def free_port():
-    """A port that is free now, below those of outgoing connections."""
-    while True:
-        port = random.randint(20000, 32000)
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                s.bind(("127.0.0.1", port))
-                return port
-
-
-def _read(path):
-    with contextlib.suppress(FileNotFoundError):
-        with open(path, errors="replace") as f:
-            return f.read()
-    return ""
-
-
-def valgrind(reports):
-    """The words before a program that has to run under valgrind
-    (DG_VALGRIND=1); what it finds goes to the reports."""
-    if not os.environ.get("DG_VALGRIND"):
-        return []
-    return ["valgrind", "-q", "--leak-check=full", "--error-exitcode=99",
-            f"--log-file={reports}/valgrind.%p", "--"]
-
-
-class Service(Process):
-    """driveguard-fcgi: the master; its workers are its children."""
-
-    def __init__(self, host):
-        self.host = host
-        super().__init__(
-            valgrind(host.stack.reports) +
-            [program("driveguard-fcgi"), "-c", host.conf],
-            os.path.join(host.dir, "service.log"), host.env)
-
-    def start(self, ready=True):
-        """ready=False does not wait for the socket: for starts that fail."""
-        super().start()
-        if ready:
-            wait_for("the service's socket", self._listening, 30)
-
-    def _listening(self):
-        if not self.alive():
-            raise RuntimeError("driveguard-fcgi ended:\n" + self.tail())
-        for path in (self.host.socket, self.host.status_socket):
-            with socket.socket(socket.AF_UNIX) as s:
-                s.settimeout(5)
-                try:
-                    s.connect(path)
-                except OSError:
-                    return False
-        return True
-
-    def hup(self):
-        """Asks for a reload; it is under way when this returns."""
-        self.send(signal.SIGHUP)
-
-    def children(self):
-        """Process ids of workers and maintenance."""
-        path = f"/proc/{self.pid}/task/{self.pid}/children"
-        return [int(p) for p in _read(path).split()]
-
-
-class Host:
+class Host(FaultPoints):
     def __init__(self, stack, name, settings):
         self.stack = stack
         self.dir = os.path.join(stack.dir, name)
@@ -338,16 +70,7 @@ class Host:
         """Changes settings ({"section.key": value}) in the file; the service
         sees them at its next start or hup()."""
         self.settings.update(settings)
-        self._write_conf(self.conf, self.settings)
-
-    def _write_conf(self, path, settings):
-        sections = {}
-        for name, value in settings.items():
-            section, key = name.split(".", 1)
-            sections.setdefault(section, []).append(f"{key} = {value}\n")
-        with open(path, "w") as f:
-            for section, lines in sections.items():
-                f.write(f"[{section}]\n" + "".join(lines))
+        write_conf(self.conf, self.settings)
 
     def start(self):
         self.service.start()
@@ -417,7 +140,7 @@ class Host:
         conf = self.conf
         if settings:
             conf = os.path.join(self.dir, "ctl.conf")
-            self._write_conf(conf, {**self.settings, **settings})
+            write_conf(conf, {**self.settings, **settings})
         done = subprocess.run(
             [program("driveguardctl"), "-c", conf] + [str(a) for a in args],
             env=dict(os.environ, **self.env), text=True, timeout=timeout,
@@ -429,36 +152,7 @@ class Host:
 
     def log(self):
         """All that the service logged so far."""
-        return _read(self.service.log)
-
-    # ---- fault points (core/base/fault.h) ----
-
-    def fault(self, name, text):
-        """Sets one: complete when it appears, as the process may be looking."""
-        path = os.path.join(self.faults, name)
-        with open(os.path.join(self.faults, "." + name), "w") as f:
-            f.write(text + "\n")
-        os.rename(f.name, path)
-
-    def fault_taken(self, name, seconds=20):
-        """Waits until a process has come by and obeys it."""
-        path = os.path.join(self.faults, name)
-        wait_for(f"fault point {name}", lambda: not os.path.exists(path), seconds)
-
-    def fault_go(self, name):
-        """Lets a process on that holds there."""
-        with open(os.path.join(self.faults, name + ".go"), "w"):
-            pass
-
-    def held_points(self):
-        """How many processes hold at a fault point now."""
-        return sum(_read(path).startswith("hold") and
-                   not os.path.exists(path.removesuffix(".taken") + ".go")
-                   for path in glob.glob(os.path.join(self.faults, "*.taken")))
-
-    def fault_clear(self):
-        for path in glob.glob(os.path.join(self.faults, "*")):
-            os.unlink(path)
+        return read(self.service.log)
 
 
 class Stack:
@@ -473,12 +167,7 @@ class Stack:
         self.reports = os.path.join(self.dir, "sanitizer")
         os.mkdir(self.reports)
         self.proxied = proxy
-        self.env = {
-            "ASAN_OPTIONS": f"log_path={self.reports}/asan:detect_leaks=1:"
-                            "detect_stack_use_after_return=1",
-            "UBSAN_OPTIONS": f"log_path={self.reports}/ubsan:"
-                             "print_stacktrace=1:halt_on_error=1",
-        }
+        self.env = sanitizer_env(self.reports)
         self.hosts = []
         self.redis = self.stores = None
         self._settings = {"server.workers": str(workers), **(settings or {})}
@@ -527,14 +216,9 @@ class Stack:
         """Everything that was logged, a heading a file."""
         parts = []
         for path in sorted(glob.glob(self.dir + "/**/*.log", recursive=True)):
-            text = "".join(_read(path).splitlines(True)[-60:])
+            text = "".join(read(path).splitlines(True)[-60:])
             parts.append(f"==== {os.path.relpath(path, self.dir)}\n{text}")
         return "\n".join(parts)
-
-    def sanitizer_reports(self):
-        """What the sanitizers or valgrind wrote, by file."""
-        return {os.path.basename(p): _read(p)
-                for p in glob.glob(self.reports + "/*") if os.path.getsize(p)}
 
     def close(self, failed=False):
         """Stops and removes all; failed: the test is failing anyway, and only
@@ -547,7 +231,7 @@ class Stack:
                     if not failed:
                         tap.is_(code, 0, "the service stops by itself")
                 host.service.kill()
-            reports = self.sanitizer_reports()
+            reports = sanitizer_reports(self.reports)
             if reports:
                 tap.fail("sanitizer reports")
                 for name, text in reports.items():

@@ -31,6 +31,7 @@ import s3
 import tap
 import trips
 from faultproxy import FaultProxy, before, between, held, silence, status
+from process import wait_for
 
 LIB = os.path.dirname(os.path.abspath(__file__))
 TABLES = {"users": ("user_id", "email_index", ["email"]),
@@ -181,7 +182,7 @@ class Files:
         self.stack.fault(step, "crash")
 
     def crashed(self, step):
-        return not os.path.exists(os.path.join(self.stack.faults, step))
+        return self.stack.fault_came(step)
 
     def held_put(self, call, *args):
         """As drivers.held: the call, stopped before its trip object is there."""
@@ -369,7 +370,6 @@ class Aws:
         def taken():
             if not started.wait(20):
                 raise TimeoutError("nobody wants the summary")
-            from harness import wait_for  # which needs us first
             wait_for("the listing", lambda: any(
                 x.name == "LIST" and x.ended for x in proxy.seen[passed:]))
         return taken, go.set
