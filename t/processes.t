@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Processes: start, reload, drain, renewal, crashes, stuck workers, inherited
-sockets, and what a misbehaving client can do to a worker."""
+sockets."""
 
 import contextlib
 import os
@@ -13,14 +13,13 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
+import build
 import fcgi
-import harness
 import tap
+from background import Background
 from dgproc import Daemon, gone, run
-from harness import wait_for
+from process import wait_for
 from tap import in_, is_, ok, subtest
-
-FINALIZE = "/finalize-trip"
 
 
 class Load:
@@ -53,26 +52,6 @@ class Load:
         self.stopping.set()
         for t in self.threads:
             t.join()
-
-
-class Background:
-    """One call in a thread; result() is its answer or exception."""
-
-    def __init__(self, call, *args, **named):
-        self.value = None
-        self.thread = threading.Thread(target=self._run,
-                                       args=(call, args, named))
-        self.thread.start()
-
-    def _run(self, call, args, named):
-        try:
-            self.value = call(*args, **named)
-        except Exception as e:
-            self.value = e
-
-    def result(self, seconds=30):
-        self.thread.join(seconds)
-        return self.value
 
 
 def hold(d, n):
@@ -145,107 +124,6 @@ def addresses():
            "a file is not taken for a socket")
 
 
-def answers(d):
-    r = d.call("GET", "/healthz")
-    is_((r.status, r.json()["status"]), (200, "ok"), "/healthz")
-    is_(int(r.headers["content-length"]), len(r.body), "exact length")
-    is_(r.headers["content-type"], "application/json", "type")
-    h = d.call("HEAD", "/healthz")
-    is_((h.status, h.body, h.headers["content-length"]),
-        (200, b"", r.headers["content-length"]), "HEAD")
-    r = d.call("GET", "/readyz")
-    is_((r.status, r.json()["ready"]), (200, True), "/readyz")
-    is_(sorted(b["name"] for b in r.json()["backends"] if b["state"] == "ok"),
-        ["cache", "objects", "records", "spool"], "names each backend")
-    for path in ("/", "/stats", "/healthz/", "/Healthz", "//healthz", ""):
-        r = d.call("GET", path)
-        is_((r.status, r.json()["code"]), (404, "no_such_path"), f"{path}: 404")
-        is_(r.headers["access-control-allow-origin"], "*", "CORS on errors")
-        is_(r.json()["request_id"], r.headers["x-request-id"], "its id")
-    for method, path, allow in [
-            ("PUT", FINALIZE, "POST, OPTIONS"),
-            ("HEAD", FINALIZE, "POST, OPTIONS"),
-            ("", FINALIZE, "POST, OPTIONS"),
-            ("POST", "/analyze-driver", "GET, HEAD, OPTIONS")]:
-        r = d.call(method, path, b"{}")
-        is_((r.status, r.headers["allow"]), (405, allow), f"{method} {path}")
-    r = d.call("OPTIONS", FINALIZE)
-    is_((r.status, r.body), (204, b""), "preflight")
-    in_("POST", r.headers["access-control-allow-methods"], "allows the method")
-    for name in ("Content-Type", "If-None-Match", "Authorization"):
-        in_(name, r.headers["access-control-allow-headers"], f"allows {name}")
-    is_(d.call("OPTIONS", "/nowhere").status, 404, "preflight of nothing")
-
-
-def targets(d):
-    for params, status in [
-            ({"DOCUMENT_URI": None, "SCRIPT_NAME": "/healthz"}, 200),
-            ({"DOCUMENT_URI": None, "REQUEST_URI": "/healthz?a=/b"}, 200),
-            ({"DOCUMENT_URI": "", "SCRIPT_NAME": "/healthz",
-              "REQUEST_URI": "/other"}, 200),
-            ({"DOCUMENT_URI": None}, 404)]:
-        is_(d.call("GET", "/unused", params=params).status, status,
-            f"{params}")
-    for given, taken in [("a" * 8, True), ("A-1" * 20, True), ("a" * 64, True),
-                         ("short", False), ("a" * 65, False),
-                         ("new\nline-1", False), ("with blank 1", False)]:
-        r = d.call("GET", "/healthz", params={"HTTP_X_REQUEST_ID": given})
-        is_(r.headers["x-request-id"] == given, taken, f"id {given!r}")
-    r = d.call("GET", "/healthz", params={"REQUEST_ID": "from-nginx-1"})
-    is_(r.headers["x-request-id"], "from-nginx-1", "REQUEST_ID")
-
-
-def bodies(d):
-    before = d.pids()
-    for length, code in [(None, "length_required"), ("", "length_required"),
-                         ("-1", "length_required"), ("+3", "length_required"),
-                         (" 3", "length_required"), ("3x", "length_required"),
-                         ("9" * 30, "length_required"), ("4", "body_short"),
-                         ("2", "body_long")]:
-        r = d.call("POST", FINALIZE, b"{ }", params={"CONTENT_LENGTH": length})
-        is_((r.status, r.json()["code"]), (400, code), f"length {length!r}")
-    limit = 1048576
-    r = d.call("POST", FINALIZE, b" " * (limit + 1))
-    is_((r.status, r.json()["code"]), (413, "body_too_large"), "over the limit")
-    r = d.call("POST", FINALIZE, b" " * 3 * limit)
-    is_(r.status, 413, "far over the limit")
-    r = d.call("POST", FINALIZE, b" " * limit)
-    is_(r.status, 400, "at the limit it is read")
-    ok(r.json()["code"] not in ("body_too_large", "body_short"), "as a whole")
-    is_(d.pids(), before, "no worker was lost")
-
-
-def hang_ups(d):
-    before = d.pids()
-    gone_before = d.stats()["counters"]["clients_gone"]
-
-    def leave(*steps):
-        with contextlib.suppress(OSError), fcgi.Connection(d.socket) as c:
-            for step in steps:
-                step(c)
-
-    start = {"REQUEST_METHOD": "POST", "DOCUMENT_URI": FINALIZE,
-             "CONTENT_LENGTH": "1000"}
-    for _ in range(5):
-        leave()
-        leave(lambda c: c.sock.sendall(b"GET / HTTP/1.0\r\n\r\n"))
-        leave(lambda c: c.sock.sendall(bytes(range(256))))
-        leave(lambda c: c.begin())
-        leave(lambda c: c.begin(), lambda c: c.params(start, end=False))
-        leave(lambda c: c.begin(), lambda c: c.params(start))
-        leave(lambda c: c.begin(), lambda c: c.params(start),
-              lambda c: c.stdin(b"{" * 500, end=False))
-        leave(lambda c: c.send("GET", "/healthz"))
-    is_(d.call("GET", "/healthz").status, 200, "served after hang-ups")
-    wait_for("idle workers", lambda: all(
-        w["state"] == "idle" for w in d.stats()["workers"]
-        if w["role"] == "worker"))
-    ok(d.stats()["counters"]["clients_gone"] >= gone_before + 5,
-       "they are counted")
-    ok(d.lines("code=body_short"), "a short body is in the log")
-    is_(d.pids(), before, "no worker was lost")
-
-
 def busy():
     with Daemon() as d:
         all_busy(d)
@@ -261,7 +139,7 @@ def all_busy(d):
     r = fcgi.call(d.status_socket, "GET", "/readyz")
     is_(r.status, 200, "/readyz answers")
     is_(fcgi.call(d.status_socket, "GET", "/healthz").status, 200, "/healthz")
-    is_(fcgi.call(d.status_socket, "POST", FINALIZE, b"{}").status, 404,
+    is_(fcgi.call(d.status_socket, "POST", "/finalize-trip", b"{}").status, 404,
         "the monitor has no other routes")
     for args in (["-c", d.conf, "status", "--json"],
                  ["status", "--json", "-c", d.conf]):
@@ -397,7 +275,7 @@ def drain():
             is_(fcgi.call(d.status_socket, "GET", "/stats").status, 200,
                 "the monitor is there to the last")
             got = release(d, calls + queued)
-            is_([getattr(r, "status", r) for r in got], [200] * 4,
+            is_([r.status for r in got], [200] * 4,
                 f"{number.name}: in flight and queued are answered")
             is_(d.exit_code(), 0, "then it ends")
 
@@ -414,7 +292,8 @@ def at_once():
         ok(time.monotonic() - started < 2, "at once")
         ok(all(gone(p) for p in children), "and all its children")
         for c in calls:
-            c.result()
+            with contextlib.suppress(fcgi.Cut, ConnectionError):
+                c.result()
 
 
 def renewal():
@@ -481,23 +360,6 @@ def stuck():
         is_(d.call("GET", "/healthz").status, 200, "replaced")
 
 
-def silent_client():
-    with Daemon({"server.request_timeout": "400ms",
-                 "server.finalize_timeout": "200ms"}, workers=1) as d:
-        before = d.pids()
-        with fcgi.Connection(d.socket) as c:
-            c.begin()  # and nothing more
-            is_(d.call("GET", "/healthz").status, 200,
-                "a silent client keeps a worker only for a while")
-        with fcgi.Connection(d.socket) as c:
-            c.begin()
-            c.params({"REQUEST_METHOD": "POST", "DOCUMENT_URI": FINALIZE,
-                      "CONTENT_LENGTH": "100"})
-            c.stdin(b"{", end=False)
-            is_(c.answer().json()["code"], "body_short", "also in its body")
-        is_(d.pids(), before, "no worker was killed for that")
-
-
 def inherited():
     for how in ("stdin", "fd3"):
         with socket.socket(socket.AF_UNIX) as s:
@@ -558,29 +420,6 @@ def quick_signals():
         ok(slow < 2, f"none hangs: {slow:.2f} s at most")
 
 
-def kept_connections():
-    with Daemon(workers=2) as d:
-        with fcgi.Connection(d.socket, keep=True) as c:
-            c.send("GET", "/healthz")
-            is_(c.answer().status, 200, "keep_conn off")
-            is_(c.sock.recv(1), b"", "the connection is closed all the same")
-    with Daemon({"server.keep_conn": "on",
-                 "server.nginx_idle_connections": "1"}, workers=2) as d:
-        with fcgi.Connection(d.socket, keep=True) as c:
-            for _ in range(3):
-                c.send("GET", "/healthz")
-                is_(c.answer().status, 200, "keep_conn on")
-            c.send("POST", FINALIZE, b"{ }", params={"CONTENT_LENGTH": "1"})
-            is_(c.answer().status, 400, "half of a body")
-            is_(c.sock.recv(1), b"", "is not taken for the next request")
-        with fcgi.Connection(d.socket, keep=True) as c:
-            c.send("GET", "/healthz")
-            c.answer()
-            started = time.monotonic()
-            is_(d.stop(), 0, "an idle connection")
-            ok(time.monotonic() - started < 1.5, "does not hold up the end")
-
-
 def log_file():
     with Daemon(start=False) as d:
         own = d.path("own.log")
@@ -616,30 +455,23 @@ def notify():
             is_(s.recv(100), b"STOPPING=1", "stopping")
 
 
-ALONE = (options, addresses, command, reload, bad_reload, renewal, backoff,
-         silent_client, inherited, orphans, quick_signals, kept_connections,
-         log_file, notify)
-TOGETHER = (answers, targets, bodies, hang_ups)  # with one service
+ALWAYS = (options, addresses, command, reload, bad_reload, renewal, backoff,
+          inherited, orphans, quick_signals, log_file, notify)
 FAULTS = (busy, held_reload, slow_reload, stop_under_load,
           drain, at_once, crash, stuck)
 
 
 def main():
-    harness.program("driveguard-fcgi")
+    build.program("driveguard-fcgi")
     wanted = set(sys.argv[1:])  # names of tests; none: all
 
     def chosen(tests):
         return [t for t in tests if not wanted or t.__name__ in wanted]
 
-    for test in chosen(ALONE):
+    for test in chosen(ALWAYS):
         with subtest(test.__name__):
             test()
-    if chosen(TOGETHER):
-        with Daemon() as d:
-            for test in chosen(TOGETHER):
-                with subtest(test.__name__):
-                    test(d)
-    if not harness.faults_built():
+    if not build.faults_built():
         tap.skip("no fault points in this build (--enable-faults)", len(FAULTS))
         tap.done()
     for test in chosen(FAULTS):
