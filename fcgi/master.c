@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "base/fault.h"
 #include "base/log.h"
 #include "fcgi/crew.h"
 #include "fcgi/listen.h"
@@ -130,17 +131,23 @@ static bool trial(const struct conf *c)
     if (pid == 0) {
         log_role("trial");
         alarm(TRIAL_SECONDS);
-        if (service_open(c, &s, &err) != ST_OK) {
+        if (fault_point("master.trial") || service_open(c, &s, &err) != ST_OK) {
             log_err(LOG_ERROR, "configuration_unusable", &err);
-            exit(CHILD_FAILED);
+            _exit(CHILD_FAILED);
         }
         service_close(&s);
-        exit(CHILD_DONE);
+        _exit(CHILD_DONE);
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid) {
         log_line(LOG_ERROR, "trial_failed", "error=\"%m\"");
         return false;
     }
+    if (WIFSIGNALED(status)) /* else it has said what is wrong */
+        log_line(LOG_ERROR, "trial_failed", "signal=%d text=\"%s\"",
+                 WTERMSIG(status),
+                 WTERMSIG(status) == SIGALRM
+                     ? "opening the stores takes too long"
+                     : "opening the stores crashed");
     return WIFEXITED(status) && WEXITSTATUS(status) == CHILD_DONE;
 }
 

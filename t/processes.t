@@ -210,6 +210,17 @@ def bad_reload():
         ok(d.pids() != before, "the next good one counts")
 
 
+def killed_trial():
+    with Daemon(start=False) as d:
+        d.fault("master.trial", "hold")
+        d.start(ready=False)
+        d.fault_taken("master.trial")
+        trial, = d.children()
+        os.kill(trial, signal.SIGKILL)
+        is_(d.exit_code(), 1, "does not start without its trial")
+        ok(d.lines("event=trial_failed signal=9"), "and says so")
+
+
 def held_reload():
     with Daemon() as d:
         calls = hold(d, 2)
@@ -457,7 +468,7 @@ def notify():
 
 ALWAYS = (options, addresses, command, reload, bad_reload, renewal, backoff,
           inherited, orphans, quick_signals, log_file, notify)
-FAULTS = (busy, held_reload, slow_reload, stop_under_load,
+FAULTS = (busy, killed_trial, held_reload, slow_reload, stop_under_load,
           drain, at_once, crash, stuck)
 
 
