@@ -300,9 +300,10 @@ with harness.Stack(workers=4, proxy=True, settings={"server.finalize_timeout": "
         s.fault("summary.before_write.always", "fail")
         r = s.post("/finalize-trip", drivers.ended_at(t, 90))
         is_(r.json()["analysis"]["status"], "stored", "stored all the same")
+        s.ctl("reconcile", "--user", trips.USER, check=False)
         s.fault_clear()
         is_(len([p for p in drivers.objects(s) if t["trip_id"] in p]), 2,
-            "both are there")
+            "both are there, for reconcile, too, waits for the summary")
         a = [a for a in s.driver(email=trips.EMAIL).json()["trips"]
              if a["trip_id"] == t["trip_id"]]
         is_([x["revision"] for x in a], [2], "the later one counts")

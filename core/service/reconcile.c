@@ -133,7 +133,7 @@ static enum status score_trip_again(void *ctx, const struct trip *t)
     return ST_OK;
 }
 
-/* ---- 2. doubles ---- */
+/* ---- 3. doubles ---- */
 
 static enum status read_revision(struct work *w, struct object_here *o)
 {
@@ -183,8 +183,20 @@ static bool is_later(const struct object_here *a, const struct object_here *b)
     return a->end_ms > b->end_ms;
 }
 
-/* Objects [from, to) are of one trip. Unreadable ones are left for a person. */
-static enum status keep_latest(struct work *w, size_t from, size_t to)
+static bool is_told(const struct summary *now, const struct object_here *o)
+{
+    const struct summary_row *row = summary_find(now, o->trip_id);
+
+    return row &&
+           (row->revision > o->revision ||
+            (row->end_ms == o->end_ms && strcmp(row->etag.z, o->etag.z) == 0));
+}
+
+/* Objects [from, to) are of one trip. Unreadable ones are left for a person. A
+ * reader who has listed where the latest was not yet, and looks later where the
+ * older is no more, finds the trip by the summary's row alone. */
+static enum status keep_latest(struct work *w, size_t from, size_t to,
+                               const struct summary *now)
 {
     struct object_here *latest = NULL;
 
@@ -197,24 +209,27 @@ static enum status keep_latest(struct work *w, size_t from, size_t to)
             (!latest || is_later(&w->object[i], latest)))
             latest = &w->object[i];
     }
+    if (latest && !is_told(now, latest))
+        return err_set(w->err, ST_BUSY, NULL,
+                       "the summary does not have the latest object's row");
     for (size_t i = from; i < to; i++)
         if (latest && &w->object[i] != latest && w->object[i].revision >= 0)
             remove_object(w, &w->object[i], latest);
     return ST_OK;
 }
 
-static void remove_doubles(struct work *w)
+static void remove_doubles(struct work *w, const struct summary *now)
 {
     for (size_t i = 0, next; i < w->n; i = next) {
         for (next = i + 1; next < w->n && str_eq(w->object[next].trip_id,
                                                  w->object[i].trip_id);)
             next++;
-        if (next - i > 1 && keep_latest(w, i, next) != ST_OK)
+        if (next - i > 1 && keep_latest(w, i, next, now) != ST_OK)
             failed(w, "doubles", w->object[i].trip_id);
     }
 }
 
-/* ---- 3. records behind their objects ---- */
+/* ---- 4. records behind their objects ---- */
 
 static enum status move_record(struct work *w, const struct summary_row *row)
 {
@@ -237,7 +252,7 @@ static enum status move_record(struct work *w, const struct summary_row *row)
     return st;
 }
 
-/* ---- 4. packs that are gone, and packs that nobody needs ---- */
+/* ---- 2. and 3. packs that are gone, and packs that nobody needs ---- */
 
 static void forget_lost_packs(const struct roster *r,
                               const struct packs_here *here)
@@ -277,29 +292,23 @@ static void remove_pack(struct work *w, const struct pack_here *p)
 }
 
 /* One that is not quiet may be named in a moment by whoever wrote it. */
-static enum status remove_packs(struct work *w, const struct packs_here *here)
+static void remove_packs(struct work *w, const struct packs_here *here,
+                         const struct summary *now)
 {
-    struct summary now;
-    enum status st;
-
-    if (!here->n)
-        return ST_OK;
-    st = summary_read(w->s, w->user_id, w->d, w->trip, &now, w->err);
-    if (st != ST_OK)
-        return st;
-    for (size_t i = 0; !now.newer && i < here->n; i++)
+    for (size_t i = 0; !now->newer && i < here->n; i++)
         if (service_quiet(w->s, here->pack[i].modified_us) &&
-            !is_named(&now, here->pack[i].number))
+            !is_named(now, here->pack[i].number))
             remove_pack(w, &here->pack[i]);
     arena_reset(w->trip);
-    return ST_OK;
 }
 
 /* ---- the driver ---- */
 
-static enum status repair_and_move(struct work *w)
+/* What is to go goes only when the summary, as it is then, says so. */
+static enum status put_in_order(struct work *w)
 {
     struct packs_here here;
+    struct summary now;
     struct roster r;
     enum status st;
 
@@ -310,8 +319,11 @@ static enum status repair_and_move(struct work *w)
         return st;
     forget_lost_packs(&r, &here);
     roster_repair(w->s, w->user_id, &r, w->d, w->a);
-    if ((st = remove_packs(w, &here)) != ST_OK)
+    if ((st = summary_read(w->s, w->user_id, w->d, w->a, &now, w->err)) !=
+        ST_OK)
         return st;
+    remove_packs(w, &here, &now);
+    remove_doubles(w, &now);
     for (size_t i = 0; i < r.n; i++)
         if (r.trip[i]->row.revision > 0 &&
             move_record(w, &r.trip[i]->row) != ST_OK)
@@ -330,8 +342,7 @@ static enum status reconcile_in(struct work *w)
                                score_trip_again, w, w->err)) != ST_OK ||
         (st = list_objects(w)) != ST_OK)
         return st;
-    remove_doubles(w);
-    return repair_and_move(w);
+    return put_in_order(w);
 }
 
 static enum status reconcile_work(struct work *w)

@@ -22,10 +22,11 @@ enum status reconcile_driver(struct service *s, struct str user_id,
                              struct err *err) MUST_CHECK;
 /*
     1. Trips completed but pending, or without an object, are scored anew.
-    2. Of several objects of one trip the older are removed.
-    3. A record whose object is of a later revision is moved on to it.
-    4. The summary is repaired from the listing, what is loose is packed, and
-       packs that nobody needs are removed; the cache token is replaced.
+    2. The summary is repaired from the listing, and what is loose is packed.
+    3. Of several objects of one trip the older are removed, once the summary
+       has the latest one's row; and packs that nobody needs.
+    4. A record whose object is of a later revision is moved on to it; the
+       cache token is replaced.
     ST_OK also when single trips failed: report->failures.
  */
 
