@@ -14,7 +14,7 @@
  *   cc -O2 -w -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -w26 -m1000000
  *
  * "errors: 0" means that every claim holds in that scene. The search is
- * exhaustive: up to 22 million states, a gigabyte and some minutes a scene. For
+ * exhaustive: up to 23 million states, a gigabyte and some minutes a scene. For
  * the shortest trace of a failure, e.g. of a counter in the token's place:
  *
  *   spin -a -DSCENE=1 -DCOUNTER=1 consistency.pml
@@ -45,10 +45,14 @@
  *       after one more read nothing of it is left in the store.
  *   P6  At the end the analysis of a trip has every batch that was stored.
  *   P7  No two scorings have one stamp; all else here rests on it.
+ *   P8  Scenes 18 and 19: the older object that was there when a trip's last
+ *       claim was made is gone once that claim has ended, unless it gave up on
+ *       the summary. (Of another writer's object: if it had a row. What else
+ *       remains, reconcile removes, P4.)
  *
  * Not in the model: time (deadlines, age limits), readers that wait for
- * another's fill, foreign writers, retention, object versions, pages beyond
- * the second.
+ * another's fill, foreign writers at work, retention, object versions, pages
+ * beyond the second, packs and the texts in the summary (README.md says why).
  */
 
 /* ---- scenes ---- */
@@ -66,7 +70,10 @@
   14: a batch for the completed trip, with reconcile beside it
   15: as 8, a reader, the store failing once
   16: a finalize, two reconciles, a reader
-  17: as 8, a reader, a crash */
+  17: as 8, a reader, a crash
+  18: as 8, P8: what a finalize leaves behind
+  19: an object of another writer, with a row; a finalize, a crash, reconcile
+  20: a listing of two pages; two end times, and reconcile removes doubles */
 
 /* ---- rules; the default is the corrected protocol ---- */
 #ifndef PUTCOND        /* 1: a trip object is PUT only over an older one     */
@@ -113,18 +120,21 @@
 #define GETMATCH 1
 #endif
 #ifndef PAGED          /* 1: the listing takes two pages (split after key 0) */
-#define PAGED (SCENE == 13)
+#define PAGED (SCENE == 13 || SCENE == 20)
 #endif
 #ifndef ROWCHECK       /* 1: a row that is not listed is fetched before it   */
 #define ROWCHECK 1     /*    is dropped                                      */
 #endif
+#ifndef LOST           /* a row's object is gone: 1 the summary is read      */
+#define LOST 1         /* again, and the row dropped if it says the same;    */
+#endif                 /* 0 list again, once for each row                    */
 #ifndef SUMLAST        /* 1: the summary is read after the last page         */
 #define SUMLAST PAGED  /* 0: at any time                                     */
 #endif
 #ifndef DELROW         /* 1: finalize deletes the old object only after its  */
 #define DELROW 1       /*    own row is in the summary                       */
 #endif
-#ifndef GIVEUP         /* 1: finalize may give up on the summary after a 412 */
+#ifndef GIVEUP         /* 1: finalize may give up on the summary, at any time*/
 #define GIVEUP 1
 #endif
 #ifndef DEDUPE         /* 1: a reader takes the later of two objects         */
@@ -153,6 +163,15 @@
 #ifndef FORWARD        /* 1: reconcile moves a record on to a later object   */
 #define FORWARD 1
 #endif
+#ifndef SEEN           /* 1: the summary is first read before the object is  */
+#define SEEN (SCENE != 3) /* written; 0: after it (see Finalize)             */
+#endif
+#ifndef BESIDE         /* a claim ends beside the summary's PUT: 1 the first */
+#define BESIDE 1       /* of a trip, if the summary seen has no row of it;   */
+#endif                 /* 2 every one; 3 the first; 0 none                   */
+#ifndef LOOK           /* who looks for an older object: 1 all but those;    */
+#define LOOK 1         /* these remove just what the merge met; 2 all; 3 all */
+#endif                 /* but the first                                      */
 
 /* ---- which claims ---- */
 #ifndef EXCEPTIONS     /* 1: P1 leaves out the stated bounds                 */
@@ -160,6 +179,9 @@
 #endif
 #ifndef VERSION        /* 1: P1, P4: that analysis or a later one; 0: the    */
 #define VERSION 1      /*    trip, whichever of its analyses                 */
+#endif
+#ifndef TIDY           /* 1: P8                                              */
+#define TIDY (SCENE == 18 || SCENE == 19)
 #endif
 #ifndef STRICT_ROWS
 #define STRICT_ROWS 0
@@ -249,6 +271,23 @@
 #define D_READERS 1
 #define D_CRASH 1
 #define D_RECONCILE 1
+#elif SCENE == 18
+#define FINALIZES(F) F(0, 0); F(1, 1)
+#define D_READERS 0
+#define D_CRASH 1
+#define D_RETRY 1
+#define D_RECONCILE 1
+#elif SCENE == 19
+#define FINALIZES(F) F(0, 0)
+#define D_READERS 1
+#define D_CRASH 1
+#define D_RETRY 1
+#define D_RECONCILE 1
+#define D_FOREIGN 2
+#elif SCENE == 20
+#define FINALIZES(F) F(1, 0); F(0, 1)
+#define D_READERS 1
+#define D_DOUBLES 1
 #endif
 #ifndef D_CRASH
 #define D_CRASH 0
@@ -276,6 +315,12 @@
 #endif
 #ifndef D_BATCH
 #define D_BATCH 0
+#endif
+#ifndef D_DOUBLES
+#define D_DOUBLES 0
+#endif
+#ifndef D_FOREIGN
+#define D_FOREIGN 0
 #endif
 #ifndef D_READERS
 #define D_READERS 2
@@ -316,8 +361,14 @@
 #ifndef BATCH          /* late batches of trip 0                             */
 #define BATCH D_BATCH
 #endif
+#ifndef DOUBLES        /* reconcile removes the older of two objects: 1 once */
+#define DOUBLES D_DOUBLES /* the summary has the later one's row, 2 at once  */
+#endif                 /* (0: it does not run beside the rest)               */
 #ifndef ERASE
 #define ERASE D_ERASE
+#endif
+#ifndef FOREIGN        /* 1: under key 1 lies an object that another writer  */
+#define FOREIGN D_FOREIGN /* left, without a record; 2: it has a row         */
 #endif
 
 #define TRIP(k) ((k) >> 1)
@@ -348,6 +399,9 @@ byte epoch_of[NSTAMP]; /* driver's epoch when that finalize began            */
 bit  old_of[NSTAMP];   /* that finalize began before the erase did           */
 #if BATCH
 bit  saw_of[NSTAMP];   /* that scoring read the late batch                   */
+#endif
+#if TIDY
+byte left_of[NSTAMP];  /* the object under the other key when it was claimed */
 #endif
 byte high = 8, low = 7;/* next unused stamps; below 8: of slow clocks        */
 byte t0[2];            /* the token each reader read                         */
@@ -421,17 +475,40 @@ inline new_stamp()
 		fi }
 #define FORGET \
 	st = 0; x = 0; s0 = 0; s1 = 0; se = 0; e0 = 0; mine = 0; \
-	won = 0; put = 0; inrow = 0; beaten = 0; fail = 0; b0 = 0
+	won = 0; fail = 0; b0 = 0; \
+	first = 0; beside = 0; ended = 0
+#define SEEN_ROW (TRIP(k) -> s1 : s0)
+#define UNCHANGED (row[0] == s0 && row[1] == s1 && epoch == se)
+#define END_CLAIM \
+	if \
+	:: (!CLAIMCOND || rec[TRIP(k)] == st) -> \
+		won = !LOSERTOK; pend[TRIP(k)] = 0 \
+	:: else \
+	fi
+/* The claim ends while the summary is being told, whenever that is. */
+#define BESIDE_IT(here) \
+	:: beside && !ended -> END_CLAIM; ended = 1; goto here
+/* An object that this claim does not answer for (P8). */
+#if TIDY
+#define LEFT(stamp) left_of[st] = stamp
+#else
+#define LEFT(stamp) skip
+#endif
 
 /*
  * A crash is tried before each request that changes something; before one
  * that only reads it would be the same as before the next that does not.
+ *
+ * With SEEN=0 the summary is read behind the object's PUT. A summary that is
+ * unchanged when it is put may as well have been read then, and one that is not
+ * is read again; only what the first reading tells of the trip's row is lost.
+ * So there every first claim is as if there had been none (BESIDE=3, LOOK=3).
  */
 /* Also a reconcile's: then only of a trip that is pending, and nobody waits. */
 proctype Finalize(byte k; byte h; bit rescore)
 {
 	byte st, x, s0, s1, se, e0, tries, mine;
-	bit won, put, inrow, beaten, fail, b0;
+	bit won, fail, b0, first, beside, ended;
 
 	/* One that finds nothing to do is as none at all. */
 end_wait: atomic { (!rescore || (pend[TRIP(k)] && running)) ->
@@ -460,10 +537,14 @@ again:
 			st = rec[TRIP(k)]
 #endif
 		:: !rescore && !norec ->
+			first = !rec[TRIP(k)];
 			new_stamp();
 			rec[TRIP(k)] = st; pend[TRIP(k)] = 1
 		:: !rescore && norec -> goto done     /* 404 */
-		fi }
+		fi;
+		beside = (BESIDE == 2 || (BESIDE && first));
+		LEFT((TRIP(k) || (first && obj[k ^ 1] != row[0]) ->
+			0 : obj[k ^ 1])) }
 #if BATCH
 	atomic {	/* GET the batches */
 		if
@@ -474,29 +555,58 @@ again:
 #if TOKPOS == 4
 	INVALIDATE;
 #endif
+#if SEEN
+	atomic {	/* GET the summary */
+		s0 = row[0]; s1 = row[1]; se = epoch;
+		beside = beside && (BESIDE != 1 || !SEEN_ROW);
+		first = first && (LOOK == 3 || !SEEN_ROW) };
+#endif
 	atomic {	/* PUT the trip object; P7 */
 		assert(obj[k] != st);
 		if
-		:: (!PUTCOND || obj[k] < st) -> obj[k] = st; put = 1
-		:: (PUTCOND && obj[k] > st) -> goto record  /* a later one is there */
-		:: (storefails < STOREFAIL) -> storefails++; fail = 1; goto reply
+		:: (!PUTCOND || obj[k] < st) -> obj[k] = st
+		:: (PUTCOND && obj[k] > st) ->        /* a later one is there */
+			s0 = 0; s1 = 0; se = 0; beside = 0; goto record
+		:: (storefails < STOREFAIL) -> storefails++; fail = 1;
+			s0 = 0; s1 = 0; se = 0; beside = 0; goto reply
 		CRASHABLE
-		fi }
+		fi;
+#if SEEN
+		if
+		:: ERASE && TOMB && se != e0 -> s0 = 0; s1 = 0; se = 0; goto gone
+		:: !(ERASE && TOMB && se != e0) &&
+			(SEEN_ROW > st || UNCHANGED) -> goto row_in
+		:: else -> s0 = 0; s1 = 0; se = 0    /* it will be a 412 */
+		fi
+#endif
+	}
 summary: atomic {	/* GET the summary */
 		s0 = row[0]; s1 = row[1]; se = epoch;
 		if
 		:: ERASE && TOMB && (se != e0) -> goto gone
-		:: !(ERASE && TOMB && (se != e0))
-		:: GIVEUP && beaten && !(ERASE && TOMB && (se != e0)) ->
-			s0 = 0; s1 = 0; se = 0; beaten = 0; goto record
+		:: else
 		fi }
-	atomic {	/* put the row into it, PUT it if it is unchanged */
+row_in:	atomic {	/* put the row into it, PUT it if it is unchanged */
 		if
-		:: (row[0] == s0 && row[1] == s1 && epoch == se) ->
-			row[TRIP(k)] = MAX(row[TRIP(k)], st);
-			inrow = DELROW; s0 = 0; s1 = 0; se = 0; beaten = 0
-		:: else -> s0 = 0; s1 = 0; se = 0;
-			beaten = GIVEUP; goto summary                  /* 412 */
+		:: SEEN_ROW > st || UNCHANGED ->
+			x = (DELRULE == 1 && first && LOOK != 2 && TRIP(k) == 0 &&
+				s0 && key_of[s0] != k -> s0 : 0);
+			row[TRIP(k)] = (SEEN_ROW > st -> row[TRIP(k)] : st);
+			s0 = 0; s1 = 0; se = 0
+		:: SEEN_ROW <= st && !UNCHANGED ->
+			s0 = 0; s1 = 0; se = 0; goto summary           /* 412 */
+		:: GIVEUP -> s0 = 0; s1 = 0; se = 0; LEFT(0);
+			if
+			:: DELROW -> goto record
+			:: !DELROW -> goto look
+			fi
+		:: (storefails < STOREFAIL) -> storefails++; fail = 1;
+			s0 = 0; s1 = 0; se = 0;
+			if
+			:: beside && !ended -> goto record
+			:: else -> goto reply
+			fi
+		BESIDE_IT(row_in)
 		CRASHABLE
 		fi }
 #if TOKPOS == 1
@@ -507,44 +617,50 @@ summary: atomic {	/* GET the summary */
 	 * the old one, or, for a loser, its own.
 	 */
 #if DELRULE
-	atomic {
+look:	atomic {
 		if
-		:: DELRULE == 1 && TRIP(k) == 0 && put && (inrow || !DELROW) ->
+		:: DELRULE == 1 && TRIP(k) == 0 && !(first && LOOK != 2) ->
 			x = obj[k ^ 1]
-		:: else
+		:: DELRULE != 1 || TRIP(k) != 0 || (first && LOOK != 2)
+		BESIDE_IT(look)
 		fi;
-		inrow = 0;
 		if
 		:: !x -> goto record
 		:: else
 		fi
 	}
-	atomic {
+remove:	atomic {
 		if
 		:: x < st && (!DELCOND || obj[k ^ 1] == x) -> obj[k ^ 1] = 0
 		:: x > st && (!DELCOND || obj[k] == st) -> obj[k] = 0
 		:: DELCOND && (x < st -> obj[k ^ 1] != x : obj[k] != st)
+		BESIDE_IT(remove)
 		CRASHABLE
 		fi;
 		x = 0
 	}
 #else
-	atomic { x = rec[TRIP(k)] };
+look:	atomic { x = rec[TRIP(k)] };
 	atomic {
 		if
-		:: TRIP(k) == 0 && put && x == st -> obj[k ^ 1] = 0
-		:: put && x != st && key_of[x] != k && (!DELCOND || obj[k] == st) ->
+		:: TRIP(k) == 0 && x == st -> obj[k ^ 1] = 0
+		:: x != st && key_of[x] != k && (!DELCOND || obj[k] == st) ->
 			obj[k] = 0
 		:: else
 		fi;
-		x = 0; inrow = 0
+		x = 0
 	}
 #endif
 record:	atomic {	/* the claim ends, if it is still the record's */
 		if
-		:: (!CLAIMCOND || rec[TRIP(k)] == st) -> won = 1; pend[TRIP(k)] = 0
-		:: (CLAIMCOND && rec[TRIP(k)] != st)
+		:: !ended -> END_CLAIM
+		:: ended
 		CRASHABLE
+		fi;
+		beside = 0; first = 0; ended = 0;
+		if
+		:: fail -> goto reply
+		:: else
 		fi }
 #if TOKPOS == 2
 	INVALIDATE;
@@ -616,9 +732,17 @@ done:	atomic { FORGET; tries = 0; running-- }
 	assert(!gone || a[t] == 0 || !old_of[a[t]])
 #define VALID(n) (v[n] && (!(ERASE && TOMB) || epoch_of[v[n]] == se))
 
+#define MISSED(n, t) \
+	if \
+	:: v[n] == s[t] \
+	:: v[n] != s[t] && (v[n] || !LOST) -> v[n] = 0; miss = 1; \
+		lost[t] = (LOST -> 0 : s[t]) \
+	:: v[n] != s[t] && !v[n] && LOST -> was = s[t] \
+	fi
+
 proctype Reader(byte h)
 {
-	byte n, se, pass, x, l[3], v[3], s[2], a[2], m[2], lost[2];
+	byte n, se, pass, x, was, l[3], v[3], s[2], a[2], m[2], lost[2];
 	bit miss, gone, by;
 
 next:	atomic {	/* a read starts; token and entry in one MGET */
@@ -667,23 +791,24 @@ list:	if
 	:: atomic { l[2] -> GET(2) }
 #if ROWCHECK
 	/* A row later than what was listed: GET its key before dropping it. */
-	:: atomic { !l[0] && !l[1] && !l[2] && !miss &&
+	:: atomic { !l[0] && !l[1] && !l[2] && !was && !miss &&
 		s[0] > v[0] && s[0] > v[1] && s[0] != lost[0] ->
 		x = key_of[s[0]]; v[x] = obj[x];
-		if
-		:: v[x] != s[0] -> v[x] = 0; miss = 1; lost[0] = s[0]
-		:: else
-		fi;
+		MISSED(x, 0);
 		x = 0 }
-	:: atomic { !l[0] && !l[1] && !l[2] && !miss &&
+	:: atomic { !l[0] && !l[1] && !l[2] && !was && !miss &&
 		s[1] > v[2] && s[1] != lost[1] ->
 		v[2] = obj[2];
+		MISSED(2, 1) }
+	/* It is not there: dropped by who has told the summary since? */
+	:: atomic { was ->
 		if
-		:: v[2] != s[1] -> v[2] = 0; miss = 1; lost[1] = s[1]
-		:: else
-		fi }
+		:: (was == s[0] -> row[0] : row[1]) != was -> miss = 1
+		:: else -> lost[(was == s[0] -> 0 : 1)] = was
+		fi;
+		was = 0 }
 #endif
-	:: atomic { !l[0] && !l[1] && !l[2] && (miss || !ROWCHECK ||
+	:: atomic { !l[0] && !l[1] && !l[2] && !was && (miss || !ROWCHECK ||
 		((s[0] <= v[0] || s[0] <= v[1] || s[0] == lost[0]) &&
 		 (s[1] <= v[2] || s[1] == lost[1]))) ->
 		if
@@ -715,7 +840,7 @@ repair:	atomic {	/* of the summary, if it is still what was read */
 		if
 		:: row[0] == s[0] && row[1] == s[1] && epoch == se ->
 			row[0] = a[0]; row[1] = a[1]
-		:: else
+		:: true         /* another wrote the same rows, or it fails */
 		fi;
 		s[0] = 0; s[1] = 0 }
 doubles: atomic {	/* the earlier goes, and only that very one */
@@ -813,6 +938,27 @@ proctype Erase()
 	atomic { erased = 1; c = 0; running-- }
 }
 
+#if DOUBLES
+/* Reconcile removes the older of two objects of a trip. */
+proctype Doubles()
+{
+	byte a, b;
+
+end_none: atomic { (obj[0] && obj[1]) -> a = obj[0]; b = obj[1] };
+end_row: if
+	:: DOUBLES == 1 && row[0] >= MAX(a, b)
+	:: DOUBLES == 2
+	fi;
+	atomic {
+		if
+		:: a < b && obj[0] == a -> obj[0] = 0
+		:: b < a && obj[1] == b -> obj[1] = 0
+		:: else
+		fi;
+		a = 0; b = 0 }
+}
+#endif
+
 #if BATCH
 /*
  * A batch for trip 0. For a completed trip its record takes a new stamp, which
@@ -903,6 +1049,10 @@ inline at_the_end()
 {
 	byte a[2], i;
 	d_step {
+#if TIDY
+		assert(pend[0] || !rec[0] || !left_of[rec[0]] ||                /* P8 */
+			obj[key_of[rec[0]] ^ 1] != left_of[rec[0]]);
+#endif
 #if STRICT_ROWS
 		assert(row[0] == MAX(obj[0], obj[1]) && row[1] == obj[2]);      /* P3 */
 #endif
@@ -975,6 +1125,10 @@ inline at_the_end()
 init
 {
 	atomic {
+#if FOREIGN
+		obj[1] = 1; key_of[1] = 1; acked[0] = 1;
+		row[0] = (FOREIGN == 2);
+#endif
 #if COUNTER
 		tok = 0;
 #endif
@@ -996,6 +1150,9 @@ init
 #endif
 #if BATCH
 		run Batch(); running++;
+#endif
+#if DOUBLES
+		run Doubles();
 #endif
 #if AWAY
 		run Deliver(0);
