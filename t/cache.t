@@ -21,10 +21,6 @@ def read(host):
     return host.driver(email=trips.EMAIL)
 
 
-def count(host, name):
-    return host.stats()["counters"][name]
-
-
 def token_key():
     return "dg:{%s}:token" % trips.USER
 
@@ -36,9 +32,9 @@ with harness.Stack(workers=8, proxy=True,
 
     with subtest("the second read is a hit, and equal"):
         first = read(s).json()
-        hits = count(s, "cache_hits")
+        hits = s.count("cache_hits")
         second = read(s).json()
-        is_(count(s, "cache_hits"), hits + 1, "hit")
+        is_(s.count("cache_hits"), hits + 1, "hit")
         first.pop("analysis_timestamp")
         second.pop("analysis_timestamp")
         is_(second, first, "the same answer")
@@ -52,11 +48,11 @@ with harness.Stack(workers=8, proxy=True,
         s.fault_taken("analytics.before_fill")
         is_(drivers.drive(s, trips.trip(2)).json()["analysis"]["status"],
             "stored", "stored meanwhile")
-        refused = count(s, "cache_fills_refused")
+        refused = s.count("cache_fills_refused")
         s.fault_go("analytics.before_fill")
         is_(slow.result().json()["total_trips"], 1, "the slow reader's answer")
         is_(read(s).json()["total_trips"], 2, "the next read has the trip")
-        is_(count(s, "cache_fills_refused"), refused + 1, "fill refused")
+        is_(s.count("cache_fills_refused"), refused + 1, "fill refused")
         s.fault_clear()
 
     with subtest("the same when Redis forgot the token meanwhile"):
@@ -74,9 +70,9 @@ with harness.Stack(workers=8, proxy=True,
     with subtest("an entry does not outlive an evicted token"):
         read(s)
         s.redis("DEL", token_key())
-        misses = count(s, "cache_misses")
+        misses = s.count("cache_misses")
         is_(read(s).json()["total_trips"], 3, "answered")
-        is_(count(s, "cache_misses"), misses + 1, "from the store")
+        is_(s.count("cache_misses"), misses + 1, "from the store")
 
     with subtest("a piece that is gone makes a miss, not an error"):
         read(s)
@@ -124,16 +120,16 @@ with harness.Stack(workers=8, proxy=True,
     with subtest("many readers on a cold driver: one fill"):
         s.redis("FLUSHALL")
         s.fault("analytics.before_store", "hold")
-        fills = count(s, "cache_fills")
+        fills = s.count("cache_fills")
         filler = Background(read, s)
         s.fault_taken("analytics.before_store")
         crowd = [Background(read, s) for _ in range(6)]
         harness.wait_for("the crowd to wait",
-                         lambda: count(s, "cache_waits") >= 6)
+                         lambda: s.count("cache_waits") >= 6)
         s.fault_go("analytics.before_store")
         is_([r.result().json()["total_trips"] for r in [filler] + crowd],
             [3] * 7, "all answered")
-        is_(count(s, "cache_fills"), fills + 1, "one of them filled")
+        is_(s.count("cache_fills"), fills + 1, "one of them filled")
         s.fault_clear()
 
     with subtest("a filler that dies makes no waiter fail"):
@@ -150,12 +146,12 @@ with harness.Stack(workers=8, proxy=True,
 
     with subtest("a filler that fails gives its lock back"):
         s.redis("FLUSHALL")
-        waits = count(s, "cache_waits")
+        waits = s.count("cache_waits")
         s.stores.refuse("list")
         is_(read(s).status, 503, "the filler had no store")
         s.stores.heal()
         is_(read(s).json()["total_trips"], 3, "the next reader fills")
-        is_(count(s, "cache_waits"), waits, "without waiting for nobody")
+        is_(s.count("cache_waits"), waits, "without waiting for nobody")
 
     with subtest("who waits in vain waits no longer than fill_wait"):
         s.redis("FLUSHALL")
@@ -167,11 +163,11 @@ with harness.Stack(workers=8, proxy=True,
 
     with subtest("nobody waits for a fill that a change has made useless"):
         s.redis("FLUSHALL")
-        waits = count(s, "cache_waits")
+        waits = s.count("cache_waits")
         with held(s, "analytics.before_fill", read, s):
             s.users([trips.user(name="Changed")])
             is_(read(s).json()["user_name"], "Changed", "the new state")
-            is_(count(s, "cache_waits"), waits, "filled beside the old one")
+            is_(s.count("cache_waits"), waits, "filled beside the old one")
         is_(read(s).json()["user_name"], "Changed", "which changes nothing")
         s.users([trips.user()])
 
@@ -209,12 +205,12 @@ with harness.Stack(workers=8, proxy=True,
     with subtest("a token that cannot be replaced: this host reads past"):
         s.fault("cache.replace_token.always", "fail")
         read(s)
-        bypassed = count(s, "cache_bypassed")
+        bypassed = s.count("cache_bypassed")
         t = trips.trip(7)
         is_(drivers.drive(s, t).json()["analysis"]["status"], "stored",
             "remembered in the spool")
         is_(read(s).json()["total_trips"], 4, "though the old entry is there")
-        is_(count(s, "cache_bypassed"), bypassed + 1, "read past")
+        is_(s.count("cache_bypassed"), bypassed + 1, "read past")
         s.fault_clear()
         drivers.spool_empty(s.hosts[0])
         is_(read(s).json()["total_trips"], 4, "and so when it was delivered")
@@ -259,9 +255,9 @@ with harness.Stack(workers=8, proxy=True,
         s.redis.start()
         is_(read(s).json()["total_trips"], 5, "seen")
         drivers.spool_empty(s.hosts[0])
-        hits = count(s, "cache_hits")
+        hits = s.count("cache_hits")
         harness.wait_for("the cache to serve again", lambda: read(
-            s).status == 200 and count(s, "cache_hits") > hits)
+            s).status == 200 and s.count("cache_hits") > hits)
 
 with harness.Stack(save=True) as s:
     with subtest("a restart from an old snapshot brings nothing back"):
@@ -288,7 +284,7 @@ with harness.Stack(hosts=2, settings={"maintenance.interval": "100ms",
         here.service.start()
         r = drivers.drive(here, trips.trip(2))
         is_(r.json()["analysis"]["status"], "stored", "stored here")
-        ok(count(here, "tokens_remembered") >= 1, "remembered in the spool")
+        ok(here.count("tokens_remembered") >= 1, "remembered in the spool")
         is_(read(here).json()["total_trips"], 2, "this host reads past")
         old = read(there).json()["total_trips"]
         ok(old in (1, 2), f"the other may be behind ({old})")
@@ -312,15 +308,15 @@ with harness.Stack(settings={"cache.ttl": "2s"}) as s:
     with subtest("age counts from the beginning of the store read"):
         with held(s, "analytics.before_fill", read, s):
             time.sleep(2.1)
-        is_(count(s, "cache_fills_refused"), 1, "too old when it was ready")
+        is_(s.count("cache_fills_refused"), 1, "too old when it was ready")
         with held(s, "roster.matched", read, s):
             time.sleep(1.2)
-        hits = count(s, "cache_hits")
+        hits = s.count("cache_hits")
         read(s)
-        is_(count(s, "cache_hits"), hits + 1, "served while it is young")
+        is_(s.count("cache_hits"), hits + 1, "served while it is young")
         time.sleep(1)
         read(s)
-        is_(count(s, "cache_hits"), hits + 1, "not for a whole ttl more")
+        is_(s.count("cache_hits"), hits + 1, "not for a whole ttl more")
 
 with harness.Stack(workers=3, settings={"server.request_timeout": "4s",
                                         "server.finalize_timeout": "2s",
@@ -337,7 +333,7 @@ with harness.Stack(redis=False) as s:
         drivers.drive(s, trips.trip(1))
         for _ in range(2):
             is_(read(s).json()["total_trips"], 1, "answered from the store")
-        is_(count(s, "cache_hits"), 0, "no hit")
+        is_(s.count("cache_hits"), 0, "no hit")
         ok(not os.listdir(os.path.join(s.hosts[0].spool, "tokens")),
            "and nothing is owed")
 

@@ -24,10 +24,6 @@ def files(host):
     return sorted(f for f in os.listdir(host.files) if not f.startswith("."))
 
 
-def count(host, name):
-    return host.stats()["counters"][name]
-
-
 # The headers that decide what others may do with an answer.
 KEPT = ["ETag", "Vary", "Cache-Control", "Content-Type", "Content-Encoding",
         "Access-Control-Allow-Origin", "Access-Control-Expose-Headers",
@@ -224,7 +220,7 @@ with harness.Stack(hosts=2, workers=3, settings={
         r = s.get(path(LARGE))
         is_((source(r), len(meaning(r)["trips"])), ("store", N[LARGE] + 1),
             "read past it")
-        ok(count(s, "cache_bypassed"), "past the cache")
+        ok(s.count("cache_bypassed"), "past the cache")
         s.fault_clear()
         drivers.spool_empty(one)
         N[LARGE] += 1

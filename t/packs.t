@@ -149,10 +149,6 @@ def tidied(s, d, wanted=None):
     harness.wait_for("reconcile to be done with the packs", looks_so)
 
 
-def counters(s):
-    return s.stats()["counters"]
-
-
 def finalizes(s):
     d = Driver(s, "finalizes")
     d.finalize(DUE - 1)
@@ -255,11 +251,11 @@ def worker_dies(s, point):
 def store_refuses(s):
     d = Driver(s, "refused")
     d.finalize(DUE - 1)
-    failed = counters(s)["packs_failed"]
+    failed = s.count("packs_failed")
     with no_packs(s):
         d.finalize()
     is_(d.packs(), {}, "answered, not packed")
-    is_(counters(s)["packs_failed"], failed + 1, "counted")
+    is_(s.count("packs_failed"), failed + 1, "counted")
     ok("event=pack_not_written" in s.log(), "and logged")
     d.finalize(DUE - 1)
     is_(d.packs(), {}, "not tried again by each")
@@ -280,13 +276,13 @@ def another_writer(s):
 def another_packer(s):
     d = Driver(s, "packer")
     d.store(DUE)
-    failed = counters(s)["packs_failed"]
+    failed = s.count("packs_failed")
     with packer_held(s, d.read):
         d.finalize()
         d.read()
     is_((sizes(d.named()), sizes(d.packs())), ({2: DUE + 1}, {1: DUE, 2: DUE + 1}),
         "each wrote a pack of its own, one is named")
-    is_(counters(s)["packs_failed"], failed + 1, "the other was in vain")
+    is_(s.count("packs_failed"), failed + 1, "the other was in vain")
     is_(d.read()["total_trips"], DUE + 1, "read")
     s.ctl("reconcile", "--user", d.id)
     is_(sorted(d.packs()), [1, 2], "reconcile leaves what may be about to be named")
@@ -296,11 +292,11 @@ def same_pack(s, d, point):
     """Two packers at once, the slower of which has less to put into the same pack."""
     number = max(d.packs(), default=1)
     d.store(DUE)
-    failed = counters(s)["packs_failed"]
+    failed = s.count("packs_failed")
     with packer_held(s, d.read, point):
         d.finalize()
         d.read()
-    is_(counters(s)["packs_failed"], failed + 1, "one was in vain")
+    is_(s.count("packs_failed"), failed + 1, "one was in vain")
     is_(sizes(d.packs()), {number: len(d.rows())}, "the other's pack is there")
     packs_are_named(d, "every row names a pack that has its trip")
 

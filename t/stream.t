@@ -45,10 +45,6 @@ def store_large(s, padding, count):
     copies.put(s, trips.USER, [large(n) for n in range(count)])
 
 
-def count(s, name):
-    return s.stats()["counters"][name]
-
-
 class Slow:
     """A client that takes the first bytes, and the rest when it is told."""
 
@@ -102,7 +98,7 @@ with harness.Stack({"maintenance.interval": "10m"}, hosts=2, workers=2) as s:
         is_([t["trip_id"] for t in whole["trips"]],
             [t["trip_id"] for t in stored], "all trips, newest first")
         ok(whole["trips"] == stored, "as they are stored")
-        is_(count(s, "answers_streamed"), 1, "streamed")
+        is_(s.count("answers_streamed"), 1, "streamed")
 
     with subtest("every path"):
         for coding in ({}, GZIP):
@@ -139,13 +135,13 @@ with harness.Stack({"maintenance.interval": "10m"}, hosts=2, workers=2) as s:
         s.fault_clear()
 
     with subtest("a page of it is collected"):
-        before = count(s, "answers_streamed")
+        before = s.count("answers_streamed")
         page = meaning(s.get(PATH + "&limit=7", GZIP))
         ok(page["trips"] == stored[:7], "seven trips")
         some = meaning(s.get(PATH + "&fields=trip_id,base_point_city", GZIP))
         ok(some["trips"] == [{k: t[k] for k in ("trip_id", "base_point_city")}
                              for t in stored], "large, with chosen fields")
-        is_(count(s, "answers_streamed"), before, "not streamed")
+        is_(s.count("answers_streamed"), before, "not streamed")
 
 # Without files, so that the pieces are what is sent.
 with harness.Stack({"maintenance.interval": "10m", "cache.files": "",
@@ -169,11 +165,11 @@ with harness.Stack({"maintenance.interval": "10m", "cache.files": "",
     with subtest("pieces that go while they are sent"):
         for coding in ({}, GZIP):
             s.get(PATH)
-            before = count(s, "pieces_replaced")
+            before = s.count("pieces_replaced")
             slow = Slow(s, coding)
             ok(drop_pieces(s) > 10, "they were there")
             ok(slow.rest() == whole, "replaced from the store")
-            is_(count(s, "pieces_replaced"), before + 1, "counted")
+            is_(s.count("pieces_replaced"), before + 1, "counted")
             s.redis("FLUSHALL")
 
     with subtest("... and of a driver who changed: cut, never wrong"):
@@ -201,10 +197,10 @@ with harness.Stack({"maintenance.interval": "10m", "cache.files": "",
 
     with subtest("a client that hangs up"):
         s.redis("FLUSHALL")
-        before = count(s, "clients_gone")
+        before = s.count("clients_gone")
         Slow(s, GZIP).hang_up()
         harness.wait_for("the worker to see it",
-                         lambda: count(s, "clients_gone") > before)
+                         lambda: s.count("clients_gone") > before)
         is_(s.redis("KEYS", "dg:{%s}:head" % trips.USER), [], "nothing is kept")
         ok(meaning(s.get(PATH, GZIP)) == whole, "and nothing hangs")
 

@@ -214,7 +214,7 @@ with harness.Stack(workers=4, redis=False) as s:
             s.fault_taken("analytics.before_fill")
         s.fault_go("analytics.before_fill")
         wait_for("the client to be missed",
-                 lambda: s.stats()["counters"]["clients_gone"] == 1)
+                 lambda: s.count("clients_gone") == 1)
         is_(len(drivers.summary_rows(s)), 3, "repaired")
         s.fault_clear()
 
@@ -224,7 +224,7 @@ with harness.Stack(workers=4, redis=False) as s:
         r = s.finalize(fourth)
         s.fault_clear()
         is_(r.json()["analysis"]["status"], "stored", "not pending")
-        is_(s.stats()["counters"]["summary_given_up"], 1, "given up, once")
+        is_(s.count("summary_given_up"), 1, "given up, once")
         ok(fourth["trip_id"] not in drivers.summary_rows(s), "no row")
         miles()
         is_(len(drivers.summary_rows(s)), 4, "all rows, of the next read")

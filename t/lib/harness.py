@@ -120,6 +120,10 @@ class Host(FaultPoints):
         assert r.status == 200, r
         return r.json()
 
+    def count(self, name):
+        """One of the counters in them."""
+        return self.stats()["counters"][name]
+
     def quiet(self, seconds=20):
         """Waits until no worker has work left for after its answer: until none
         is busy but those that a fault point holds."""
