@@ -12,7 +12,10 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "lib"))
+import contract
 import tap
+from contract import passes
+from process import free_port
 from tap import in_, is_, ok, subtest
 
 try:
@@ -24,15 +27,7 @@ for program in ("radosgw", "ceph-mon", "ceph-osd", "openssl"):
     if not shutil.which(program):
         tap.skip_all(f"needs {program}")
 
-BUILD = os.environ.get("DG_BUILD", os.path.dirname(HERE))
 RGW = os.path.join(HERE, "lib", "rgw.sh")
-
-
-def free_port():
-    import socket
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def certificate(folder):
@@ -63,28 +58,11 @@ def start(folder):
     return env, f"https://127.0.0.1:{tls}", cert
 
 
-def contract(env, *arguments, program="objects", **more):
-    """A unit test on a bucket: how it ended, and what it printed."""
-    return subprocess.run([os.path.join(BUILD, "t/unit", program), *arguments], text=True,
-                          capture_output=True, env={**os.environ, **env, **more})
-
-
-def passes(env, name, *arguments, **more):
-    r = contract(env, *arguments, **more)
-    if not is_(r.returncode, 0, name):
-        tap.diag("\n".join(x for x in (r.stdout + r.stderr).splitlines()
-                           if not x.startswith("ok")))
-    return r
-
-
 def ctl(env, folder, bucket, *words):
     """driveguardctl on a bucket."""
-    conf = os.path.join(folder, "conf")
-    with open(conf, "w") as f:
-        f.write(f"[server]\nspool = {folder}\n[objects]\nurl = s3://{bucket}\n[s3]\n"
-                f"endpoint = {env['S3_ENDPOINT']}\nregion = {env['AWS_REGION']}\n")
-    return subprocess.run([os.path.join(BUILD, "driveguardctl"), "-c", conf, *words],
-                          text=True, capture_output=True, env={**os.environ, **env})
+    return contract.ctl(env, folder, {"objects.url": f"s3://{bucket}",
+                                      "s3.endpoint": env["S3_ENDPOINT"],
+                                      "s3.region": env["AWS_REGION"]}, *words)
 
 
 def bucket_init(env, folder, s3):
@@ -120,7 +98,7 @@ def bucket_policy(env, folder):
 
 
 def says(env, name, wanted, *arguments, **more):
-    r = contract(env, *arguments, **more)
+    r = contract.unit(env, "objects", *arguments, **more)
     ok(r.returncode, f"{name}: fails")
     in_(wanted, r.stdout, f"{name}: says why")
 
@@ -138,17 +116,17 @@ def main(folder):
                              VersioningConfiguration={"Status": "Enabled"})
 
     with subtest("the contract"):
-        r = passes(env, "in a bucket without versions", "s3://plain")
+        r = passes(env, "in a bucket without versions", "objects", "s3://plain")
         in_("If-Match on DELETE", r.stderr, "one warning: no conditional DELETE")
         left = s3.list_objects_v2(Bucket="plain").get("Contents", [])
         is_([o["Key"] for o in left], [], "nothing is left, no probe either")
-        passes(env, "listed and got, many at once", "s3://plain", program="objects_look")
+        passes(env, "listed and got, many at once", "objects_look", "s3://plain")
         r = passes(env, "with versions, where the gateway keeps no conditions",
-                   "s3://versions", "weak")
+                   "objects", "s3://versions", "weak")
         in_("keep If-None-Match", r.stderr, "it says so")
         in_("keep If-Match;", r.stderr, "of both")
     with subtest("versions"):
-        passes(env, "listed and deleted", "s3://versions", program="s3_admin")
+        passes(env, "listed and deleted", "s3_admin", "s3://versions")
 
     with subtest("bucket init"):
         bucket_init(env, folder, s3)
@@ -156,8 +134,8 @@ def main(folder):
         bucket_policy(env, folder)
 
     with subtest("TLS"):
-        passes(env, "over TLS with the right authority", "s3://plain", "weak",
-               S3_ENDPOINT=https, S3_CA_FILE=cert)
+        passes(env, "over TLS with the right authority", "objects", "s3://plain",
+               "weak", S3_ENDPOINT=https, S3_CA_FILE=cert)
         says(env, "a certificate of nobody's", "certificate", "s3://plain",
              S3_ENDPOINT=https)
 
