@@ -107,7 +107,7 @@ static bool has_object(const struct work *w, struct str trip_id)
     return low < w->n && str_eq(w->object[low].trip_id, trip_id);
 }
 
-/* ---- 1. trips without their analysis ---- */
+/* ---- trips without their analysis ---- */
 
 static enum status score_trip_again(void *ctx, const struct trip *t)
 {
@@ -133,7 +133,7 @@ static enum status score_trip_again(void *ctx, const struct trip *t)
     return ST_OK;
 }
 
-/* ---- 3. doubles ---- */
+/* ---- doubles ---- */
 
 static enum status read_revision(struct work *w, struct object_here *o)
 {
@@ -229,7 +229,7 @@ static void remove_doubles(struct work *w, const struct summary *now)
     }
 }
 
-/* ---- 4. records behind their objects ---- */
+/* ---- records behind their objects ---- */
 
 static enum status move_record(struct work *w, const struct summary_row *row)
 {
@@ -252,7 +252,7 @@ static enum status move_record(struct work *w, const struct summary_row *row)
     return st;
 }
 
-/* ---- 2. and 3. packs that are gone, and packs that nobody needs ---- */
+/* ---- packs that are gone, and packs that nobody needs ---- */
 
 static void forget_lost_packs(const struct roster *r,
                               const struct packs_here *here)
