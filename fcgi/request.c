@@ -160,10 +160,16 @@ static bool input_over(struct request *r)
  */
 enum status request_finish(struct request *r)
 {
-    bool gone = !request_out_end(&r->out), over = input_over(r);
+    bool keep = r->fcgx.keepConnection && r->keep_conn;
+    /* While the answer is not over, what comes is of this request. Looked for
+     * later, its end could come together with the next request, which the
+     * library would have read then, and forget. */
+    bool over = keep && input_over(r);
+    bool gone = !request_out_end(&r->out);
     int fd = r->fcgx.ipcFd;
 
-    if (over && r->fcgx.keepConnection && r->keep_conn && !gone) {
+    over = over || (!keep && input_over(r));
+    if (over && keep && !gone) {
         FCGX_Free(&r->fcgx, 0);
     } else if (over) {
         FCGX_Free(&r->fcgx, 0);

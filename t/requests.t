@@ -147,6 +147,18 @@ def kept_connections():
             for _ in range(3):
                 c.send("GET", "/healthz")
                 is_(c.answer().status, 200, "keep_conn on")
+            c.begin()
+            c.params({"REQUEST_METHOD": "GET", "DOCUMENT_URI": "/healthz"})
+            c.sock.settimeout(0.3)
+            try:
+                over = c.answer()
+            except TimeoutError:
+                over = None
+            is_(over, None, "an answer is not over before its request is")
+            c.sock.settimeout(30)
+            c.input = c.sock.makefile("rb")  # the timeout spoilt the other
+            c.stdin(b"")
+            is_(c.answer().status, 200, "and then it is")
             c.send("POST", FINALIZE, b"{ }", params={"CONTENT_LENGTH": "1"})
             is_(c.answer().status, 400, "half of a body")
             is_(c.sock.recv(1), b"", "is not taken for the next request")
