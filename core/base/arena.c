@@ -135,6 +135,21 @@ void arena_defer(struct arena *a, void (*free_fn)(void *), void *p)
     a->defers = d;
 }
 
+static void free_within(void *arena)
+{
+    struct arena *a = arena;
+
+    arena_free(&a);
+}
+
+struct arena *arena_within(struct arena *a, size_t keep)
+{
+    struct arena *within = arena_new(keep);
+
+    arena_defer(a, free_within, within);
+    return within;
+}
+
 size_t arena_used(const struct arena *a)
 {
     size_t sum = 0;

@@ -43,6 +43,12 @@ void arena_defer(struct arena *a, void (*free_fn)(void *), void *p);
     to the arena on the line that receives it.
  */
 
+struct arena *arena_within(struct arena *a, size_t keep);
+/*
+    Another one, which ends at this one's next reset: for what runs beside its
+    owner, or is reset more often.
+ */
+
 size_t arena_used(const struct arena *a);
 /*
     Bytes handed out since the last reset; for tests and the log.

@@ -22,13 +22,6 @@ static void *ask(void *ctx)
     return NULL;
 }
 
-static void free_arena(void *arena)
-{
-    struct arena *a = arena;
-
-    arena_free(&a);
-}
-
 enum status driver_look(struct service *s, const struct call *c,
                         struct str user_id, struct str email, struct user *u,
                         struct roster_look **look, struct err *err)
@@ -36,13 +29,12 @@ enum status driver_look(struct service *s, const struct call *c,
     struct asking k = {.s = s,
                        .user_id = user_id,
                        .d = c->deadline,
-                       .arena = arena_new(0),
+                       .arena = arena_within(c->arena, 0),
                        .err = ERR_NONE};
     struct err unseen = ERR_NONE;
     struct beside beside;
     enum status st;
 
-    arena_defer(c->arena, free_arena, k.arena);
     beside_start(&beside, ask, &k);
     st = roster_look(s, user_id, c->deadline, c->arena, look, &unseen);
     beside_wait(&beside);

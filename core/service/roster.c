@@ -398,21 +398,13 @@ static enum status take_from(struct roster_look *t)
     return dropped_or_moved(t);
 }
 
-static void free_scratch(void *scratch)
-{
-    struct arena *a = scratch;
-
-    arena_free(&a);
-}
-
 enum status roster_take(struct service *s, struct str user_id,
                         struct roster_look *look, struct deadline d,
                         struct arena *a, struct roster *out, struct err *err)
 {
-    struct arena *scratch = arena_new(256 * 1024);
+    struct arena *scratch = arena_within(a, 256 * 1024);
     enum status st;
 
-    arena_defer(a, free_scratch, scratch);
     *out = (struct roster){.read_began_ms =
                                look ? look->began_ms : clock_wall_us() / 1000};
     for (int tries = 0; tries < ROSTER_TRIES; tries++) {

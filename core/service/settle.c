@@ -43,13 +43,6 @@ struct settling {
 
 /* ---- what is needed beforehand ---- */
 
-static void free_arena(void *arena)
-{
-    struct arena *a = arena;
-
-    arena_free(&a);
-}
-
 static void *see_summary(void *ctx)
 {
     struct settling *w = ctx;
@@ -61,8 +54,7 @@ static void *see_summary(void *ctx)
 
 static void start_seeing(struct settling *w)
 {
-    w->seen.arena = arena_new(0);
-    arena_defer(w->c->arena, free_arena, w->seen.arena);
+    w->seen.arena = arena_within(w->c->arena, 0);
     beside_start(&w->seen.beside, see_summary, w);
 }
 
