@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include "base/gzip_bundle.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "base/stats.h"
 
 #define PACK_FORMAT 1
 #define FRONT_MAX ((size_t)1024 * 1024)
@@ -200,9 +202,13 @@ const struct pack_entry *pack_find(const struct pack *p,
     e = bsearch(&row->trip_id, p->entry, p->n, sizeof *e, trip_of);
     return e && e->end_ms == row->end_ms &&
                    strcmp(e->etag.z, row->etag.z) == 0 &&
-                   (int64_t)e->text.sum.length == row->length &&
-                   e->text.sum.crc == row->crc &&
-                   (int64_t)e->text.deflate.n == row->deflate
+                   summary_row_is_of(row, &e->text.sum, e->text.deflate.n)
                ? e
                : NULL;
+}
+
+void pack_unusable(struct str key, const struct err *why)
+{
+    stat_add(STAT_packs_unusable, 1);
+    log_err_of(LOG_WARN, "pack_unusable", "key", key, why);
 }

@@ -54,4 +54,10 @@ const struct pack_entry *pack_find(const struct pack *p,
     says; else NULL.
  */
 
+void pack_unusable(struct str key, const struct err *why);
+/*
+    Counts and logs one that is missing, is none, or lacks what it should have:
+    never an error for anybody.
+ */
+
 #endif

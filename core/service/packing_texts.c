@@ -1,5 +1,3 @@
-#include "base/log.h"
-#include "base/stats.h"
 #include "service/pack.h"
 #include "service/packing.h"
 #include "store/keys.h"
@@ -13,13 +11,6 @@ struct gathering {
     struct packing_texts *out;
     struct err *err;
 };
-
-static bool is_text_of(const struct trip_text *t, const struct summary_row *row)
-{
-    return (int64_t)t->deflate.n == row->deflate &&
-           t->sum.crc == (uint32_t)row->crc &&
-           t->sum.length == (uint64_t)row->length;
-}
 
 static bool lacks(const struct gathering *g, size_t i)
 {
@@ -58,8 +49,7 @@ static enum status open_pack(struct gathering *g, int64_t number,
         st = pack_open(obj.body, scratch, out, g->err);
     if (st != ST_NOT_FOUND && st != ST_CORRUPT && st != ST_TOO_LARGE)
         return st;
-    stat_add(STAT_packs_unusable, 1);
-    log_err_of(LOG_WARN, "pack_unusable", "key", key, g->err);
+    pack_unusable(key, g->err);
     err_clear(g->err);
     *out = (struct pack){.n = 0};
     return ST_OK;
@@ -132,7 +122,8 @@ static enum status got_object(void *ctx, const struct object_want *want,
         st = trip_object_text(obj, g->a, &text, g->err);
     else
         *g->err = *err;
-    if (st == ST_OK && is_text_of(&text, g->p->row[i]))
+    if (st == ST_OK &&
+        summary_row_is_of(g->p->row[i], &text.sum, text.deflate.n))
         g->out->text[i] = text;
     /* What has gone, or is for a person, the next reader finds out. */
     if (st == ST_NOT_FOUND || st == ST_PRECONDITION || st == ST_CORRUPT ||

@@ -41,6 +41,13 @@ struct gzip_sum summary_row_sum(const struct summary_row *row)
     return (struct gzip_sum){(uint32_t)row->crc, (uint64_t)row->length};
 }
 
+bool summary_row_is_of(const struct summary_row *row,
+                       const struct gzip_sum *sum, size_t deflate)
+{
+    return row->length == (int64_t)sum->length && row->crc == sum->crc &&
+           row->deflate == (int64_t)deflate;
+}
+
 struct summary_row *summary_find(const struct summary *s, struct str trip_id)
 {
     bool found;

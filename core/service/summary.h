@@ -89,6 +89,12 @@ struct gzip_sum summary_row_sum(const struct summary_row *row);
     What the row says of the text.
  */
 
+bool summary_row_is_of(const struct summary_row *row,
+                       const struct gzip_sum *sum, size_t deflate);
+/*
+    Whether that is what it says.
+ */
+
 struct summary_row *summary_find(const struct summary *s, struct str trip_id);
 
 bool summary_row_later(const struct summary_row *a,

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include "base/fault.h"
 #include "base/log.h"
-#include "base/stats.h"
 #include "service/pack.h"
 #include "service/trip_object.h"
 #include "store/keys.h"
@@ -109,12 +108,10 @@ static void open_window(struct trip_texts *t, size_t from, size_t to)
 static void put_right(struct slot *slot)
 {
     struct summary_row *row = &slot->trip->row;
-    struct summary_row was = *row;
 
-    summary_row_text(row, &slot->text.sum, slot->text.deflate.n);
-    if (was.length == row->length && was.crc == row->crc &&
-        was.deflate == row->deflate)
+    if (summary_row_is_of(row, &slot->text.sum, slot->text.deflate.n))
         return;
+    summary_row_text(row, &slot->text.sum, slot->text.deflate.n);
     slot->trip->restated = true;
     log_line(LOG_WARN, "summary_row_wrong", "trip_id=%.*s",
              STR_ARG(row->trip_id));
@@ -181,12 +178,6 @@ static size_t take_from(const struct source *src, const struct pack *pack)
         slot->text.deflate = arena_copy(src->texts->a, e->text.deflate);
     }
     return missing;
-}
-
-static void pack_unusable(struct str key, const struct err *why)
-{
-    stat_add(STAT_packs_unusable, 1);
-    log_err_of(LOG_WARN, "pack_unusable", "key", key, why);
 }
 
 /* What it does not give is read singly; a store that cannot be asked now says
