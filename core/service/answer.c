@@ -54,7 +54,6 @@ static enum status collect(const struct trip_list *l,
     enum status st = trip_list_put(l, &to, d, a, err);
 
     out->sum = to.sum;
-    out->n_trips = to.n_trips;
     if (wish->plain)
         out->plain = pieces_list(c.list[CODING_PLAIN]);
     if (wish->gzip)
@@ -152,7 +151,7 @@ enum status answer_make(struct service *s, const struct user *u,
         (struct answer){.email = u->email, .read_began_ms = r->read_began_ms};
     choose_trips(r, wish->view, a, &list.from, &list.to, &out->next);
     if (list.fields == FIELDS_ALL &&
-        trip_list_size(&list).plain > ANSWER_COLLECTED)
+        trip_list_length(&list, CODING_PLAIN) > ANSWER_COLLECTED)
         answer_stream(&list, wish, a, out);
     else
         st = collect(&list, wish, d, a, out, err);

@@ -23,7 +23,6 @@ struct answer {
     struct answer_list plain; /* JSON objects with commas between them */
     struct answer_list gzip;  /* the same text as gzip fragments */
     struct gzip_sum sum;      /* of `gzip` */
-    size_t n_trips;           /* readable ones in it */
     size_t unreadable;
     bool streamed;   /* its trips are read while they are sent: once */
     struct str next; /* cursor of what lies behind the last trip; empty: nothing

@@ -1,7 +1,7 @@
 /*
  * The head of a driver's cache entry, a line and three texts:
  *
- *   3 EMAIL_LENGTH STATE_LENGTH FRONT_LENGTH TRIPS CRC PLAIN GZIP\n
+ *   4 EMAIL_LENGTH STATE_LENGTH FRONT_LENGTH CRC PLAIN GZIP\n
  *   EMAIL STATE FRONT
  *
  * CRC is the trips' text's; PLAIN and GZIP are the bytes of its two codings.
@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "service/pieces.h"
 
-#define HEAD_FORMAT 3
+#define HEAD_FORMAT 4
 /* More than cache.max_driver can be. */
 #define TRIPS_MAX ((int64_t)1 << 40)
 
@@ -77,7 +77,6 @@ enum status answer_found(const struct cache_entry *e, struct answer_entry *out,
         return strange_head(err);
     for (int i = 0; i < 3; i++)
         n[i] = (size_t)next_number(&h, INT32_MAX);
-    ans->n_trips = (size_t)next_number(&h, INT32_MAX);
     ans->sum.crc = (uint32_t)next_number(&h, UINT32_MAX);
     out->plain = (size_t)next_number(&h, TRIPS_MAX);
     out->gzip = (size_t)next_number(&h, TRIPS_MAX);
@@ -262,9 +261,9 @@ void answer_filling_put(struct answer_filling *f, enum coding coding,
 
 static struct str head_text(const struct answer *ans, struct arena *a)
 {
-    return arena_printf(a, "%d %zu %zu %zu %zu %u %zu %zu\n%.*s%.*s%.*s",
+    return arena_printf(a, "%d %zu %zu %zu %u %zu %zu\n%.*s%.*s%.*s",
                         HEAD_FORMAT, ans->email.n, ans->state.n, ans->front.n,
-                        ans->n_trips, (unsigned)ans->sum.crc, ans->plain.length,
+                        (unsigned)ans->sum.crc, ans->plain.length,
                         ans->gzip.length, STR_ARG(ans->email),
                         STR_ARG(ans->state), STR_ARG(ans->front));
 }

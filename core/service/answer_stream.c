@@ -67,16 +67,16 @@ void answer_stream(const struct trip_list *l, const struct answer_wish *wish,
                    struct arena *a, struct answer *out)
 {
     struct streaming *from = arena_alloc(a, sizeof *from);
-    struct trip_list_size size = trip_list_size(l);
 
     *from = (struct streaming){.list = *l, .a = a};
     out->streamed = true;
-    out->sum = size.sum;
-    out->n_trips = l->to - l->from;
+    out->sum = trip_list_sum(l);
     if (wish->plain)
-        out->plain = (struct answer_list){size.plain, each_plain, from};
+        out->plain = (struct answer_list){trip_list_length(l, CODING_PLAIN),
+                                          each_plain, from};
     if (wish->gzip)
-        out->gzip = (struct answer_list){size.gzip, each_gzip, from};
+        out->gzip = (struct answer_list){trip_list_length(l, CODING_GZIP),
+                                         each_gzip, from};
 }
 
 void answer_stream_fill(struct answer *ans, struct answer_filling *f)

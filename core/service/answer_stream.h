@@ -17,7 +17,7 @@
 void answer_stream(const struct trip_list *l, const struct answer_wish *wish,
                    struct arena *a, struct answer *out);
 /*
-    Sets the lists, their sum and n_trips. The roster must outlive the arena's
+    Sets the lists and their sum. The roster must outlive the arena's
     next reset.
  */
 

@@ -170,9 +170,16 @@ enum status trip_list_put(const struct trip_list *l, struct trip_list_out *out,
     return st == ST_OK ? hand_on_over(r, 0) : st;
 }
 
-static size_t bytes_of(const struct summary_row *row, enum coding coding)
+/* Of trip i, with the comma before it, if any. */
+static size_t bytes_with_comma(const struct trip_list *l, size_t i,
+                               enum coding coding)
 {
-    return (size_t)(coding == CODING_GZIP ? row->deflate : row->length);
+    const struct summary_row *row = &l->roster->trip[i]->row;
+    bool gzip = coding == CODING_GZIP;
+    size_t comma = gzip ? GZIP_COMMA_SIZE : 1;
+
+    return (i > l->from ? comma : 0) +
+           (size_t)(gzip ? row->deflate : row->length);
 }
 
 /* Passes over whole trips, of which none need be read; what is left of skip
@@ -181,11 +188,10 @@ static size_t bytes_of(const struct summary_row *row, enum coding coding)
 static size_t pass_over(struct run *r, enum coding coding)
 {
     const struct trip_list *l = r->list;
-    size_t comma = coding == CODING_GZIP ? GZIP_COMMA_SIZE : 1, i;
+    size_t i;
 
     for (i = l->from; i < l->to; i++) {
-        size_t n = (i > l->from ? comma : 0) +
-                   bytes_of(&l->roster->trip[i]->row, coding);
+        size_t n = bytes_with_comma(l, i, coding);
 
         if (r->skip < n)
             break;
@@ -213,24 +219,26 @@ enum status trip_list_stream(const struct trip_list *l, enum coding coding,
     return st == ST_OK ? hand_on_over(r, 0) : st;
 }
 
-struct trip_list_size trip_list_size(const struct trip_list *l)
+size_t trip_list_length(const struct trip_list *l, enum coding coding)
 {
-    struct trip_list_size size = {.sum = GZIP_SUM_NONE};
-    struct gzip_sum comma;
+    size_t length = 0;
+
+    for (size_t i = l->from; i < l->to; i++)
+        length += bytes_with_comma(l, i, coding);
+    return length;
+}
+
+struct gzip_sum trip_list_sum(const struct trip_list *l)
+{
+    struct gzip_sum all = GZIP_SUM_NONE, comma;
 
     (void)gzip_comma(&comma);
     for (size_t i = l->from; i < l->to; i++) {
-        const struct summary_row *row = &l->roster->trip[i]->row;
-        struct gzip_sum sum = {(uint32_t)row->crc, (uint64_t)row->length};
+        struct gzip_sum sum = summary_row_sum(&l->roster->trip[i]->row);
 
-        if (i > l->from) {
-            size.plain++;
-            size.gzip += GZIP_COMMA_SIZE;
-            gzip_sum_add(&size.sum, &comma);
-        }
-        size.plain += bytes_of(row, CODING_PLAIN);
-        size.gzip += bytes_of(row, CODING_GZIP);
-        gzip_sum_add(&size.sum, &sum);
+        if (i > l->from)
+            gzip_sum_add(&all, &comma);
+        gzip_sum_add(&all, &sum);
     }
-    return size;
+    return all;
 }

@@ -22,11 +22,8 @@ struct trip_list {
     analysis_fields fields;
 };
 
-struct trip_list_size {
-    size_t plain, gzip; /* bytes in either coding */
-    struct gzip_sum sum;
-};
-struct trip_list_size trip_list_size(const struct trip_list *l);
+size_t trip_list_length(const struct trip_list *l, enum coding coding);
+struct gzip_sum trip_list_sum(const struct trip_list *l);
 /*
     Of a list with all fields, as the rows have it.
  */
