@@ -210,7 +210,7 @@ def unreadable(s):
 
 def slowness(s):
     objects = s.stores.objects_proxy
-    s.stores.delete(drivers.summary_key())
+    drivers.remove_summary(s)
     objects.on("GET", slow(10, 0.5), key="/trips/")
     is_(read(s).status, 200, "slow bytes, within the time")
     objects.clear()

@@ -215,7 +215,7 @@ def thinned(s, d):
 
 def summary_gone(s, d):
     before = d.read()
-    s.stores.delete(drivers.summary_key(d.id))
+    drivers.remove_summary(s, d.id)
     is_(d.read()["total_trips"], before["total_trips"], "read")
     packs_are_named(d, "every row names a pack that has its trip")
     tidied(s, d)

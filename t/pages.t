@@ -71,7 +71,7 @@ with harness.Stack({"maintenance.interval": "10m", "server.request_timeout": "60
     fill(s)
 
     with subtest("without a summary: page after page"):
-        s.stores.delete(drivers.summary_key())
+        drivers.remove_summary(s)
         r, seen = seen_by(s, view, s)
         is_(r.json()["total_trips"], TRIPS, "all of them")
         is_([x.name for x in seen].count("LIST"), 3, "three pages")

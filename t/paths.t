@@ -61,8 +61,7 @@ def repaired(h, d):
 
 def without_summary(h, d, coding):
     h.forget()
-    if h.stack.stores.get(d.summary):
-        h.stack.stores.delete(d.summary)
+    drivers.remove_summary(h.stack, d.user_id)
     check(d, ask(h.one, d, coding), "without a summary", coding, "store")
     repaired(h, d)
 
@@ -204,7 +203,7 @@ def check_packs(h, d):
                              (gone, *next_of(PACKS_SPOILT))):
         spoil(h, d)
         check(d, ask(h.no_cache, d, coding), f"packs: {spoil.__name__}", coding, "store")
-        h.stack.stores.delete(d.summary)  # so that all is packed anew
+        drivers.remove_summary(h.stack, d.user_id)  # so that all is packed anew
         check(d, ask(h.no_cache, d, coding), "without a summary", coding, "store")
         from_packs(h, d, coding)
 

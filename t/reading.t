@@ -25,7 +25,7 @@ with harness.Stack(workers=4, redis=False, proxy=True) as s:
 
     def changed_meanwhile(change, revision):
         """change() comes between a reader's listing and its reading of objects."""
-        s.stores.delete(drivers.summary_key())
+        drivers.remove_summary(s)
         retaken = s.count("listings_retaken")
         s.fault("roster.matched", "hold")
         reader = Background(read, s)
@@ -62,7 +62,7 @@ with harness.Stack(workers=4, redis=False, proxy=True) as s:
         s.fault_clear()
 
     with subtest("an object that goes away on every try: 503, nothing partial"):
-        s.stores.delete(drivers.summary_key())
+        drivers.remove_summary(s)
         s.fault("roster.gone.always", "fail")
         r = read(s)
         is_(r.status, 503, "not a partial answer")

@@ -63,7 +63,7 @@ with harness.Stack(workers=4) as s:
         s.fault_clear()
 
     with subtest("a summary that is gone"):
-        s.stores.delete(drivers.summary_key())
+        drivers.remove_summary(s)
         s.redis("FLUSHALL")
         is_(s.driver(email=trips.EMAIL).json()["total_trips"], MANY, "read")
         is_(len(drivers.summary_rows(s)), MANY, "repaired")
@@ -87,7 +87,7 @@ with harness.Stack(workers=4) as s:
         is_(s.driver(email=trips.EMAIL).json()["total_trips"], MANY, "read")
         is_(drivers.unpacked(s, drivers.summary_key())["format"], 2,
             "not overwritten")
-        s.stores.delete(drivers.summary_key())
+        drivers.remove_summary(s)
 
     with subtest("an object taken away by hand: its row goes at the next read"):
         s.redis("FLUSHALL")
@@ -172,7 +172,7 @@ with harness.Stack(workers=4, redis=False) as s:
             "both rows are there before anybody reads")
 
     with subtest("a repair does not undo a row written meanwhile"):
-        s.stores.delete(drivers.summary_key())
+        drivers.remove_summary(s)
         s.upload(third)
         with held(s, "summary.before_write", miles):
             is_(s.finalize(third).status, 200, "stored during the repair")
@@ -180,7 +180,7 @@ with harness.Stack(workers=4, redis=False) as s:
 
     def unrepaired(order):
         """A driver without a summary, whose repair gets this order."""
-        s.stores.delete(drivers.summary_key())
+        drivers.remove_summary(s)
         s.fault("roster.before_repair", order)
 
     with subtest("a slow repair delays nobody's answer, and outlives a drain"):
@@ -246,7 +246,7 @@ with harness.Stack(workers=1, redis=False, settings={
     drivers.settled(s, trips.trip(1)["trip_id"])
 
     with subtest("what is stuck after its answer is ended like a request"):
-        s.stores.delete(drivers.summary_key())
+        drivers.remove_summary(s)
         s.fault("roster.before_repair", "sleep 60000")
         r = s.driver(email=trips.EMAIL)
         is_(r.status, 200, "answered")

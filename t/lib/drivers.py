@@ -113,6 +113,15 @@ def change_summary(stack, change, user_id=trips.USER):
     store_packed(stack, summary_key(user_id), doc)
 
 
+def remove_summary(stack, user_id=trips.USER):
+    """When nobody is about to write it: it is taken away from under the service, without
+    its locks, and Ceph's gateway carries out a DELETE and a conditional PUT of the same
+    moment both. What was written would be there again."""
+    for host in stack.hosts:
+        host.quiet()
+    stack.stores.delete(summary_key(user_id))
+
+
 def take_texts(stack, user_id=trips.USER):
     """The summary keeps its rows alone: for texts the trips' objects must be read."""
     change_summary(stack, lambda row: row.update(pack=0), user_id)
