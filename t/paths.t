@@ -71,6 +71,7 @@ def with_summary(h, d, coding):
     h.forget()
     before = h.stack.stores.get(d.summary)
     check(d, ask(h.one, d, coding), "Redis is empty", coding, "store")
+    h.one.quiet()
     tap.ok(h.stack.stores.get(d.summary) == before, f"{d.name}: no summary was written")
 
 
