@@ -14,7 +14,7 @@
  *   cc -O2 -w -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -w26 -m1000000
  *
  * "errors: 0" means that every claim holds in that scene. The search is
- * exhaustive: up to 23 million states, a gigabyte and some minutes a scene. For
+ * exhaustive: up to 40 million states, 2.1 GB and some minutes a scene. For
  * the shortest trace of a failure, e.g. of a counter in the token's place:
  *
  *   spin -a -DSCENE=1 -DCOUNTER=1 consistency.pml
