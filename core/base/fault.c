@@ -47,13 +47,16 @@ static bool read_order(const char *name, char *order, int size)
 static void hold(const char *name)
 {
     struct deadline limit = deadline_in(HOLD_LIMIT_MS);
-    char go[PATH_MAX];
+    char go[PATH_MAX], taken[PATH_MAX];
 
     file_of(go, name, ".go");
     while (access(go, F_OK) < 0) {
         assert(!deadline_over(limit) && "a test forgot its .go file");
         clock_sleep_ms(HOLD_POLL_MS);
     }
+    file_of(taken, name, ".taken");
+    if (unlink(taken) < 0)
+        assert(errno == ENOENT); /* an order for everybody */
 }
 
 bool fault_point(const char *name)

@@ -11,7 +11,8 @@
  *   sleep MS     sleeps
  *   fail         fault_point returns true, and the caller takes its error path
  *   hold         waits until the file NAME.go is there (at most 20 s; not to
- *                be let go is an abort, for the test is wrong then)
+ *                be let go is an abort, for the test is wrong then), and goes
+ *                on when it has removed NAME.taken
  *
  * A file NAME.always is obeyed by everybody and not taken.
  *

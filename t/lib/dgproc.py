@@ -22,7 +22,7 @@ import build
 import fcgi
 import tap
 from faults import FaultPoints
-from process import children, sanitizer_env, sanitizer_reports, wait_for, write_conf
+from process import children, defects, sanitizer_env, wait_for, write_conf
 
 NO_FILE = contextlib.suppress(FileNotFoundError)
 
@@ -153,8 +153,8 @@ class Daemon(FaultPoints):
     # ---- end ----
 
     def reported(self):
-        for name, text in sanitizer_reports(self.reports).items():
-            tap.fail("sanitizer report")
+        for name, text in defects(self.reports, self.log).items():
+            tap.fail("a process met a defect")
             tap.diag(f"{name}\n{text[:6000]}")
 
     def close(self, failed=False):

@@ -26,9 +26,12 @@ class FaultPoints:
         wait_for(f"fault point {name}", lambda: self.fault_came(name), seconds)
 
     def fault_go(self, name):
-        """Lets a process on that holds there."""
+        """Lets a process on that holds there, and waits until it has gone: nobody
+        may take the file away before it was seen."""
         with open(os.path.join(self.faults, name + ".go"), "w"):
             pass
+        taken = os.path.join(self.faults, name + ".taken")
+        wait_for(f"whoever holds at {name}", lambda: not os.path.exists(taken))
 
     def fault_over(self, name):
         """Takes away what is left of it."""
@@ -38,8 +41,7 @@ class FaultPoints:
 
     def held_points(self):
         """How many processes hold at a fault point now."""
-        return sum(read(path).startswith("hold") and
-                   not os.path.exists(path.removesuffix(".taken") + ".go")
+        return sum(read(path).startswith("hold")
                    for path in glob.glob(os.path.join(self.faults, "*.taken")))
 
     def fault_clear(self):

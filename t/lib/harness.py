@@ -34,7 +34,7 @@ import tap
 from build import BUILD, SHARED, SRC, faults_built, need_faults, program  # noqa: F401
 from faults import FaultPoints
 from process import Nginx, Redis, Service, free_port, wait_for  # noqa: F401
-from process import read, sanitizer_env, sanitizer_reports, write_conf
+from process import defects, read, sanitizer_env, write_conf
 
 
 class Host(FaultPoints):
@@ -235,12 +235,12 @@ class Stack:
                     if not failed:
                         tap.is_(code, 0, "the service stops by itself")
                 host.service.kill()
-            reports = sanitizer_reports(self.reports)
-            if reports:
-                tap.fail("sanitizer reports")
-                for name, text in reports.items():
+            found = defects(self.reports, *(h.service.log for h in self.hosts))
+            if found:
+                tap.fail("a process met a defect")
+                for name, text in found.items():
                     tap.diag(f"{name}\n{text[:8000]}")
-            if failed or reports:
+            if failed or found:
                 tap.diag(self.logs())
         finally:
             for process in [p for h in self.hosts

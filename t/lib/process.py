@@ -226,10 +226,16 @@ def sanitizer_env(reports):
     }
 
 
-def sanitizer_reports(reports):
-    """What the sanitizers or valgrind wrote there, by file."""
-    return {os.path.basename(p): read(p)
-            for p in glob.glob(reports + "/*") if os.path.getsize(p)}
+def defects(reports, *logs):
+    """What the sanitizers or valgrind wrote into that folder, and assertions that
+    failed according to those logs, by file: of a process whose death nobody missed, too."""
+    found = {os.path.basename(p): read(p)
+             for p in glob.glob(reports + "/*") if os.path.getsize(p)}
+    for path in logs:
+        failed = [line for line in read(path).splitlines(True) if ": Assertion `" in line]
+        if failed:
+            found[os.path.basename(path)] = "".join(failed)
+    return found
 
 
 def valgrind(reports):

@@ -56,7 +56,7 @@ static void waits(void)
     start = clock_mono_ms();
     CHECK(!fault_point("gate") && clock_mono_ms() - start >= 20);
     wait(NULL);
-    unlink(file("gate.taken"));
+    CHECK(access(file("gate.taken"), F_OK) < 0);
     unlink(file("gate.go"));
 }
 
