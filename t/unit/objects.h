@@ -7,6 +7,7 @@
 #include "store/keys.h"
 #include "store/objects.h"
 #include "t/unit/procs.h"
+#include "t/unit/real.h"
 #include "t/unit/tap.h"
 
 #define BODY_MAX (1 << 20)
@@ -35,24 +36,6 @@ static enum status put(struct str key, const char *body,
                        &err);
 }
 
-/* Other settings than the defaults, for a store that is not AWS's. */
-static void settings(const char *url)
-{
-    const char *endpoint = getenv("S3_ENDPOINT"),
-               *region = getenv("AWS_REGION");
-    const char *ca = getenv("S3_CA_FILE");
-
-    if (conf_load(NULL, arena, &conf, &err) != ST_OK)
-        abort();
-    conf.objects_url = url;
-    if (endpoint)
-        conf.s3_endpoint = endpoint;
-    if (region)
-        conf.s3_region = region;
-    if (ca)
-        conf.s3_ca_file = ca;
-}
-
 static const char *store_folder; /* NULL: a URL was given */
 
 static void store_start(const char *url)
@@ -60,7 +43,9 @@ static void store_start(const char *url)
     arena = arena_new(0);
     random_hex(user);
     store_folder = url ? NULL : temp_folder();
-    settings(url ? url : arena_printf(arena, "file://%s/a/b/", store_folder).p);
+    real_conf(arena, &conf);
+    conf.objects_url =
+        url ? url : arena_printf(arena, "file://%s/a/b/", store_folder).p;
     if (objects_open(&conf, &store, &err) == ST_OK &&
         objects_check(store, soon(), &err) == ST_OK)
         return;

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "store/records.h"
 #include "t/unit/procs.h"
+#include "t/unit/real.h"
 #include "t/unit/tap.h"
 
 #define NOW 1766241265000000
@@ -30,21 +31,6 @@ static struct str id(const char *name)
     return arena_printf(arena, "%s-%s", name, run);
 }
 
-/* Other settings than the defaults, for a store that is not AWS's. */
-static void settings(const char *url)
-{
-    const char *endpoint = getenv("DYNAMODB_ENDPOINT");
-    const char *region = getenv("AWS_REGION");
-
-    if (conf_load(NULL, arena, &conf, &err) != ST_OK)
-        abort();
-    conf.records_url = url;
-    if (endpoint)
-        conf.dynamodb_endpoint = endpoint;
-    if (region)
-        conf.dynamodb_region = region;
-}
-
 /* Another connection to it: for a process that was forked. */
 static struct records *own_store(void)
 {
@@ -62,9 +48,10 @@ static void store_start(const char *url)
     arena = arena_new(0);
     random_hex(run);
     store_folder = url ? NULL : temp_folder();
-    settings(
+    real_conf(arena, &conf);
+    conf.records_url =
         url ? url
-            : arena_printf(arena, "sqlite://%s/a/records.db", store_folder).p);
+            : arena_printf(arena, "sqlite://%s/a/records.db", store_folder).p;
     if (records_open(&conf, &store, &err) == ST_OK)
         return;
     printf("Bail out! %s\n", err.text);

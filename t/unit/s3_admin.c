@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "t/unit/real.h"
 #include "t/unit/server.h"
 #include "t/unit/tap.h"
 
@@ -247,15 +248,7 @@ static void on_small_server(void)
 
 static void on_real_server(const char *url)
 {
-    const char *endpoint = getenv("S3_ENDPOINT");
-    const char *region = getenv("AWS_REGION");
-
-    if (conf_load(NULL, arena, &conf, &err) != ST_OK)
-        abort();
-    if (endpoint)
-        conf.s3_endpoint = endpoint;
-    if (region)
-        conf.s3_region = region;
+    real_conf(arena, &conf);
     open_bucket(url + strlen("s3://"));
     real_versions();
     s3_close(&s3);
