@@ -44,8 +44,7 @@ def object_of(stack, trip_id, user_id=trips.USER):
 
 def unpacked(stack, key):
     """The JSON inside, or None, after what the last answers left to be done."""
-    for host in stack.hosts:
-        host.quiet()
+    stack.quiet()
     body = stack.stores.get(key)
     return None if body is None else _json(body)
 
@@ -117,8 +116,7 @@ def remove_summary(stack, user_id=trips.USER):
     """When nobody is about to write it: it is taken away from under the service, without
     its locks, and Ceph's gateway carries out a DELETE and a conditional PUT of the same
     moment both. What was written would be there again."""
-    for host in stack.hosts:
-        host.quiet()
+    stack.quiet()
     stack.stores.delete(summary_key(user_id))
 
 

@@ -195,6 +195,11 @@ class Stack:
             host.start()
         return self
 
+    def quiet(self, seconds=20):
+        """Waits until no host has work left for after its answers."""
+        for host in self.hosts:
+            host.quiet(seconds)
+
     def __getattr__(self, name):
         # The first host stands for the stack in tests that need only one.
         if name.startswith("_") or name == "hosts" or not self.hosts:
