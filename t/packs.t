@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 import drivers
 import harness
 import trips
+from background import held
 from tap import done, is_, ok, subtest
 
 harness.need_faults()
@@ -121,13 +122,9 @@ def packs_are_named(d, what):
 @contextlib.contextmanager
 def packer_held(s, call, point="packing.before_summary"):
     """A packing that call() leads to, held there for as long as the block runs."""
-    s.fault(point, "hold")
-    call()
-    s.fault_taken(point)
-    yield
-    s.fault_go(point)
+    with held(s, point, call):
+        yield
     s.quiet()
-    s.fault_over(point)
 
 
 @contextlib.contextmanager
