@@ -168,7 +168,8 @@ enum status request_finish(struct request *r)
     bool gone = !request_out_end(&r->out);
     int fd = r->fcgx.ipcFd;
 
-    over = over || (!keep && input_over(r));
+    if (!keep)
+        over = input_over(r);
     if (over && keep && !gone) {
         FCGX_Free(&r->fcgx, 0);
     } else if (over) {
