@@ -1,7 +1,8 @@
 /*
- * The master reads no request and has no connection, so nothing that comes
- * from outside can bring it down. Its signals are blocked except while it
- * waits; the handlers set flags, and the loop acts on them:
+ * The master reads no request, no connection and, once it runs, no settings
+ * file (trial.h), so nothing that comes from outside can bring it down. Its
+ * signals are blocked except while it waits; the handlers set flags, and the
+ * loop acts on them:
  *
  *   SIGCHLD                 collect, replace (crew.c)
  *   SIGHUP                  load the configuration; if it is good, new children
@@ -19,20 +20,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
-#include "base/fault.h"
 #include "base/log.h"
 #include "fcgi/crew.h"
 #include "fcgi/listen.h"
 #include "fcgi/maintenance.h"
 #include "fcgi/notify.h"
 #include "fcgi/process.h"
+#include "fcgi/trial.h"
 #include "fcgi/worker.h"
-#include "service/service.h"
-
-/* To open the service once, for a look whether its settings can work. */
-#define TRIAL_SECONDS 20
 
 /* One a process, like the signals whose handlers use it. */
 static struct master {
@@ -81,17 +77,6 @@ static void signals_install(void)
     sigaction(SIGPIPE, &act, NULL);
 }
 
-static void log_open_as(const struct conf *c)
-{
-    static const char *const names[] = {"error", "warn", "info", "debug"};
-    enum log_level level = LOG_INFO;
-
-    for (int i = LOG_ERROR; i <= LOG_DEBUG; i++)
-        if (strcmp(c->log_level, names[i]) == 0)
-            level = (enum log_level)i;
-    log_open(c->log_target, level, "master");
-}
-
 /* In the child: which of the three it is. */
 static int child_main(const struct conf *c, int slot, enum slot_role role)
 {
@@ -116,41 +101,6 @@ static int child_main(const struct conf *c, int slot, enum slot_role role)
 
 /* ---- configuration ---- */
 
-/*
- * Opens the service once in a process of its own: settings that cannot work
- * are found before anybody depends on them, and whatever a library leaves
- * behind is not inherited by every child.
- */
-static bool trial(const struct conf *c)
-{
-    struct err err = ERR_NONE;
-    struct service *s;
-    pid_t pid = fork();
-    int status;
-
-    if (pid == 0) {
-        log_role("trial");
-        alarm(TRIAL_SECONDS);
-        if (fault_point("master.trial") || service_open(c, &s, &err) != ST_OK) {
-            log_err(LOG_ERROR, "configuration_unusable", &err);
-            _exit(CHILD_FAILED);
-        }
-        service_close(&s);
-        _exit(CHILD_DONE);
-    }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
-        log_line(LOG_ERROR, "trial_failed", "error=\"%m\"");
-        return false;
-    }
-    if (WIFSIGNALED(status)) /* else it has said what is wrong */
-        log_line(LOG_ERROR, "trial_failed", "signal=%d text=\"%s\"",
-                 WTERMSIG(status),
-                 WTERMSIG(status) == SIGALRM
-                     ? "opening the stores takes too long"
-                     : "opening the stores crashed");
-    return WIFEXITED(status) && WEXITSTATUS(status) == CHILD_DONE;
-}
-
 static void warn_fixed(const char *key, bool changed)
 {
     if (changed)
@@ -171,23 +121,13 @@ static void warn_all_fixed(const struct conf *was, const struct conf *is)
     warn_fixed("server.backlog", was->server_backlog != is->server_backlog);
 }
 
-static bool conf_fresh(struct arena *a, struct conf *out)
-{
-    struct err err = ERR_NONE;
-
-    if (conf_load(master.conf_file, a, out, &err) == ST_OK)
-        return trial(out);
-    log_err(LOG_ERROR, "configuration_invalid", &err);
-    return false;
-}
-
 static void reload(void)
 {
     struct arena *a = arena_new(0);
     struct conf *c = arena_alloc(a, sizeof *c);
 
     notify_reloading();
-    if (!conf_fresh(a, c)) {
+    if (!trial_file(master.conf_file, a, c)) {
         log_line(LOG_ERROR, "reload_refused",
                  "text=\"the configuration before stays\" generation=%u",
                  master.generation);
@@ -198,7 +138,7 @@ static void reload(void)
     }
     warn_all_fixed(master.conf, c);
     master.generation++;
-    log_open_as(c);
+    trial_log_open(c, "master");
     log_line(LOG_INFO, "reload", "generation=%u", master.generation);
     scoreboard_generation(master.board, master.generation);
     crew_staff(master.crew, c, master.generation);
@@ -319,13 +259,13 @@ int master_run(const char *conf_file, const struct conf *c,
     log_role("master");
     signals_install();
     /* Until here the log is stderr, where whoever starts us looks. */
-    if (!trial(c) || master_open(c, &err) != ST_OK) {
+    if (!trial_settings(c) || master_open(c, &err) != ST_OK) {
         if (err.st != ST_OK)
             log_err(LOG_ERROR, "start_failed", &err);
         arena_free(&master.memory);
         return EXIT_FAILURE;
     }
-    log_open_as(c);
+    trial_log_open(c, "master");
     log_line(LOG_INFO, "start", "version=%s", PACKAGE_VERSION);
     master.crew = crew_new(master.board, child_main);
     crew_staff(master.crew, c, master.generation);

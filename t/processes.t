@@ -210,11 +210,52 @@ def bad_reload():
         ok(d.pids() != before, "the next good one counts")
 
 
+def crashed_reload():
+    with Daemon() as d:
+        before = d.pids()
+        d.fault("trial.load", "crash")
+        d.reload(good=False)
+        is_(d.pids(), before, "the old workers stay when reading crashes")
+        is_(d.call("GET", "/healthz").status, 200, "and serve")
+
+
+def reload_from_a_pipe():
+    """A settings file that never ends, and a log that nobody reads."""
+    with Daemon() as d:
+        before, kept = d.pids(), d.conf + ".kept"
+        os.rename(d.conf, kept)
+        os.mkfifo(d.conf)
+        d.send(signal.SIGHUP)
+        wait_for("a trial", lambda: len(d.children()) == len(before) + 3)
+        is_(d.call("GET", "/healthz").status, 200, "served while it is read")
+        trial, = set(d.children()) - {w["pid"] for w in d.stats()["workers"]}
+        os.kill(trial, signal.SIGALRM)  # the child's own clock: 20 s
+        d.wait_line("event=trial_failed signal=14 .*takes too long")
+        d.wait_line("event=reload_refused")
+        is_(d.pids(), before, "the old workers stay")
+        os.rename(kept, d.conf)
+        os.mkfifo(d.path("log.pipe"))
+        d.reload({"log.target": d.path("log.pipe")})
+        ok(d.lines("event=log_unwritable"), "an unread log is said")
+        ok(d.pids() != before, "and stops nobody")
+
+
+def reload_of_long_lines():
+    """libinih 59 and later ask again for a line that fills their buffer."""
+    longest = "/".ljust(199 - len("scoreboard = "), "x")
+    with Daemon() as d:
+        d.reload({"server.scoreboard": longest})
+        ok(d.lines("needs_restart key=server.scoreboard"), "199 bytes are read")
+        d.reload({"server.scoreboard": longest + "x"}, good=False)
+        ok(d.lines("the line has 200 bytes; at most 199"), "200 are too many")
+        is_(d.call("GET", "/healthz").status, 200, "it serves")
+
+
 def killed_trial():
     with Daemon(start=False) as d:
-        d.fault("master.trial", "hold")
+        d.fault("trial.open", "hold")
         d.start(ready=False)
-        d.fault_taken("master.trial")
+        d.fault_taken("trial.open")
         trial, = d.children()
         os.kill(trial, signal.SIGKILL)
         is_(d.exit_code(), 1, "does not start without its trial")
@@ -466,10 +507,11 @@ def notify():
             is_(s.recv(100), b"STOPPING=1", "stopping")
 
 
-ALWAYS = (options, addresses, command, reload, bad_reload, renewal, backoff,
+ALWAYS = (options, addresses, command, reload, bad_reload,
+          reload_from_a_pipe, reload_of_long_lines, renewal, backoff,
           inherited, orphans, quick_signals, log_file, notify)
-FAULTS = (busy, killed_trial, held_reload, slow_reload, stop_under_load,
-          drain, at_once, crash, stuck)
+FAULTS = (busy, crashed_reload, killed_trial, held_reload, slow_reload,
+          stop_under_load, drain, at_once, crash, stuck)
 
 
 def main():

@@ -3,8 +3,9 @@
  * what they mean.
  *
  * libinih gets its lines from next_line() here, because by itself it cuts
- * lines at 199 bytes, ends them at a NUL, and takes an indented line for more
- * of the value before it, all without a word.
+ * lines at 199 bytes (from release 59 on it refuses them), ends them at a NUL,
+ * and takes an indented line for more of the value before it, all without a
+ * word.
  */
 #include "base/conf.h"
 
@@ -50,6 +51,7 @@ struct load {
     const char *path;
     struct str rest; /* of the file's text */
     int line;        /* the one that was taken last */
+    int room;        /* of libinih's buffer; 0: not asked yet */
     int failed_line; /* 0: none yet */
     int lines[KEYS]; /* where a key stands, 0: nowhere */
     struct conf *conf;
@@ -160,6 +162,21 @@ static bool check_line(struct load *l, struct str line)
     return true;
 }
 
+/*
+ * Whether libinih asks for a line. From release 59 on it asks once more, with a
+ * smaller buffer, for the rest of a line that filled its buffer: there is none,
+ * since a line is handed over whole.
+ */
+static bool line_wanted(struct load *l, int room)
+{
+    if (l->room == 0)
+        l->room = room;
+    if (l->room <= CONF_LINE_MAX)
+        wrong(l, "this libinih takes lines of less than %d bytes",
+              CONF_LINE_MAX);
+    return room == l->room && !l->failed_line;
+}
+
 /* fgets for libinih; NULL, as at the end, also when something is wrong. */
 static char *next_line(char *out, int room, void *stream)
 {
@@ -167,7 +184,7 @@ static char *next_line(char *out, int room, void *stream)
     const char *end;
     struct str line;
 
-    if (l->rest.n == 0 || l->failed_line)
+    if (!line_wanted(l, room) || l->rest.n == 0)
         return NULL;
     end = memchr(l->rest.p, '\n', l->rest.n);
     line = (struct str){l->rest.p, end ? (size_t)(end - l->rest.p) : l->rest.n};
@@ -179,9 +196,8 @@ static char *next_line(char *out, int room, void *stream)
     line = str_trim(line);
     if (line.n && line.p[0] == '[' && !check_section(l, line))
         return NULL;
-    assert(line.n < (size_t)room);
     if (line.n)
-        memcpy(out, line.p, line.n);
+        memcpy(out, line.p, line.n); /* check_line and line_wanted bound it */
     out[line.n] = '\0';
     return out;
 }
@@ -373,6 +389,45 @@ enum status conf_load(const char *path, struct arena *a, struct conf *out,
     if (st == ST_OK)
         *out = c;
     return st;
+}
+
+/* ---- copies ---- */
+
+static const char **text_of(struct conf *c, const struct conf_key *k)
+{
+    return k->kind->text ? (const char **)member_of(c, k) : NULL;
+}
+
+static_assert(KEYS * (CONF_LINE_MAX + 1) <= CONF_TEXTS_MAX,
+              "each text has room in the flat form");
+
+void conf_flatten(const struct conf *c, struct conf_flat *out)
+{
+    char *to = out->texts;
+
+    out->conf = *c;
+    for (size_t i = 0; i < KEYS; i++) {
+        const char **text = text_of(&out->conf, &keys[i]);
+        size_t n = text ? strlen(*text) + 1 : 0;
+
+        if (!text)
+            continue;
+        assert(n <= (size_t)(out->texts + sizeof out->texts - to));
+        memcpy(to, *text, n);
+        *text = to;
+        to += n;
+    }
+}
+
+void conf_copy(const struct conf *from, struct arena *a, struct conf *to)
+{
+    *to = *from;
+    for (size_t i = 0; i < KEYS; i++) {
+        const char **text = text_of(to, &keys[i]);
+
+        if (text)
+            *text = arena_z(a, str_of(*text));
+    }
 }
 
 /* ---- printing ---- */

@@ -53,6 +53,22 @@ enum status conf_load(const char *path, struct arena *a, struct conf *out,
     Nothing secret belongs into the file, and the environment changes nothing.
  */
 
+#define CONF_TEXTS_MAX (32 * 1024)
+struct conf_flat {
+    struct conf conf; /* its texts lie below */
+    char texts[CONF_TEXTS_MAX];
+};
+void conf_flatten(const struct conf *c, struct conf_flat *out);
+/*
+    The settings in one piece: good in every process that has it at the same
+    address, as what is mapped before a fork.
+ */
+
+void conf_copy(const struct conf *from, struct arena *a, struct conf *to);
+/*
+    Texts included; nothing is read or judged anew.
+ */
+
 void conf_dump(const struct conf *c, bool with_help, struct buf *out);
 /*
     Appends a file that conf_load reads back to the same settings; with help,

@@ -316,15 +316,14 @@ static void allow_mode(const struct conf_key *k, struct buf *out)
     buf_putz(out, "an octal access mode like 0660, at most 0777");
 }
 
-const struct conf_kind conf_kind_text = {read_text, print_text, allow_text},
-                       conf_kind_path = {read_path, print_text, allow_path},
-                       conf_kind_socket = {read_socket, print_text,
-                                           allow_socket},
-                       conf_kind_place = {read_place, print_text, allow_place},
-                       conf_kind_choice = {read_choice, print_text,
-                                           allow_choice},
-                       conf_kind_flag = {read_flag, print_flag, allow_flag},
-                       conf_kind_count = {read_count, print_count, allow_count},
-                       conf_kind_ms = {read_ms, print_ms, allow_ms},
-                       conf_kind_bytes = {read_bytes, print_bytes, allow_bytes},
-                       conf_kind_mode = {read_mode, print_mode, allow_mode};
+const struct conf_kind
+    conf_kind_text = {read_text, print_text, allow_text, true},
+    conf_kind_path = {read_path, print_text, allow_path, true},
+    conf_kind_socket = {read_socket, print_text, allow_socket, true},
+    conf_kind_place = {read_place, print_text, allow_place, true},
+    conf_kind_choice = {read_choice, print_text, allow_choice, true},
+    conf_kind_flag = {read_flag, print_flag, allow_flag, false},
+    conf_kind_count = {read_count, print_count, allow_count, false},
+    conf_kind_ms = {read_ms, print_ms, allow_ms, false},
+    conf_kind_bytes = {read_bytes, print_bytes, allow_bytes, false},
+    conf_kind_mode = {read_mode, print_mode, allow_mode, false};

@@ -28,6 +28,7 @@ struct conf_kind {
     /*
         For messages and help: "a whole number from 1 to 512".
      */
+    bool text; /* the member is a text, not a number */
 };
 
 extern const struct conf_kind conf_kind_text, conf_kind_path, conf_kind_socket,

@@ -47,7 +47,10 @@ void log_reopen(void)
 
     lg.fd = STDERR_FILENO;
     if (lg.path[0]) {
-        int fd = open(lg.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+        /* Without waiting: a pipe that nobody reads must not stop us. */
+        int fd =
+            open(lg.path,
+                 O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
 
         if (fd >= 0)
             lg.fd = fd;

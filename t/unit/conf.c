@@ -282,6 +282,26 @@ static void dump(void)
                          " default 8\nworkers = 5\n"));
 }
 
+static void copies(void)
+{
+    static struct conf_flat flat;
+    struct conf c, copy;
+    struct err err;
+    struct str text;
+
+    CHECK(load("[server]\nworkers = 5\nspool = /" X100 X50 X10 X10 X10 X10 "\n"
+               "[cache]\nurl = none\nfiles = /f\n[server]\nkeep_conn = off\n",
+               &c, &err) == ST_OK);
+    text = dumped(&c, false);
+    conf_flatten(&c, &flat);
+    conf_copy(&flat.conf, arena, &copy);
+    CHECK(str_eq(dumped(&flat.conf, false), text));
+    CHECK(flat.conf.server_spool > flat.texts &&
+          flat.conf.server_spool < flat.texts + sizeof flat.texts);
+    memset(&flat, 0x7e, sizeof flat);
+    CHECK(str_eq(dumped(&copy, false), text));
+}
+
 int main(void)
 {
     int fd = mkstemp(path);
@@ -296,6 +316,7 @@ int main(void)
     at_the_limits();
     bad_files();
     dump();
+    copies();
     arena_free(&arena);
     unlink(path);
     return tap_end();
