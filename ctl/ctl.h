@@ -2,6 +2,7 @@
 #ifndef DG_CTL_CTL_H
 #define DG_CTL_CTL_H
 
+#include <stdio.h>
 #include "base/conf.h"
 #include "base/err.h"
 
@@ -12,6 +13,7 @@
 struct ctl {
     const char *conf_file; /* NULL: none, all defaults */
     const struct conf *conf;
+    FILE *input; /* the command's file, if it reads one (main.c) */
 };
 
 /*
@@ -33,13 +35,6 @@ int ctl_reconcile(const struct ctl *ctl, int argc, char **argv);
 int ctl_complain(const struct err *err);
 /*
     The text on standard error; returns CTL_FAILED.
- */
-
-enum status ctl_become_owner(const struct conf *c, struct err *err) MUST_CHECK;
-/*
-    Root becomes the owner of the state folder (that of the spool, or the
-    nearest above it that is there), so that no file in it comes to belong to
-    root and the service could not write it. Anybody else stays who he is.
  */
 
 #endif

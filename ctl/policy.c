@@ -173,6 +173,13 @@ static void put_policy(struct json_out *o, const char *key,
     json_end_object(o);
 }
 
+/* A policy without a statement would be taken by nobody, and say nothing. */
+static bool has_resources(const struct conf *c)
+{
+    return strncmp(c->objects_url, "s3://", 5) == 0 ||
+           strcmp(c->records_url, "dynamodb:") == 0;
+}
+
 /* Without an argument both, as members of one object. */
 int ctl_bucket_policy(const struct ctl *ctl, int argc, char **argv)
 {
@@ -180,9 +187,18 @@ int ctl_bucket_policy(const struct ctl *ctl, int argc, char **argv)
     bool operates = argc == 2 && strcmp(argv[1], "operator") == 0;
     struct buf b;
     struct json_out o = {.b = &b};
+    struct err err = ERR_NONE;
 
     if (argc != 1 && !service && !operates)
         return CTL_USAGE;
+    if (!has_resources(ctl->conf)) {
+        err_set(&err, ST_BAD_REQUEST, NULL,
+                "objects.url = %s and records.url = %s need no rights of AWS; "
+                "the settings are those of %s",
+                ctl->conf->objects_url, ctl->conf->records_url,
+                ctl->conf_file ? ctl->conf_file : "no file (-c FILE)");
+        return ctl_complain(&err);
+    }
     buf_init(&b, POLICY_MAX);
     if (argc == 1)
         json_begin_object(&o, NULL);

@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "ctl/ctl.h"
@@ -12,6 +11,7 @@
 /* What every subcommand has open. */
 struct session {
     struct service *service;
+    FILE *input; /* of a command that reads a file */
     struct arena *arena;
     struct err err;
 };
@@ -19,7 +19,7 @@ struct session {
 static int with_session(const struct ctl *ctl, const char *arg,
                         enum status (*work)(struct session *s, const char *arg))
 {
-    struct session s = {.err = ERR_NONE};
+    struct session s = {.err = ERR_NONE, .input = ctl->input};
     int rc = CTL_DONE;
 
     if (service_open(ctl->conf, &s.service, &s.err) != ST_OK)
@@ -34,15 +34,11 @@ static int with_session(const struct ctl *ctl, const char *arg,
     return rc;
 }
 
-static enum status read_file(const char *path, struct buf *out, struct err *err)
+static enum status input_read(FILE *f, const char *path, struct buf *out,
+                              struct err *err)
 {
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     size_t n = 1;
-    enum status st = ST_OK;
 
-    if (!f)
-        return err_set(err, ST_BAD_REQUEST, NULL, "cannot open %s: %s", path,
-                       strerror(errno));
     while (n && buf_ok(out)) {
         char chunk[65536];
 
@@ -50,14 +46,11 @@ static enum status read_file(const char *path, struct buf *out, struct err *err)
         buf_put(out, (struct str){chunk, n});
     }
     if (ferror(f))
-        st = err_set(err, ST_BAD_REQUEST, NULL, "cannot read %s: %s", path,
-                     strerror(errno));
-    else if (!buf_ok(out))
-        st = err_set(err, ST_TOO_LARGE, NULL, "%s is larger than %zu bytes",
-                     path, FILE_MAX);
-    if (f != stdin)
-        fclose(f);
-    return st;
+        return err_set(err, ST_BAD_REQUEST, NULL, "cannot read %s: %m", path);
+    if (!buf_ok(out))
+        return err_set(err, ST_TOO_LARGE, NULL, "%s is larger than %zu bytes",
+                       path, FILE_MAX);
+    return ST_OK;
 }
 
 static enum status put_users(struct session *s, const char *path)
@@ -67,7 +60,7 @@ static enum status put_users(struct session *s, const char *path)
     enum status st;
 
     buf_init(&text, FILE_MAX);
-    st = read_file(path, &text, &s->err);
+    st = input_read(s->input, path, &text, &s->err);
     if (st == ST_OK)
         st = users_parse(buf_str(&text), s->arena, &list, &s->err);
     for (size_t i = 0; st == ST_OK && i < list.n; i++) {

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "fcgi/master.h"
 #include "service/service.h"
+#include "store/owner.h"
 
 #define CHECK_MS 5000
 #define EXIT_USAGE 2
@@ -14,8 +15,9 @@
 static const char usage[] =
     "usage: driveguard-fcgi [-c FILE] [-t | --dump-config]\n"
     "\n"
-    "  -c FILE        configuration; without it, all settings at their "
-    "defaults\n"
+    "  -c FILE        configuration (default " CONF_FILE ",\n"
+    "                 if it is there; else all settings are at their "
+    "defaults)\n"
     "  -t             check the configuration and each backend, then exit\n"
     "  --dump-config  print all settings as they are in effect, then exit\n"
     "  --version      print the version\n"
@@ -93,7 +95,7 @@ static int check(const char *path, const struct conf *c)
     struct service *s;
     bool ready;
 
-    if (service_open(c, &s, &err) != ST_OK)
+    if (owner_become(c, &err) != ST_OK || service_open(c, &s, &err) != ST_OK)
         return complain(&err);
     ready = service_ready(s, deadline_in(CHECK_MS), state);
     printf("configuration: %s is valid\n", path ? path : "the default");
@@ -111,15 +113,16 @@ static int run(const struct options *o)
 {
     struct arena *a = arena_new(0);
     struct conf *c = arena_alloc(a, sizeof *c);
+    const char *file = conf_choose(o->conf_file, CONF_FILE);
     struct err err = ERR_NONE;
     int rc;
 
-    if (conf_load(o->conf_file, a, c, &err) != ST_OK)
+    if (conf_load(file, a, c, &err) != ST_OK)
         rc = complain(&err);
     else if (o->task == TASK_SERVE)
-        return master_run(o->conf_file, c, a);
+        return master_run(file, c, a);
     else
-        rc = o->task == TASK_DUMP ? dump(c) : check(o->conf_file, c);
+        rc = o->task == TASK_DUMP ? dump(c) : check(file, c);
     arena_free(&a);
     return rc;
 }

@@ -266,7 +266,8 @@ int master_run(const char *conf_file, const struct conf *c,
         return EXIT_FAILURE;
     }
     trial_log_open(c, "master");
-    log_line(LOG_INFO, "start", "version=%s", PACKAGE_VERSION);
+    log_line(LOG_INFO, "start", "version=%s settings=\"%s\"", PACKAGE_VERSION,
+             conf_file ? conf_file : "all at their defaults");
     master.crew = crew_new(master.board, child_main);
     crew_staff(master.crew, c, master.generation);
     master_loop();

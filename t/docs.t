@@ -40,7 +40,7 @@ def settings_page():
 
 def printed_settings():
     program = harness.program("driveguard-fcgi")
-    first = run(program, "--dump-config")
+    first = run(program, "-c", "/dev/null", "--dump-config")
     is_(first.returncode, 0, "they are printed")
     for section, name, _, default in keys():
         in_(f"default {default or 'nothing'}\n{name} = ", first.stdout,

@@ -318,6 +318,14 @@ static enum status check_rules(struct load *l)
 
 /* ---- loading ---- */
 
+const char *conf_choose(const char *given, const char *usual)
+{
+    bool absent =
+        access(usual, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+
+    return given ? given : absent ? NULL : usual;
+}
+
 static enum status read_file(const char *path, struct buf *out, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -37,6 +37,12 @@ struct conf {
 #undef KEY
 };
 
+const char *conf_choose(const char *given, const char *usual);
+/*
+    Which file counts: the one that was given, else the usual one if it is there
+    (or cannot be looked for: loading it says why), else NULL, none.
+ */
+
 enum status conf_load(const char *path, struct arena *a, struct conf *out,
                       struct err *err) MUST_CHECK;
 /*
