@@ -9,19 +9,24 @@ die() {
     exit 1
 }
 
+# log_end FILE LINES: what a log ends with, without its blank lines.
+log_end() { grep -v '^[[:space:]]*$' "$1" | tail -n "$2" >&2 || true; }
+
 # Debian's packages, by what they are for (packages_need looks them up by name).
 # shellcheck disable=SC2034
 PACKAGES_build="gcc libc6-dev make autoconf automake pkg-config libfcgi-dev
     libcurl4-openssl-dev zlib1g-dev libcjson-dev libhiredis-dev libsqlite3-dev
     libinih-dev libssl-dev"
 # shellcheck disable=SC2034
-PACKAGES_run="nginx redis-server python3 tzdata"
+PACKAGES_run="nginx redis-server python3 tzdata curl"
 # shellcheck disable=SC2034
 PACKAGES_aws="ceph-common ceph-mon ceph-osd radosgw curl"
 # shellcheck disable=SC2034
 PACKAGES_node="nodejs npm"
 # shellcheck disable=SC2034
-PACKAGES_test="clang perl spin openssl python3-boto3"
+PACKAGES_test="clang libclang-rt-dev perl spin openssl python3-boto3"
+# shellcheck disable=SC2034
+PACKAGES_suite="debootstrap util-linux python3"
 
 # packages_need GROUP...: installs what is missing of these groups; without root it
 # says what to install and ends.
@@ -44,13 +49,37 @@ packages_need() {
     packages_install "${missing[@]}"
 }
 
-# The machine's own nginx and Redis are not wanted, only their programs: a
-# policy-rc.d keeps apt from starting them, unless the machine has one.
+# services_enabled: the links by which something starts at the next boot, sorted.
+services_enabled() {
+    find /etc/systemd/system /etc/rc[S2345].d \( -name 'S*' -o -path '/etc/systemd/*' \) \
+        -type l ! -lname /dev/null 2>/dev/null | sort
+}
+
+# services_as_before FILE: what is enabled and was not in FILE (of
+# services_enabled) is not enabled any more, as an administrator would do it, so
+# that an upgrade of the package leaves it so.
+services_as_before() {
+    local link name
+    services_enabled | comm -13 "$1" - | while IFS= read -r link; do
+        name=${link##*/}
+        case $link in
+        /etc/systemd/*) rm -f "$link" ;;
+        *) update-rc.d "${name#S[0-9][0-9]}" disable >/dev/null ;;
+        esac
+    done
+}
+
+# Only the programs of nginx, Redis and the others are wanted, not those services of
+# this machine: a policy-rc.d keeps apt from starting them, unless the machine has
+# one, and none is left enabled that was not.
 packages_install() (
     policy=/usr/sbin/policy-rc.d
     log=$(mktemp)
+    enabled=$(mktemp)
     ours=
-    trap 'rm -f "$log"; [ -z "$ours" ] || rm -f "$policy"' EXIT
+    services_enabled >"$enabled"
+    trap 'services_as_before "$enabled"
+        rm -f "$log" "$enabled"; [ -z "$ours" ] || rm -f "$policy"' EXIT
     trap 'exit 130' INT TERM HUP
     if [ ! -e "$policy" ]; then
         ours=1
@@ -60,28 +89,30 @@ packages_install() (
     export DEBIAN_FRONTEND=noninteractive
     if ! { apt-get update -q &&
         apt-get install -q -y --no-remove --no-install-recommends "$@"; } >"$log" 2>&1 </dev/null; then
-        tail -n 30 "$log" >&2
+        log_end "$log" 30
         die "apt-get could not install $*"
     fi
 )
 
-# dynalite_need: npm's stand-in for DynamoDB, fetched once for all into a folder
-# outside the sources, which DYNALITE_HOME then names. A node that is not Debian's
-# will do.
+# dynalite_need: npm's stand-in for DynamoDB, fetched once into $DYNALITE_HOME. A
+# node that is not Debian's will do.
+DYNALITE=dynalite@4.0.0
 dynalite_need() {
-    export DYNALITE_HOME=${DYNALITE_HOME:-/var/tmp/driveguard-npm-$(id -u)}
+    export DYNALITE_HOME
     command -v node >/dev/null || packages_need node
     mkdir -p "$DYNALITE_HOME"
     (
         flock 8
-        [ ! -e "$DYNALITE_HOME/node_modules/dynalite/cli.js" ] || exit 0
+        [ ! -e "$DYNALITE_HOME/$DYNALITE" ] || exit 0
         command -v npm >/dev/null || packages_need node
-        say "Fetching dynalite from npm"
-        npm install --prefix "$DYNALITE_HOME" --ignore-scripts --no-audit --no-fund \
-            dynalite@4.0.0 >"$DYNALITE_HOME/log" 2>&1 8>&- || {
-            tail -n 3 "$DYNALITE_HOME/log" >&2
-            exit 1
+        say "Fetching $DYNALITE from npm"
+        npm install --prefix "$DYNALITE_HOME" --cache "$DYNALITE_HOME/cache" --ignore-scripts \
+            --no-audit --no-fund --no-update-notifier "$DYNALITE" >"$DYNALITE_HOME/log" 2>&1 8>&- || {
+            log_end "$DYNALITE_HOME/log" 20
+            die "npm could not install $DYNALITE"
         }
+        rm -rf "$DYNALITE_HOME/cache"
+        : >"$DYNALITE_HOME/$DYNALITE" # it is whole
     ) 8>"$DYNALITE_HOME/lock"
 }
 
@@ -107,7 +138,7 @@ build() {
     local sources=$1 folder=$2 log=$3
     shift 3
     (build_steps "$sources" "$folder" "$@") >"$log" 2>&1 || {
-        tail -n 40 "$log" >&2
+        log_end "$log" 40
         die "the build failed; its whole log: $log"
     }
 }

@@ -51,7 +51,7 @@ def settings_file():
 def by_root():
     """What root makes before the first start, the service can write."""
     if os.geteuid() != 0:
-        tap.skip("needs root")
+        tap.skip("needs root", obtainable=False)
         return
     nobody = pwd.getpwnam("nobody")
     with Daemon(start=False) as d:

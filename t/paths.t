@@ -379,7 +379,7 @@ def made_drivers(stack):
 
 def golden_drivers(stack):
     if not golden.there():
-        tap.skip("no ../shared/golden")
+        tap.skip("no ../shared/golden", obtainable=False)
         return
     stack.ctl("user", "put", golden.users())
     golden.send(stack, golden.trips())

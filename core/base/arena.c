@@ -3,7 +3,20 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sanitizer/asan_interface.h> /* its macros are nothing without ASan */
+
+/* Only then: the header comes with the sanitizer's runtime, which a machine
+ * that has the compiler need not have. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_POISON
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(ARENA_POISON)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#endif
 
 #define ALIGNMENT _Alignof(max_align_t)
 #define BLOCK_SIZE ((size_t)64 * 1024)

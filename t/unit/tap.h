@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int tap_count, tap_failed;
 
@@ -36,6 +37,18 @@ tap_note(const char *fmt, ...)
     vprintf(fmt, ap);
     va_end(ap);
     printf("\n");
+}
+
+/* Instead of any point: what is needed is missing, although it can be had. That
+ * is a failure where packaging/test has installed all of it. */
+__attribute__((unused)) static void tap_skip_all(const char *reason)
+{
+    const char *skip = getenv("DG_SKIP");
+
+    if (skip && strcmp(skip, "never") == 0)
+        tap_ok(false, "not tried: %s", reason);
+    else
+        printf("1..0 # SKIP %s\n", reason);
 }
 
 __attribute__((unused)) static int tap_end(void)
