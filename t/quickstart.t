@@ -17,6 +17,7 @@ import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import harness
+import readme
 import s3
 import tap
 import trips
@@ -28,8 +29,8 @@ AWS_NAMES = ["S3_ENDPOINT", "S3_BUCKET", "DYNAMODB_ENDPOINT", "AWS_ACCESS_KEY_ID
 NAMES = ["URL", "CONF", "CTL", "REDIS", "SOCKET", "SERVICE_PID", "NGINX_PID", "REDIS_PID"]
 
 
-def quickstart(*args, good=True):
-    r = subprocess.run([QUICKSTART, *args], text=True, capture_output=True,
+def quickstart(*args, good=True, env=None):
+    r = subprocess.run([QUICKSTART, *args], text=True, capture_output=True, env=env,
                        stdin=subprocess.DEVNULL, timeout=400)
     if good and r.returncode:
         raise RuntimeError(f"quickstart {args}: {r.returncode}\n{r.stdout}{r.stderr}")
@@ -149,11 +150,23 @@ def demo(folder, source):
     url = f"{env['URL']}/analyze-driver?email={email}"
     first = json.loads(get(url)[1])
     is_(first["total_trips"], 2, "the driver's trips")
+    pasted_calls(folder)
     out = quickstart(*args).stdout
     in_("loaded already", out, "the second time nothing is sent")
     is_([t["revision"] for t in json.loads(get(url)[1])["trips"]], [1, 1],
         "and no trip is scored again")
     return env
+
+
+def pasted_calls(folder):
+    """README's calls, as they stand but for the folder."""
+    calls = "\n".join(readme.blocks("The calls"))
+    in_("/var/tmp/driveguard-quickstart/env", calls, "README says where the URL is")
+    r = subprocess.run(["bash", "-ec", """
+        curl() { command curl --noproxy '*' -o /dev/null -w '%{http_code} ' "$@"; }
+        """ + calls.replace("/var/tmp/driveguard-quickstart", folder)],
+        text=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+    is_((r.stdout.split(), r.stderr), (["200"] * 3, ""), "each of README's calls ends in 200")
 
 
 def on_aws(folder):
@@ -180,6 +193,26 @@ def on_aws(folder):
         with socket.socket() as s:
             ok(s.connect_ex(("127.0.0.1", int(env[name].rsplit(":", 1)[1]))),
                f"{name}: nobody there any more")
+
+
+def failing_npm(folder):
+    """What npm says when it fails is shown, and nothing half made counts later."""
+    bin_, home = os.path.join(folder, "bin"), os.path.join(folder, "npm")
+    os.makedirs(bin_)
+    os.makedirs(os.path.join(home, "node_modules", "dynalite"))  # of an interrupted one
+    with open(os.path.join(home, "node_modules", "dynalite", "cli.js"), "w"):
+        pass
+    with open(os.path.join(bin_, "npm"), "w") as f:
+        f.write("#!/bin/sh\necho 'npm error code E503'\nprintf '\\n\\n\\n\\n'\nexit 1\n")
+    os.chmod(os.path.join(bin_, "npm"), 0o755)
+    r = quickstart("up", "--empty", "--aws-local", "--state", os.path.join(folder, "s"),
+                   "--build", harness.BUILD, good=False,
+                   env=dict(os.environ, PATH=f"{bin_}:{os.environ['PATH']}",
+                            DYNALITE_HOME=home))
+    ok(r.returncode != 0, "it fails")
+    in_("npm error code E503\n", r.stderr, "with npm's own words")
+    in_("npm could not install dynalite", r.stderr, "and what that means")
+    quickstart("down", "--state", os.path.join(folder, "s"))
 
 
 def refusing(folder, taken):
@@ -216,7 +249,8 @@ def main():
     harness.program("driveguard-fcgi")
     top = tempfile.mkdtemp(prefix="dg-")
     os.chmod(top, 0o755)  # www-data must reach it
-    one, two, three = (os.path.join(top, name) for name in ("one", "two", "three"))
+    one, two, three, four = (os.path.join(top, name)
+                             for name in ("one", "two", "three", "four"))
     try:
         with subtest("simulated trips"):
             for name in ("sim", "again"):
@@ -233,6 +267,8 @@ def main():
             is_(get(env["URL"] + "/readyz")[0], 200, "the first still serves")
         with subtest("on S3 and DynamoDB"):
             on_aws(three)
+        with subtest("npm fails"):
+            failing_npm(four)
         with subtest("refusals"):
             refusing(two, env["URL"].rsplit(":", 1)[1])
         with subtest("after a crash"):
@@ -243,7 +279,7 @@ def main():
             stopping(one, read_env(one))
             is_(get(read_env(two)["URL"] + "/readyz")[0], 200, "the other still serves")
     finally:
-        for folder in (one, two, three):
+        for folder in (one, two, three, os.path.join(four, "s")):
             if os.path.isdir(os.path.join(folder, "run")):
                 quickstart("down", "--state", folder, good=False)
         left = processes(top)
