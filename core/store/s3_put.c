@@ -59,31 +59,33 @@ enum status s3_put(const struct s3 *s, const struct s3_put *p, struct arena *a,
 /* ---- the proof ---- */
 
 /* {} as gzip has it: what says that it is gzip and is not may be refused. */
-static const char probe_body[] = {
+static const char probe_bytes[] = {
     0x1f,       (char)0x8b, 8,          0,          0, 0, 0,    0,
     0,          3,          (char)0xab, (char)0xae, 5, 0, 0x43, (char)0xbf,
     (char)0xa6, (char)0xa3, 2,          0,          0, 0};
-static const struct str body = {probe_body, sizeof probe_body};
-static const struct object_meta meta = {STR_LIT("probe"), STR_LIT("probe"),
-                                        STR_LIT("0")};
+static const struct str probe_body = {probe_bytes, sizeof probe_bytes};
+static const struct object_meta probe_meta = {STR_LIT("probe"),
+                                              STR_LIT("probe"), STR_LIT("0")};
 
-static enum status reads_back(const struct s3 *s, struct str key,
-                              struct deadline d, struct arena *a,
-                              struct err *err)
+static enum status probe_reads_back(const struct s3 *s, struct str key,
+                                    struct deadline d, struct arena *a,
+                                    struct err *err)
 {
     struct s3_ask ask = {.method = "GET", .key = key, .max = S3_XML_MAX};
     struct aws_reply reply;
     enum status st = s3_call(s, &ask, d, a, &reply, err);
 
-    if (st == ST_OK && !str_eq(reply.body, body))
+    if (st == ST_OK && !str_eq(reply.body, probe_body))
         return err_set(err, ST_CORRUPT, NULL,
                        "GET %.*s: not what was put there", STR_ARG(key));
     return st;
 }
 
-static enum status prove_remove(const struct s3 *s, struct str key,
-                                struct str version, struct deadline d,
-                                struct arena *a, struct err *err)
+static enum status probe_remove_version(const struct s3 *s, struct str key,
+                                        struct str version, struct deadline d,
+                                        struct arena *a,
+                                        struct aws_reply *reply,
+                                        struct err *err)
 {
     struct sigv4_pair query = {STR_LIT("versionId"), version};
     struct s3_ask ask = {.method = "DELETE",
@@ -91,9 +93,25 @@ static enum status prove_remove(const struct s3 *s, struct str key,
                          .query = &query,
                          .queries = version.n > 0,
                          .max = S3_XML_MAX};
-    struct aws_reply reply;
 
-    return s3_call(s, &ask, d, a, &reply, err);
+    return s3_call(s, &ask, d, a, reply, err);
+}
+
+/* Where versions are suspended, the PUT names none, and the removal leaves a
+ * marker, which is the version to remove. */
+static enum status probe_remove(const struct s3 *s, struct str key,
+                                struct str version, struct deadline d,
+                                struct arena *a, struct err *err)
+{
+    struct aws_reply reply;
+    enum status st = probe_remove_version(s, key, version, d, a, &reply, err);
+
+    if (st == ST_OK && version.n == 0 &&
+        str_is(http_header(reply.head, "x-amz-delete-marker"), "true"))
+        st = probe_remove_version(s, key,
+                                  http_header(reply.head, "x-amz-version-id"),
+                                  d, a, &reply, err);
+    return st;
 }
 
 enum status s3_prove(const struct s3 *s, struct deadline d, struct arena *a,
@@ -101,10 +119,11 @@ enum status s3_prove(const struct s3 *s, struct deadline d, struct arena *a,
 {
     char hex[RANDOM_HEX + 1];
     struct s3_put p = {
-        .body = body, .meta = &meta, .cond = COND_ABSENT, .d = d};
+        .body = probe_body, .meta = &probe_meta, .cond = COND_ABSENT, .d = d};
     struct err left = ERR_NONE, first;
     struct aws_reply reply;
     struct etag etag;
+    const char *tail;
     enum status st;
 
     random_hex(hex);
@@ -112,20 +131,24 @@ enum status s3_prove(const struct s3 *s, struct deadline d, struct arena *a,
     st = s3_put(s, &p, a, &reply, &etag, err);
     if (st != ST_OK)
         return st;
-    st = reads_back(s, p.key, d, a, err);
-    if (prove_remove(s, p.key, http_header(reply.head, "x-amz-version-id"), d,
+    st = probe_reads_back(s, p.key, d, a, err);
+    if (probe_remove(s, p.key, http_header(reply.head, "x-amz-version-id"), d,
                      a, &left) == ST_OK)
         return st;
     if (st == ST_OK)
         return err_set(err, left.st, NULL, "%s", left.text);
+    /* The address is the same: what is behind it counts. */
     first = *err;
-    return err_set(err, st, NULL, "%.240s; and %.240s", first.text, left.text);
+    tail = strstr(left.text, hex);
+    return err_set(err, st, NULL, "%.280s; and DELETE%.200s", first.text,
+                   tail ? tail + RANDOM_HEX : left.text);
 }
 
 /* ---- without a trace ---- */
 
 /* What is there is compared with an ETag that it cannot have. */
-static bool refused_by_condition(enum status st, const struct aws_reply *reply)
+static bool probe_refused_by_condition(enum status st,
+                                       const struct aws_reply *reply)
 {
     /* Busy: another host was writing it just then, so it is accepted. */
     return st == ST_BUSY ||
@@ -138,8 +161,8 @@ enum status s3_accepts(const struct s3 *s, bool write, struct deadline d,
 {
     const struct etag none = {"00000000000000000000000000000000"};
     struct s3_put p = {.key = STR_LIT(S3_STANDING),
-                       .body = body,
-                       .meta = &meta,
+                       .body = probe_body,
+                       .meta = &probe_meta,
                        .cond = write ? COND_NONE : COND_MATCH,
                        .match = &none,
                        .d = d};
@@ -148,7 +171,7 @@ enum status s3_accepts(const struct s3 *s, bool write, struct deadline d,
     struct err why = ERR_NONE;
     enum status st = s3_put(s, &p, a, &reply, &etag, &why);
 
-    if (st == ST_OK || (!write && refused_by_condition(st, &reply)))
+    if (st == ST_OK || (!write && probe_refused_by_condition(st, &reply)))
         return ST_OK;
     err_set(err, st, why.code, "%s", why.text);
     return err_add(err, "no object is accepted");
