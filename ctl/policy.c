@@ -107,7 +107,8 @@ static void put_resources(struct json_out *o, const struct conf *c,
         break;
     case OBJECTS:
         put_objects(o, c, "/users/*");
-        put_objects(o, c, "/probe/*"); /* tried once: conditional DELETE */
+        /* what the server can do, and whether it accepts objects */
+        put_objects(o, c, "/probe/*");
         break;
     case USERS:
         put_table(o, c, c->dynamodb_users_table, "");

@@ -130,6 +130,36 @@ def wrong_credentials(s):
     ready(s)
 
 
+def no_object_accepted(s):
+    """A bucket that can be listed and read, and refuses what is put: by rights, and as
+    Ceph 18 refuses over plain HTTP where objects are to be encrypted."""
+    objects = s.stores.objects_proxy
+    drivers.drive(s, trips.trip(next(number)))
+    ready(s)
+    for code, name in ((403, "AccessDenied"), (400, "InvalidRequest")):
+        objects.on("PUT", status(code, name))
+        # A good answer stands for 10 s.
+        harness.wait_for("/readyz to notice", lambda: s.get("/readyz").status == 503)
+        unready(s, "objects", "no object is accepted", "probe/write", name)
+        is_(read(s).status, 200, f"{name}: reads go on")
+        t = trips.trip(next(number))
+        s.upload(t)
+        r = s.finalize(t)
+        is_((r.status, r.json().get("analysis", {}).get("status")), (200, "pending"),
+            f"{name}: a finalize is acknowledged, pending")
+        objects.clear()
+        is_(s.get("/readyz").status, 200, f"{name}: over, and ready at once")
+        is_(drivers.settled(s, t["trip_id"])["analysis_status"], "stored", "then stored")
+    ready(s)
+    standing = s.stores.keys("probe/")
+    is_(standing, ["probe/write"], "one object stays, however often it was asked")
+    asked = len(objects.seen)
+    for _ in range(20):
+        s.get("/readyz")
+    puts = [x for x in objects.seen[asked:] if x.name == "PUT"]
+    ok(len(puts) <= 1, f"20 calls of /readyz put at most once ({puts})")
+
+
 def single_faults(s):
     """Each fault once: tried again, and nobody notices."""
     objects, records = s.stores.objects_proxy, s.stores.records_proxy
@@ -224,8 +254,8 @@ def slowness(s):
 
 with harness.Stack(SETTINGS, kind="s3", proxy=True, redis=False, workers=4) as s:
     s.users([trips.user()])
-    for test in (no_bucket, no_table, no_endpoint, wrong_credentials, single_faults,
-                 unreadable, slowness, storms):
+    for test in (no_bucket, no_table, no_endpoint, wrong_credentials, no_object_accepted,
+                 single_faults, unreadable, slowness, storms):
         with subtest(test.__name__.replace("_", " ")):
             test(s)
             s.stores.objects_proxy.clear()

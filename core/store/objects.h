@@ -68,8 +68,11 @@ void objects_close(struct objects **s);
 enum status objects_check(struct objects *s, struct deadline d,
                           struct err *err) MUST_CHECK;
 /*
-    Whether the store can be used now; the text says exactly what is missing.
-    For -t and /readyz.
+    Whether the store can be used now: whether it can be listed, and accepts
+    objects. The text says exactly what is missing. For -t and /readyz, as
+    often as anybody asks: a folder is written into and left as it was. A
+    bucket gets one small object, probe/write, when a process first asks and
+    after a failure; else nothing is written, and a good answer stands for 10 s.
  */
 
 enum status objects_put(struct objects *s, struct str key, struct str body,

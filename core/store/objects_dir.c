@@ -250,37 +250,52 @@ static enum status sweep_driver(void *ctx, int root, struct str user_id,
 static enum status dir_sweep(struct objects *s, struct deadline d,
                              struct err *err)
 {
-    int root;
+    int root, users;
     enum status st = objects_dir_begin(s, "dir.list.fail", d, &root, err);
 
     if (st == ST_OK)
         st = folder_sweep(root, err); /* those of dir_check */
+    users = st == ST_OK ? folder_reach(root, "users") : -1;
+    if (users >= 0)
+        st = folder_sweep(users, err); /* those of it, too */
+    fd_close(&users);
     fd_close(&root);
     if (st == ST_OK)
         st = each_driver(s, d, sweep_driver, NULL, err);
     return st;
 }
 
+static enum status check_in(int folder, const char *name, struct err *err)
+{
+    char temp[TEMP_NAME_MAX + 1];
+    struct etag etag;
+    enum status st;
+
+    temp_name(temp);
+    st = dir_file_write(folder, temp, STR_LIT("check"), NULL, true, &etag, err);
+    if (unlinkat(folder, temp, 0) && st == ST_OK)
+        st = file_errno(err, "remove", temp);
+    return st == ST_OK ? ST_OK
+                       : err_add(err, "no object is accepted: %s", name);
+}
+
 /*
-    Writes what a put writes, and removes it again.
+    Writes what a put writes, and removes it again: where new drivers come,
+    which may be another file system, or another's, than the root.
  */
 static enum status dir_check(struct objects *s, struct deadline d,
                              struct err *err)
 {
-    char temp[TEMP_NAME_MAX + 1];
-    struct etag etag;
-    int root;
+    int root, users = -1;
     enum status st = objects_dir_begin(s, "dir.check.fail", d, &root, err);
 
-    if (st != ST_OK)
-        return st;
-    temp_name(temp);
-    st = dir_file_write(root, temp, STR_LIT("check"), NULL, true, &etag, err);
-    if (unlinkat(root, temp, 0) && st == ST_OK)
-        st = file_errno(err, "remove", temp);
+    if (st == ST_OK && (users = folder_reach(root, "users")) < 0 &&
+        errno != ENOENT)
+        st = file_errno(err, "open folder", "users");
+    if (st == ST_OK)
+        st = check_in(users < 0 ? root : users, dir_of(s)->root, err);
+    fd_close(&users);
     fd_close(&root);
-    if (st != ST_OK)
-        err_add(err, "%s", dir_of(s)->root);
     return st;
 }
 

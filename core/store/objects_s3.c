@@ -4,6 +4,9 @@
 #include <assert.h>
 #include <stdlib.h>
 #include "store/keys.h"
+#include "store/s3_put.h"
+
+#define ACCEPTED_MS 10000
 
 static struct objects_s3 *of(struct objects *base)
 {
@@ -26,6 +29,27 @@ static enum status ignore_entry(void *ctx, const struct object_entry *e)
     return ST_GONE_CLIENT; /* one is enough */
 }
 
+/*
+    A bucket may be listed and yet take no object. A PUT that its condition
+    refuses says so and writes nothing; it is a call that costs, so a good
+    answer stands for a while, whoever asks. What was refused before, or never
+    tried, has to be written really.
+ */
+static enum status check_writing(struct objects_s3 *s, struct deadline d,
+                                 struct err *err)
+{
+    int64_t now = clock_mono_ms();
+    bool write = s->accepted_ms == 0;
+    enum status st;
+
+    if (!write && now - s->accepted_ms < ACCEPTED_MS)
+        return ST_OK;
+    st = s3_accepts(&s->s3, write, d, s->arena, err);
+    s->accepted_ms = st == ST_OK ? now : 0;
+    arena_reset(s->arena);
+    return st;
+}
+
 static enum status s3_objects_check(struct objects *base, struct deadline d,
                                     struct err *err)
 {
@@ -34,7 +58,7 @@ static enum status s3_objects_check(struct objects *base, struct deadline d,
     int pages;
     enum status st = s3_list(&s->s3, &what, d, ignore_entry, NULL, &pages, err);
 
-    return st == ST_GONE_CLIENT ? ST_OK : st;
+    return st == ST_OK || st == ST_GONE_CLIENT ? check_writing(s, d, err) : st;
 }
 
 /* ---- all drivers ---- */

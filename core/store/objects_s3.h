@@ -27,6 +27,8 @@ struct objects_s3 {
     struct s3 s3;
     struct arena *arena; /* for calls that return no memory */
     enum s3_trait absent, match, remove;
+    int64_t accepted_ms; /* clock_mono_ms() when a check found that objects are
+                            accepted; 0: not yet, or the last one did not */
 };
 
 /* Of objects_ops, see objects_impl.h: what reads (objects_s3_read.c) ... */

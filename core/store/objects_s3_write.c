@@ -6,72 +6,26 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "store/digest.h"
-#include "store/http.h"
+#include "store/s3_put.h"
 
 /* ---- put ---- */
 
-#define PUT_HEADERS 6
-
-static size_t put_headers(struct sigv4_pair h[PUT_HEADERS],
-                          const struct object_meta *m,
-                          enum object_condition cond, const struct etag *match)
-{
-    const struct sigv4_pair all[] = {
-        {STR_LIT("content-type"), STR_LIT("application/json")},
-        {STR_LIT("content-encoding"), STR_LIT("gzip")},
-        {STR_LIT("x-amz-meta-trip_id"), m ? m->trip_id : STR_NONE},
-        {STR_LIT("x-amz-meta-user_id"), m ? m->user_id : STR_NONE},
-        {STR_LIT("x-amz-meta-behavior_score"),
-         m ? m->behavior_score : STR_NONE},
-        {STR_LIT("if-none-match"),
-         cond == COND_ABSENT ? STR_LIT("*") : STR_NONE},
-        /* AWS takes it with quotes or without, Ceph's gateway only without. */
-        {STR_LIT("if-match"), cond == COND_MATCH ? str_of(match->z) : STR_NONE},
-    };
-    size_t n = 0;
-
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (all[i].value.n)
-            h[n++] = all[i];
-    assert(n <= PUT_HEADERS);
-    return n;
-}
-
-struct put {
-    struct str key, body;
-    const struct object_meta *meta;
-    enum object_condition cond;
-    const struct etag *match;
-    struct deadline d;
-};
-
-static enum status put_once(struct objects_s3 *s, const struct put *p,
+static enum status put_once(struct objects_s3 *s, const struct s3_put *p,
                             enum object_condition cond, bool *unsure,
                             struct etag *out, struct err *err)
 {
-    struct sigv4_pair header[PUT_HEADERS];
-    struct s3_ask ask = {.method = "PUT",
-                         .key = p->key,
-                         .header = header,
-                         .headers =
-                             put_headers(header, p->meta, cond, p->match),
-                         .body = p->body,
-                         .max = S3_XML_MAX};
+    struct s3_put now = *p;
     struct aws_reply reply;
-    enum status st = s3_call(&s->s3, &ask, p->d, s->arena, &reply, err);
+    enum status st;
 
+    now.cond = cond;
+    st = s3_put(&s->s3, &now, s->arena, &reply, out, err);
     *unsure = reply.unsure;
-    if (st == ST_NOT_FOUND && cond == COND_MATCH)
-        return err_set(err, ST_PRECONDITION, NULL, "%.*s: is not there",
-                       STR_ARG(p->key));
-    if (st == ST_OK && !s3_etag(http_header(reply.head, "etag"), out))
-        return err_set(err, ST_CORRUPT, NULL, "PUT %.*s: no ETag",
-                       STR_ARG(p->key));
     return st;
 }
 
 /* The condition by hand: the server does not keep it. */
-static enum status put_after_look(struct objects_s3 *s, const struct put *p,
+static enum status put_after_look(struct objects_s3 *s, const struct s3_put *p,
                                   struct etag *out, struct err *err)
 {
     struct etag now = {""};
@@ -95,7 +49,7 @@ static void warn_missing(const struct objects_s3 *s, const char *what)
 }
 
 /* The first PUT with If-None-Match that passed, again: it must not pass. */
-static void try_absent(struct objects_s3 *s, const struct put *p)
+static void try_absent(struct objects_s3 *s, const struct s3_put *p)
 {
     struct err err = ERR_NONE;
     struct etag etag;
@@ -119,7 +73,7 @@ static void try_absent(struct objects_s3 *s, const struct put *p)
  * version can be seen. So it is tried again, with pauses that such a moment
  * does not outlast.
  */
-static enum status put_insisting(struct objects_s3 *s, const struct put *p,
+static enum status put_insisting(struct objects_s3 *s, const struct s3_put *p,
                                  struct etag *out, struct err *err)
 {
     struct err none = ERR_NONE;
@@ -147,7 +101,7 @@ static enum status put_insisting(struct objects_s3 *s, const struct put *p,
  * 412. It may be the echo of our own success, when an earlier try was carried
  * out and its answer lost; or the server never lets If-Match pass.
  */
-static enum status put_refused(struct objects_s3 *s, const struct put *p,
+static enum status put_refused(struct objects_s3 *s, const struct s3_put *p,
                                bool unsure, struct etag *out, struct err *err)
 {
     unsigned char md[MD5_SIZE];
@@ -170,7 +124,7 @@ static enum status put_refused(struct objects_s3 *s, const struct put *p,
     return ST_PRECONDITION;
 }
 
-static enum status put_by(struct objects_s3 *s, const struct put *p,
+static enum status put_by(struct objects_s3 *s, const struct s3_put *p,
                           enum s3_trait *trait, struct etag *out,
                           struct err *err)
 {
@@ -196,7 +150,7 @@ enum status objects_s3_put(struct objects *base, struct str key,
                            struct etag *out, struct err *err)
 {
     struct objects_s3 *s = (struct objects_s3 *)base;
-    struct put p = {key, body, meta, cond, match, d};
+    struct s3_put p = {key, body, meta, cond, match, d};
     enum s3_trait always = TRAIT_KEPT;
     enum s3_trait *trait = cond == COND_ABSENT  ? &s->absent
                            : cond == COND_MATCH ? &s->match
@@ -234,7 +188,7 @@ static enum status try_remove(struct objects_s3 *s, struct deadline d,
     struct etag etag;
     bool unsure;
     enum status st;
-    struct put p = {.body = STR_LIT("probe"), .d = d};
+    struct s3_put p = {.body = STR_LIT("probe"), .d = d};
 
     random_hex(hex);
     p.key = arena_printf(s->arena, "probe/%s", hex);

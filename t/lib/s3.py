@@ -3,6 +3,7 @@ the service's own code.
 
     b = Bucket("http://127.0.0.1:8000", "name", key_id, secret, "us-east-1")
     b.make(); b.put("a/b", b"..."); b.get("a/b"); b.keys("a/"); b.delete("a/b")
+    "If-Match on DELETE" in b.keeps()
 """
 
 import datetime
@@ -108,3 +109,22 @@ class Bucket:
             token = root.findtext(ns + "NextContinuationToken")
             if not token:
                 return sorted(found)
+
+    def keeps(self):
+        """The conditions that this server keeps in this bucket; Ceph's versions differ."""
+        key, body = "probe/kept", b"x"
+        etag, other = hashlib.md5(body).hexdigest(), 32 * "0"
+        found = set()
+        self.put(key, body)
+        if self.call("PUT", key, body=b"y", headers={"If-None-Match": "*"})[0] == 412:
+            found.add("If-None-Match")
+        self.put(key, body)
+        if (self.call("PUT", key, body=b"y", headers={"If-Match": other})[0],
+                self.call("PUT", key, body=body, headers={"If-Match": etag})[0]) == (412, 200):
+            found.add("If-Match")
+        self.put(key, body)
+        self.call("DELETE", key, headers={"If-Match": other})
+        if self.get(key) == body:
+            found.add("If-Match on DELETE")
+        self.delete(key)
+        return found

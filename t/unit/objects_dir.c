@@ -305,6 +305,10 @@ static void sweeping(void)
           access(path_of("users/u/packs/.tmp-old"), F_OK) != 0 &&
           access(path_of("users/u/.tmp-old"), F_OK) != 0 &&
           access(path_of(".tmp-old"), F_OK) != 0);
+    write_file("users/.tmp-old", "x");
+    set_age("users/.tmp-old", 3700);
+    CHECK(objects_sweep(store, soon(), &err) == ST_OK &&
+          access(path_of("users/.tmp-old"), F_OK) != 0);
     CHECK(holds(KEY, "new", MD5_NEW));
     unlink(path_of("users/u/trips/.tmp-abc"));
 }

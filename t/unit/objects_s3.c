@@ -4,7 +4,7 @@
  */
 #include "base/log.h"
 #include "store/keys.h"
-#include "store/objects.h"
+#include "store/objects_s3.h"
 #include "t/unit/s3_server.h"
 #include "t/unit/tap.h"
 
@@ -209,10 +209,67 @@ static void listing(void)
     l = (struct listed){0};
     CHECK(objects_drivers(store, soon(), driver, &l, &err) == ST_OK);
     CHECK(strcmp(l.text, "a;b+c;") == 0);
-    CHECK(objects_check(store, soon(), &err) == ST_OK);
     srv.seen->mode = BAD_PAGE;
     CHECK(objects_list(store, STR_LIT("users/u@x/trips/"), soon(), listed, &l,
                        &pages, &err) == ST_CORRUPT);
+}
+
+/* ---- the check ---- */
+
+static enum status check(void)
+{
+    err_clear(&err);
+    srv.seen->requests = 0;
+    return objects_check(store, soon(), &err);
+}
+
+/* The last good answer is too old to stand. */
+static void later(void)
+{
+    ((struct objects_s3 *)store)->accepted_ms -= 10000;
+}
+
+static bool last_was_put(bool conditional)
+{
+    return strstr(srv.seen->last, "PUT /bucket-1/probe/write HTTP/1.1\r\n") &&
+           strstr(srv.seen->last, "\r\ncontent-encoding: gzip\r\n") &&
+           strstr(srv.seen->last, "\r\nx-amz-meta-trip_id: probe\r\n") &&
+           (strstr(srv.seen->last, "\r\nif-match: 0000") != NULL) ==
+               conditional;
+}
+
+/*
+ * A bucket that can be listed and takes no object. One is written when nothing
+ * is known, and after a failure; else the condition's refusal is the answer.
+ */
+static void accepting(void)
+{
+    fresh(0);
+    CHECK(check() == ST_OK && srv.seen->requests == 2 && last_was_put(false));
+    CHECK(check() == ST_OK && srv.seen->requests == 1); /* it stands */
+    later();
+    CHECK(check() == ST_OK && srv.seen->requests == 2 && last_was_put(true));
+    later();
+    srv.seen->mode = REFUSES_PROBE;
+    CHECK(check() == ST_DENIED && last_was_put(true));
+    CHECK(strstr(err.text, "no object is accepted: PUT ") &&
+          strstr(err.text, "AccessDenied"));
+    CHECK(check() == ST_DENIED && srv.seen->requests == 2 &&
+          last_was_put(false)); /* asked again at once */
+    srv.seen->mode = 0;
+    CHECK(check() == ST_OK && last_was_put(false));
+    later();
+    srv.seen->mode = IGNORES_MATCH;
+    CHECK(check() == ST_OK && last_was_put(true));
+    /* 404: the object has gone, or this is no S3. */
+    fresh(0);
+    CHECK(check() == ST_OK);
+    srv.seen->mode = FORGETS;
+    later();
+    CHECK(check() == ST_OK && last_was_put(true));
+    srv.seen->mode = NOT_S3;
+    later();
+    CHECK(check() != ST_OK && last_was_put(true));
 }
 
 static enum status count_got(void *ctx, const struct object_want *want,
@@ -289,7 +346,7 @@ static void host_names(void)
     CHECK(objects_open(&c, &s, &err) == ST_OK);
     own.seen->mode = 0;
     CHECK(objects_check(s, soon(), &err) == ST_OK);
-    CHECK(strncmp(own.seen->last, "GET /?", 6) == 0);
+    CHECK(strncmp(own.seen->last, "PUT /probe/write ", 17) == 0);
     CHECK(strcasestr(
         own.seen->last,
         arena_printf(arena, "\r\nhost: bucket-1.store.localhost:%s\r\n", port)
@@ -327,6 +384,7 @@ int main(void)
     echoes();
     reading();
     listing();
+    accepting();
     looking();
     host_names();
     urls();

@@ -13,10 +13,8 @@
 #include "t/unit/server.h"
 #include "t/unit/tap.h"
 
-/* The server's modes: how it takes the block of public access. */
-enum { GOOD, SPOILED_BY_BLOCK, WITHOUT_BLOCK };
-/* What it counts. */
-enum { BLOCKED, MADE, DELETES };
+/* What the server counts. */
+enum { MADE, DELETES };
 
 static struct server srv;
 static struct conf conf;
@@ -32,28 +30,6 @@ static void not_there(int fd, const char *name)
 
     snprintf(text, sizeof text, "<Error><Code>%s</Code></Error>", name);
     server_reply(fd, 404, "", text);
-}
-
-static void block(int fd, struct server_seen *seen, const char *request)
-{
-    bool put = strncmp(request, "PUT", 3) == 0;
-
-    if (seen->mode == WITHOUT_BLOCK) {
-        server_reply(fd, 501, "", "");
-    } else if (put || strncmp(request, "DELETE", 6) == 0) {
-        seen->count[BLOCKED] = put;
-        server_reply(fd, 200, "", "");
-    } else if (seen->count[BLOCKED]) {
-        server_reply(fd, 200, "",
-                     "<PublicAccessBlockConfiguration><BlockPublicAcls>true"
-                     "</BlockPublicAcls><IgnorePublicAcls>true"
-                     "</IgnorePublicAcls><BlockPublicPolicy>true"
-                     "</BlockPublicPolicy><RestrictPublicBuckets>true"
-                     "</RestrictPublicBuckets>"
-                     "</PublicAccessBlockConfiguration>");
-    } else {
-        not_there(fd, "NoSuchPublicAccessBlockConfiguration");
-    }
 }
 
 #define VERSION(kind, key, id)                                                 \
@@ -82,12 +58,7 @@ static void versions(int fd, const char *request)
 static bool answer(struct server_seen *seen, int fd, const char *request, int n)
 {
     (void)n;
-    if (strstr(request, "?publicAccessBlock= "))
-        block(fd, seen, request);
-    else if (strstr(request, "/probe/") && seen->mode == SPOILED_BY_BLOCK &&
-             seen->count[BLOCKED])
-        server_reply(fd, 403, "", "");
-    else if (strstr(request, "versions= "))
+    if (strstr(request, "versions= "))
         versions(fd, request);
     else if (strncmp(request, "POST", 4) == 0)
         server_reply(fd, 200, "",
@@ -105,60 +76,27 @@ static bool answer(struct server_seen *seen, int fd, const char *request, int n)
     return true;
 }
 
-/* ---- settings ---- */
+/* ---- the bucket ---- */
 
 static struct deadline soon(void)
 {
     return deadline_in(5000);
 }
 
-static const struct s3_setting *setting(const char *name)
-{
-    for (size_t i = 0; i < s3_settings_count; i++)
-        if (strcmp(s3_settings[i].name, name) == 0)
-            return &s3_settings[i];
-    abort();
-}
-
-static int is_set(const char *name)
+static int is_there(void)
 {
     bool is = false;
-    enum status st = setting(name)->is_set(&s3, soon(), arena, &is, &err);
+    enum status st = s3_bucket_there(&s3, soon(), arena, &is, &err);
 
     return st == ST_OK ? is : -(int)st;
 }
 
-static enum status set(const char *name)
-{
-    err_clear(&err);
-    return setting(name)->set(&s3, soon(), arena, &err);
-}
-
 static void making(void)
 {
-    CHECK(is_set("bucket") == 0);
-    CHECK(set("bucket") == ST_OK && is_set("bucket") == 1);
-    CHECK(set("bucket") == ST_OK);
+    CHECK(is_there() == 0);
+    CHECK(s3_bucket_make(&s3, soon(), arena, &err) == ST_OK && is_there() == 1);
+    CHECK(s3_bucket_make(&s3, soon(), arena, &err) == ST_OK);
     CHECK(strstr(srv.seen->last, "<LocationConstraint>us-west-1<"));
-    CHECK(set("versioning") == ST_OK);
-    CHECK(strstr(srv.seen->last, "PUT /bucket-1?versioning= HTTP/1.1\r\n"));
-    CHECK(strstr(srv.seen->last,
-                 "\r\ncontent-md5: QQFYoy/mRYV9PGZUfFi0Bw==\r\n"));
-}
-
-static void blocking(void)
-{
-    static const char name[] = "public access blocked";
-
-    srv.seen->mode = GOOD;
-    CHECK(is_set(name) == 0 && set(name) == ST_OK && is_set(name) == 1);
-    srv.seen->count[BLOCKED] = 0;
-    srv.seen->mode = SPOILED_BY_BLOCK;
-    CHECK(set(name) == ST_NO_METHOD && strstr(err.text, "refuses every PUT"));
-    CHECK(srv.seen->count[BLOCKED] == 0 && is_set(name) == 0);
-    srv.seen->mode = WITHOUT_BLOCK;
-    CHECK(is_set(name) == -(int)ST_NO_METHOD && set(name) == ST_NO_METHOD);
-    srv.seen->mode = GOOD;
 }
 
 /* ---- versions ---- */
@@ -240,7 +178,6 @@ static void on_small_server(void)
     server_conf(&srv, arena, &conf);
     open_bucket("bucket-1");
     making();
-    blocking();
     paging();
     s3_close(&s3);
     server_stop(&srv);

@@ -17,7 +17,10 @@ enum {
     BY_KMS = 128,
     BAD_PAGE = 256,
     REFUSES_PROBE = 512,
-    CUTS = 1024
+    CUTS = 1024,
+    IGNORES_MATCH = 2048,
+    FORGETS = 4096, /* what is to be matched is not there */
+    NOT_S3 = 8192   /* 404 for a PUT, in nobody's words */
 };
 
 #define KEPT_MAX 32
@@ -78,7 +81,13 @@ static void do_put(int fd, struct server_seen *seen, const char *path,
         fault(fd, 412, "PreconditionFailed");
         return;
     }
-    if (match[0] && !k) {
+    if (seen->mode & IGNORES_MATCH)
+        match = "";
+    if (seen->mode & NOT_S3) {
+        server_reply(fd, 404, "", "Not here");
+        return;
+    }
+    if (match[0] && (!k || seen->mode & FORGETS)) {
         fault(fd, 404, "NoSuchKey");
         return;
     }
