@@ -94,8 +94,8 @@ static enum status list_user(void *ctx, const struct user *u)
 static enum status list_users(struct session *s, const char *unused)
 {
     (void)unused;
-    return records_users(s->service->records, deadline_in(LIST_MS), list_user,
-                         NULL, &s->err);
+    return records_users(s->service->stores->records, deadline_in(LIST_MS),
+                         list_user, NULL, &s->err);
 }
 
 static enum status not_known(struct session *s, const char *id)
@@ -108,11 +108,11 @@ static enum status find_user(struct session *s, const char *id,
                              struct user *out)
 {
     struct deadline d = deadline_in(CALL_MS);
-    enum status st = records_user(s->service->records, str_of(id), d, s->arena,
-                                  out, &s->err);
+    enum status st = records_user(s->service->stores->records, str_of(id), d,
+                                  s->arena, out, &s->err);
 
     if (st == ST_NOT_FOUND)
-        st = records_user_by_email(s->service->records,
+        st = records_user_by_email(s->service->stores->records,
                                    driver_email_lower(str_of(id), s->arena), d,
                                    s->arena, out, &s->err);
     return st == ST_NOT_FOUND ? not_known(s, id) : st;

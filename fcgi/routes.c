@@ -89,11 +89,11 @@ static enum status route_healthz(struct exchange *x, struct err *err)
 
 /* `"ready":...,"backends":[...]`, a piece of either answer. */
 static void put_backends(struct json_out *o, bool ready,
-                         const struct backend_state *state)
+                         const struct store_state *state)
 {
     json_put_bool(o, "ready", ready);
     json_begin_array(o, "backends");
-    for (int i = 0; i < SERVICE_BACKENDS; i++) {
+    for (int i = 0; i < STORES_CHECKED; i++) {
         json_begin_object(o, NULL);
         json_put_z(o, "name", state[i].name);
         json_put_z(o, "state", state[i].ok ? "ok" : "failed");
@@ -105,7 +105,7 @@ static void put_backends(struct json_out *o, bool ready,
 }
 
 /* The log's line names the first that fails; the answer shows all. */
-static enum status not_ready(const struct backend_state *state, struct err *err)
+static enum status not_ready(const struct store_state *state, struct err *err)
 {
     while (state->ok || !state->required)
         state++;
@@ -115,9 +115,9 @@ static enum status not_ready(const struct backend_state *state, struct err *err)
 
 static enum status route_readyz(struct exchange *x, struct err *err)
 {
-    struct backend_state state[SERVICE_BACKENDS];
-    bool ready = service_ready(
-        x->service, deadline_sooner(x->call.deadline, READY_MS), state);
+    struct store_state state[STORES_CHECKED];
+    bool ready = stores_ready(
+        x->service->stores, deadline_sooner(x->call.deadline, READY_MS), state);
     struct buf answer;
     struct json_out o = {.b = &answer};
     enum status st;
@@ -145,8 +145,8 @@ static enum status route_stats(struct exchange *x, struct err *err)
     enum status st;
 
     scoreboard_view(x->process->board, x->call.arena, &view);
-    pending_count(x->service, deadline_sooner(x->call.deadline, COUNT_MS),
-                  &pending);
+    pending_count(x->service->stores,
+                  deadline_sooner(x->call.deadline, COUNT_MS), &pending);
     buf_init(&answer, ANSWER_MAX);
     report_json(&view, &pending, &answer);
     st = answer_buf(x, &answer, err);

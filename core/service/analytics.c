@@ -65,7 +65,8 @@ static enum status read_query(struct reading *r)
     return ST_OK;
 }
 
-static enum status id_from_records(struct reading *r)
+static enum status id_from_records(struct reading *r,
+                                   struct driver_hints *hints)
 {
     struct log_value space;
     enum status st =
@@ -81,7 +82,7 @@ static enum status id_from_records(struct reading *r)
                  log_quoted(r->user_id, &space));
         return reading_unknown(r);
     }
-    driver_hint_set(r->s->hints, r->email, r->user_id);
+    driver_hint_set(hints, r->email, r->user_id);
     return ST_OK;
 }
 
@@ -123,26 +124,26 @@ static enum status answer_for_id(struct reading *r)
 
 /* A hint may be wrong (the e-mail went to another user, the user was removed):
  * what it leads to is not found, and then the records decide. */
-static enum status answer_for(struct reading *r)
+static enum status answer_for(struct reading *r, struct driver_hints *hints)
 {
     enum status st;
 
     if (!r->email.n)
         return answer_for_id(r);
-    if (driver_hint(r->s->hints, r->email, r->c->arena, &r->user_id)) {
+    if (driver_hint(hints, r->email, r->c->arena, &r->user_id)) {
         st = answer_for_id(r);
         if (!r->stranger)
             return st;
         r->stranger = false;
         fill_over(r);
-        driver_hint_drop(r->s->hints, r->email);
+        driver_hint_drop(hints, r->email);
         err_clear(r->err);
     }
-    st = id_from_records(r);
+    st = id_from_records(r, hints);
     if (st == ST_OK)
         st = answer_for_id(r);
     if (r->stranger)
-        driver_hint_drop(r->s->hints, r->email);
+        driver_hint_drop(hints, r->email);
     return st;
 }
 
@@ -181,10 +182,11 @@ enum status analytics_answer(struct service *s, const struct call *c,
                              struct sink *out, struct err *err)
 {
     int64_t began_us = clock_mono_us();
-    struct reading r = {.s = s, .c = c, .request = request, .err = err};
+    struct reading r = {.s = s->stores, .c = c, .request = request, .err = err};
     enum status st;
 
-    if ((st = read_query(&r)) == ST_OK && (st = answer_for(&r)) == ST_OK) {
+    if ((st = read_query(&r)) == ST_OK &&
+        (st = answer_for(&r, s->hints)) == ST_OK) {
         r.reply.took_us = clock_mono_us() - began_us;
         st = send_reply(&r, out);
     }

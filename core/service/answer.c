@@ -136,7 +136,7 @@ static size_t readable(const struct roster *r)
     return n;
 }
 
-enum status answer_make(struct service *s, const struct user *u,
+enum status answer_make(struct stores *s, const struct user *u,
                         struct roster *r, const struct answer_wish *wish,
                         struct deadline d, struct arena *a, struct answer *out,
                         struct err *err)

@@ -38,7 +38,7 @@ struct answer_wish {
     bool plain, gzip; /* codings */
 };
 
-enum status answer_make(struct service *s, const struct user *u,
+enum status answer_make(struct stores *s, const struct user *u,
                         struct roster *r, const struct answer_wish *wish,
                         struct deadline d, struct arena *a, struct answer *out,
                         struct err *err) MUST_CHECK;

@@ -102,7 +102,7 @@ static size_t piece_size(size_t length, int index)
     return length - from < CACHE_PIECE_MAX ? length - from : CACHE_PIECE_MAX;
 }
 
-enum status answer_piece(struct service *s, struct str user_id,
+enum status answer_piece(struct stores *s, struct str user_id,
                          const struct answer_entry *e, enum coding coding,
                          int index, struct deadline d, char *out, size_t *size,
                          struct err *err)
@@ -116,7 +116,7 @@ enum status answer_piece(struct service *s, struct str user_id,
 }
 
 struct loading {
-    struct service *s;
+    struct stores *s;
     struct str user_id;
     const struct answer_entry *entry;
     enum coding coding;
@@ -132,7 +132,7 @@ static enum status load_piece(void *ctx, int index, size_t size, char *out,
                         &size, err);
 }
 
-enum status answer_load(struct service *s, struct str user_id,
+enum status answer_load(struct stores *s, struct str user_id,
                         struct answer_entry *e, enum coding coding,
                         struct deadline d, struct arena *a, struct err *err)
 {
@@ -154,7 +154,7 @@ enum status answer_load(struct service *s, struct str user_id,
 
 /* ---- writing ---- */
 
-bool answer_cacheable(const struct service *s, const struct cache_token *t,
+bool answer_cacheable(const struct stores *s, const struct cache_token *t,
                       const struct answer *ans, size_t size)
 {
     return t->z[0] && !ans->unreadable &&
@@ -169,7 +169,7 @@ struct open_piece {
 };
 
 struct answer_filling {
-    struct service *s;
+    struct stores *s;
     struct str user_id;
     const struct cache_token *token;
     const struct answer *answer;
@@ -187,7 +187,7 @@ static void filling_free(void *ctx)
     free(f->open[CODING_GZIP].bytes);
 }
 
-struct answer_filling *answer_filling_new(struct service *s, struct str user_id,
+struct answer_filling *answer_filling_new(struct stores *s, struct str user_id,
                                           const struct cache_token *t,
                                           const struct answer *ans,
                                           struct arena *a)
@@ -298,7 +298,7 @@ static enum status put_list(void *to, struct str part)
     return ST_OK;
 }
 
-bool answer_fill(struct service *s, struct str user_id,
+bool answer_fill(struct stores *s, struct str user_id,
                  const struct cache_token *t, const struct answer *ans,
                  struct arena *a)
 {

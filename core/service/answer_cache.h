@@ -26,7 +26,7 @@ enum status answer_found(const struct cache_entry *e, struct answer_entry *out,
  */
 
 int answer_pieces(size_t length);
-enum status answer_piece(struct service *s, struct str user_id,
+enum status answer_piece(struct stores *s, struct str user_id,
                          const struct answer_entry *e, enum coding coding,
                          int index, struct deadline d, char *out, size_t *size,
                          struct err *err) MUST_CHECK;
@@ -35,7 +35,7 @@ enum status answer_piece(struct service *s, struct str user_id,
     CACHE_PIECE_MAX bytes into out. ST_NOT_FOUND: it is gone.
  */
 
-enum status answer_load(struct service *s, struct str user_id,
+enum status answer_load(struct stores *s, struct str user_id,
                         struct answer_entry *e, enum coding coding,
                         struct deadline d, struct arena *a,
                         struct err *err) MUST_CHECK;
@@ -46,7 +46,7 @@ enum status answer_load(struct service *s, struct str user_id,
 
 /* ---- filled ---- */
 
-bool answer_cacheable(const struct service *s, const struct cache_token *t,
+bool answer_cacheable(const struct stores *s, const struct cache_token *t,
                       const struct answer *ans, size_t size);
 /*
     Whether an answer, or a representation of it with so many bytes, may be
@@ -56,7 +56,7 @@ bool answer_cacheable(const struct service *s, const struct cache_token *t,
 
 struct answer_filling; /* a whole answer on its way into the cache */
 
-struct answer_filling *answer_filling_new(struct service *s, struct str user_id,
+struct answer_filling *answer_filling_new(struct stores *s, struct str user_id,
                                           const struct cache_token *t,
                                           const struct answer *ans,
                                           struct arena *a);
@@ -75,7 +75,7 @@ bool answer_filling_end(struct answer_filling *f);
     the driver's, and nothing more need be tried.
  */
 
-bool answer_fill(struct service *s, struct str user_id,
+bool answer_fill(struct stores *s, struct str user_id,
                  const struct cache_token *t, const struct answer *ans,
                  struct arena *a);
 /*

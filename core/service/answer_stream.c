@@ -90,7 +90,7 @@ void answer_stream_fill(struct answer *ans, struct answer_filling *f)
 /* ---- from the cache ---- */
 
 struct kept_list {
-    struct service *s;
+    struct stores *s;
     struct str user_id;
     const struct answer_entry *entry;
     enum coding coding;
@@ -186,7 +186,7 @@ static enum status kept_each(void *ctx, files_take take, void *to,
     return st;
 }
 
-struct answer_list answer_stream_kept(struct service *s, struct str user_id,
+struct answer_list answer_stream_kept(struct stores *s, struct str user_id,
                                       const struct answer_entry *e,
                                       enum coding coding, struct arena *a)
 {

@@ -26,7 +26,7 @@ void answer_stream_fill(struct answer *ans, struct answer_filling *f);
     Whoever reads one of the lists to its end also fills the cache's entry.
  */
 
-struct answer_list answer_stream_kept(struct service *s, struct str user_id,
+struct answer_list answer_stream_kept(struct stores *s, struct str user_id,
                                       const struct answer_entry *e,
                                       enum coding coding, struct arena *a);
 /*

@@ -246,12 +246,12 @@ static enum status owe_rescore(struct service *s, const struct batch *b,
 {
     struct spool_trip entry;
     enum status st =
-        spool_trip_begin(s->spool, b->user_id, b->trip_id, &entry, err);
+        spool_trip_begin(s->stores->spool, b->user_id, b->trip_id, &entry, err);
 
     if (st != ST_OK)
         return st;
-    st = spool_trip_keep(s->spool, &entry, err);
-    spool_trip_leave(s->spool, &entry);
+    st = spool_trip_keep(s->stores->spool, &entry, err);
+    spool_trip_leave(s->stores->spool, &entry);
     return st;
 }
 
@@ -259,7 +259,7 @@ static enum status store(struct service *s, const struct call *c,
                          struct intake *in, int64_t now, struct err *err)
 {
     bool completed = false;
-    enum status st = records_batch_store(s->records, &in->batch, now,
+    enum status st = records_batch_store(s->stores->records, &in->batch, now,
                                          c->deadline, &completed, err);
 
     return st == ST_OK && completed ? owe_rescore(s, &in->batch, err) : st;

@@ -96,7 +96,7 @@ struct str driver_email_lower(struct str email, struct arena *a)
     return (struct str){p, email.n};
 }
 
-enum status driver_changed(struct service *s, struct str user_id,
+enum status driver_changed(struct stores *s, struct str user_id,
                            struct deadline d, struct err *err)
 {
     struct err why = ERR_NONE;
@@ -114,15 +114,15 @@ enum status driver_changed(struct service *s, struct str user_id,
 enum status driver_put(struct service *s, const struct user *u,
                        struct deadline d, struct err *err)
 {
-    enum status st = records_user_put(s->records, u, d, err);
+    enum status st = records_user_put(s->stores->records, u, d, err);
 
-    return st == ST_OK ? driver_changed(s, u->user_id, d, err) : st;
+    return st == ST_OK ? driver_changed(s->stores, u->user_id, d, err) : st;
 }
 
 enum status driver_remove(struct service *s, struct str user_id,
                           struct deadline d, struct err *err)
 {
-    enum status st = records_user_remove(s->records, user_id, d, err);
+    enum status st = records_user_remove(s->stores->records, user_id, d, err);
 
-    return st == ST_OK ? driver_changed(s, user_id, d, err) : st;
+    return st == ST_OK ? driver_changed(s->stores, user_id, d, err) : st;
 }

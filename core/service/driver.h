@@ -34,7 +34,7 @@ struct str driver_email_lower(struct str email, struct arena *a);
     As the users' table has it: ASCII letters lowered.
  */
 
-enum status driver_changed(struct service *s, struct str user_id,
+enum status driver_changed(struct stores *s, struct str user_id,
                            struct deadline d, struct err *err) MUST_CHECK;
 /*
     To be called after any change of a driver's objects or user record and

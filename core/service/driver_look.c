@@ -4,7 +4,7 @@
 
 /* The driver's record, while the objects are looked at. */
 struct asking {
-    struct service *s;
+    struct stores *s;
     struct str user_id;
     struct deadline d;
     struct arena *arena;
@@ -22,7 +22,7 @@ static void *ask(void *ctx)
     return NULL;
 }
 
-enum status driver_look(struct service *s, const struct call *c,
+enum status driver_look(struct stores *s, const struct call *c,
                         struct str user_id, struct str email, struct user *u,
                         struct roster_look **look, struct err *err)
 {

@@ -5,7 +5,7 @@
 #include "service/roster.h"
 #include "service/service.h"
 
-enum status driver_look(struct service *s, const struct call *c,
+enum status driver_look(struct stores *s, const struct call *c,
                         struct str user_id, struct str email, struct user *u,
                         struct roster_look **look, struct err *err) MUST_CHECK;
 /*

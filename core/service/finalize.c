@@ -51,16 +51,16 @@ static enum status claim_unrecorded(struct service *s, const struct call *c,
     struct trip_batches batches;
     enum status st;
 
-    st = records_batches(s->records, &sought, c->deadline, c->arena, &batches,
-                         err);
+    st = records_batches(s->stores->records, &sought, c->deadline, c->arena,
+                         &batches, err);
     if (st != ST_OK)
         return st;
     if (!batches.n)
         return err_set(err, ST_NOT_FOUND, "trip_not_found",
                        "Trip not found: no batch of it was uploaded");
     claim->create = true;
-    return records_trip_claim(s->records, claim, c->deadline, c->arena, trip,
-                              err);
+    return records_trip_claim(s->stores->records, claim, c->deadline, c->arena,
+                              trip, err);
 }
 
 static enum status claim_trip(struct service *s, const struct call *c,
@@ -71,8 +71,8 @@ static enum status claim_trip(struct service *s, const struct call *c,
 
     if (fault_point("finalize.before_claim"))
         return err_set(err, ST_UNAVAILABLE, NULL, "fault point");
-    st =
-        records_trip_claim(s->records, claim, c->deadline, c->arena, trip, err);
+    st = records_trip_claim(s->stores->records, claim, c->deadline, c->arena,
+                            trip, err);
     if (st == ST_NOT_FOUND) {
         err_clear(err);
         st = claim_unrecorded(s, c, claim, trip, err);
@@ -213,9 +213,9 @@ static void put_answer(const struct conf *conf, const struct trip *t,
 static enum status promise(struct service *s, struct spool_trip *entry,
                            struct err *err)
 {
-    enum status st = spool_trip_keep(s->spool, entry, err);
+    enum status st = spool_trip_keep(s->stores->spool, entry, err);
 
-    spool_trip_leave(s->spool, entry);
+    spool_trip_leave(s->stores->spool, entry);
     return st;
 }
 
@@ -232,7 +232,7 @@ static enum status settle_claimed(struct service *s, const struct call *c,
     if (!settled)
         log_err(LOG_WARN, "finalize_pending", &why);
     if (settled && !done->again)
-        spool_trip_done(s->spool, entry);
+        spool_trip_done(s->stores->spool, entry);
     else
         st = promise(s, entry, err);
     if (st != ST_OK)
@@ -240,7 +240,7 @@ static enum status settle_claimed(struct service *s, const struct call *c,
     if (!settled)
         stat_add(STAT_analyses_pending, 1);
     stat_add(STAT_trips_finalized, 1);
-    put_answer(s->conf, t, settled, done, answer);
+    put_answer(s->stores->conf, t, settled, done, answer);
     return ST_OK;
 }
 
@@ -254,19 +254,19 @@ enum status finalize_trip(struct service *s, const struct call *c,
     enum status st;
 
     inner.deadline =
-        deadline_sooner(c->deadline, s->conf->server_finalize_timeout);
+        deadline_sooner(c->deadline, s->stores->conf->server_finalize_timeout);
     if ((st = read_request(body, c, &claim, err)) != ST_OK ||
-        (st = spool_trip_begin(s->spool, claim.user_id, claim.trip_id, &entry,
-                               err)) != ST_OK)
+        (st = spool_trip_begin(s->stores->spool, claim.user_id, claim.trip_id,
+                               &entry, err)) != ST_OK)
         return st;
     st = claim_trip(s, &inner, &claim, &trip, err);
     if (st == ST_OK)
         return settle_claimed(s, &inner, &trip, &entry, answer, err);
     /* After a timeout the claim may have happened; maintenance looks. */
     if (st == ST_TIMEOUT || st == ST_UNAVAILABLE)
-        spool_trip_leave(s->spool, &entry);
+        spool_trip_leave(s->stores->spool, &entry);
     else
-        spool_trip_done(s->spool, &entry);
+        spool_trip_done(s->stores->spool, &entry);
     return st;
 }
 
@@ -277,13 +277,13 @@ static enum status settle_again(struct service *s, const struct call *c,
     struct trip trip;
     enum status st;
 
-    st = records_trip_claim(s->records, claim, c->deadline, c->arena, &trip,
-                            err);
+    st = records_trip_claim(s->stores->records, claim, c->deadline, c->arena,
+                            &trip, err);
     if (st == ST_NOT_FOUND || st == ST_NOT_OWNER || st == ST_PRECONDITION) {
         /* Nothing was promised, or it was kept up to the last step: all that
          * can be missing then is the token. */
         err_clear(err);
-        return driver_changed(s, claim->user_id, c->deadline, err);
+        return driver_changed(s->stores, claim->user_id, c->deadline, err);
     }
     if (st == ST_OK)
         st = settle_trip(s, c, &trip, done, err);

@@ -77,7 +77,7 @@ static enum status token_entry(void *ctx, struct str user_id)
     enum status st;
 
     err_clear(p->err);
-    st = cache_replace_token(p->s->cache, user_id,
+    st = cache_replace_token(p->s->stores->cache, user_id,
                              deadline_in(ENTRY_DEADLINE_MS), p->err);
     if (st != ST_OK)
         p->worst = st; /* the cache logs that it is away */
@@ -93,7 +93,8 @@ static enum status sweep_sometimes(struct service *s, struct err *err)
     if (now < s->sweep_due_ms)
         return ST_OK;
     s->sweep_due_ms = now + SWEEP_EVERY_MS;
-    return objects_sweep(s->objects, deadline_in(SWEEP_DEADLINE_MS), err);
+    return objects_sweep(s->stores->objects, deadline_in(SWEEP_DEADLINE_MS),
+                         err);
 }
 
 enum status maintenance_pass(struct service *s, struct arena *a,
@@ -102,9 +103,10 @@ enum status maintenance_pass(struct service *s, struct arena *a,
     struct pass p = {.s = s, .a = a, .err = err, .worst = ST_OK};
     enum status st;
 
-    if ((st = spool_trips(s->spool, trip_entry, &p, err)) != ST_OK ||
-        (st = spool_tokens(s->spool, token_entry, &p, err)) != ST_OK ||
-        (s->files && (st = files_evict(s->files, err)) != ST_OK) ||
+    if ((st = spool_trips(s->stores->spool, trip_entry, &p, err)) != ST_OK ||
+        (st = spool_tokens(s->stores->spool, token_entry, &p, err)) != ST_OK ||
+        (s->stores->files &&
+         (st = files_evict(s->stores->files, err)) != ST_OK) ||
         (st = sweep_sometimes(s, err)) != ST_OK)
         return st;
     return p.worst;

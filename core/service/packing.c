@@ -15,7 +15,7 @@
 #define SUMMARY_TRIES 5
 
 struct work {
-    struct service *s;
+    struct stores *s;
     struct str user_id;
     struct summary *sum;
     struct deadline d; /* of the packs */
@@ -53,7 +53,7 @@ static const bool *taken_numbers(struct work *w, size_t most)
     for (size_t i = 0; i < w->here.n; i++) {
         const struct pack_here *p = &w->here.pack[i];
 
-        if (p->number <= (int64_t)most && !service_quiet(w->s, p->modified_us))
+        if (p->number <= (int64_t)most && !stores_quiet(w->s, p->modified_us))
             taken[p->number] = true;
     }
     return taken;
@@ -271,7 +271,7 @@ static void pack_all(struct work *w, struct deadline d)
         failed(w, "packs_not_named", w->written);
 }
 
-void packing_run(struct service *s, struct str user_id, struct summary *sum,
+void packing_run(struct stores *s, struct str user_id, struct summary *sum,
                  struct deadline d)
 {
     struct work w = {.s = s, .user_id = user_id, .sum = sum, .err = ERR_NONE};
@@ -290,7 +290,7 @@ void packing_run(struct service *s, struct str user_id, struct summary *sum,
 }
 
 struct run {
-    struct service *s;
+    struct stores *s;
     struct str user_id;
     struct summary sum;
 };
@@ -302,7 +302,7 @@ static void run_now(void *ctx, struct deadline d)
     packing_run(r->s, r->user_id, &r->sum, d);
 }
 
-void packing_later(struct service *s, const struct call *c, struct str user_id,
+void packing_later(struct stores *s, const struct call *c, struct str user_id,
                    const struct summary *sum)
 {
     size_t loose = packing_loose(sum);

@@ -32,7 +32,7 @@ size_t packing_loose(const struct summary *sum);
     How many trips are loose that could be packed. From PACKING_DUE on it pays.
  */
 
-void packing_run(struct service *s, struct str user_id, struct summary *sum,
+void packing_run(struct stores *s, struct str user_id, struct summary *sum,
                  struct deadline d);
 /*
     Packs what is loose, if it pays. sum: the summary as it was read or written
@@ -42,7 +42,7 @@ void packing_run(struct service *s, struct str user_id, struct summary *sum,
    run; two thirds of the deadline (which is request_timeout at most) are for
    the packs. In memory is one pack at a time.
  */
-void packing_later(struct service *s, const struct call *c, struct str user_id,
+void packing_later(struct stores *s, const struct call *c, struct str user_id,
                    const struct summary *sum);
 /*
     The same after the call's answer, for who made one more trip loose: at every
@@ -80,7 +80,7 @@ struct packing_texts {
                                read */
 };
 
-enum status packing_texts(struct service *s, struct str user_id,
+enum status packing_texts(struct stores *s, struct str user_id,
                           const struct packing *p, struct deadline d,
                           struct arena *a, struct packing_texts *out,
                           struct err *err) MUST_CHECK;
@@ -103,7 +103,7 @@ struct packs_here {
     size_t n;
 };
 
-enum status packs_list(struct service *s, struct str user_id, struct deadline d,
+enum status packs_list(struct stores *s, struct str user_id, struct deadline d,
                        struct arena *a, struct packs_here *out,
                        struct err *err) MUST_CHECK;
 const struct pack_here *packs_find(const struct packs_here *here,

@@ -38,7 +38,7 @@ static int by_number(const void *pa, const void *pb)
     return (a->number > b->number) - (a->number < b->number);
 }
 
-enum status packs_list(struct service *s, struct str user_id, struct deadline d,
+enum status packs_list(struct stores *s, struct str user_id, struct deadline d,
                        struct arena *a, struct packs_here *out, struct err *err)
 {
     struct listing l = {.out = out, .a = a};

@@ -3,7 +3,7 @@
 #include "store/keys.h"
 
 struct gathering {
-    struct service *s;
+    struct stores *s;
     struct str user_id;
     const struct packing *p;
     struct deadline d;
@@ -44,7 +44,7 @@ static enum status open_pack(struct gathering *g, int64_t number,
 
     if (st == ST_OK && number == g->p->number)
         g->out->version = obj.etag;
-    *young = st == ST_OK && !service_quiet(g->s, obj.modified_us);
+    *young = st == ST_OK && !stores_quiet(g->s, obj.modified_us);
     if (st == ST_OK)
         st = pack_open(obj.body, scratch, out, g->err);
     if (st != ST_NOT_FOUND && st != ST_CORRUPT && st != ST_TOO_LARGE)
@@ -153,7 +153,7 @@ static enum status take_objects(struct gathering *g)
              : ST_OK;
 }
 
-enum status packing_texts(struct service *s, struct str user_id,
+enum status packing_texts(struct stores *s, struct str user_id,
                           const struct packing *p, struct deadline d,
                           struct arena *a, struct packing_texts *out,
                           struct err *err)

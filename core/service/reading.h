@@ -9,7 +9,7 @@
 #include "service/representation.h"
 
 struct reading {
-    struct service *s;
+    struct stores *s;
     const struct call *c;
     const struct analytics_request *request;
     struct err *err;

@@ -84,8 +84,8 @@ static enum status list_objects(struct work *w)
     enum status st;
 
     w->n = 0;
-    st = objects_list(w->s->objects, key_trips_prefix(w->a, w->user_id), w->d,
-                      note_object, w, &pages, w->err);
+    st = objects_list(w->s->stores->objects, key_trips_prefix(w->a, w->user_id),
+                      w->d, note_object, w, &pages, w->err);
     if (st == ST_OK && w->n)
         qsort(w->object, w->n, sizeof *w->object, by_trip);
     return st;
@@ -141,8 +141,8 @@ static enum status read_revision(struct work *w, struct object_here *o)
     struct object obj;
     enum status st;
 
-    st = objects_get(w->s->objects, o->key, &o->etag, TRIP_JSON_MAX, w->d,
-                     w->trip, &obj, w->err);
+    st = objects_get(w->s->stores->objects, o->key, &o->etag, TRIP_JSON_MAX,
+                     w->d, w->trip, &obj, w->err);
     if (st == ST_OK)
         st = trip_object_open(o->key, &obj, w->trip, &reading, w->err);
     o->revision = st == ST_OK ? reading.row.revision : -1;
@@ -161,12 +161,13 @@ static void remove_object(struct work *w, const struct object_here *o,
                           const struct object_here *later)
 {
     enum status st =
-        objects_delete(w->s->objects, o->key, &o->etag, w->d, w->err);
+        objects_delete(w->s->stores->objects, o->key, &o->etag, w->d, w->err);
 
-    if (st == ST_BUSY && service_quiet(w->s, o->modified_us) &&
-        service_quiet(w->s, later->modified_us)) {
+    if (st == ST_BUSY && stores_quiet(w->s->stores, o->modified_us) &&
+        stores_quiet(w->s->stores, later->modified_us)) {
         err_clear(w->err);
-        st = objects_delete_unwatched(w->s->objects, o->key, w->d, w->err);
+        st = objects_delete_unwatched(w->s->stores->objects, o->key, w->d,
+                                      w->err);
     }
     if (st == ST_OK)
         w->report->objects_removed++;
@@ -237,11 +238,12 @@ static enum status move_record(struct work *w, const struct summary_row *row)
     struct trip t;
     enum status st;
 
-    st = records_trip(w->s->records, row->trip_id, w->d, w->trip, &t, w->err);
+    st = records_trip(w->s->stores->records, row->trip_id, w->d, w->trip, &t,
+                      w->err);
     if (st == ST_OK && str_eq(t.user_id, w->user_id) &&
         t.revision < row->revision) {
-        st = records_trip_forward(w->s->records, row->trip_id, t.revision,
-                                  row->revision, key, w->d, w->err);
+        st = records_trip_forward(w->s->stores->records, row->trip_id,
+                                  t.revision, row->revision, key, w->d, w->err);
         w->report->records_moved += st == ST_OK;
     }
     arena_reset(w->trip);
@@ -276,11 +278,12 @@ static bool is_named(const struct summary *sum, int64_t number)
 static void remove_pack(struct work *w, const struct pack_here *p)
 {
     struct str key = key_pack(w->trip, w->user_id, p->number);
-    enum status st = objects_delete(w->s->objects, key, &p->etag, w->d, w->err);
+    enum status st =
+        objects_delete(w->s->stores->objects, key, &p->etag, w->d, w->err);
 
     if (st == ST_BUSY) {
         err_clear(w->err);
-        st = objects_delete_unwatched(w->s->objects, key, w->d, w->err);
+        st = objects_delete_unwatched(w->s->stores->objects, key, w->d, w->err);
     }
     if (st == ST_OK) {
         w->report->packs_removed++;
@@ -296,7 +299,7 @@ static void remove_packs(struct work *w, const struct packs_here *here,
                          const struct summary *now)
 {
     for (size_t i = 0; !now->newer && i < here->n; i++)
-        if (service_quiet(w->s, here->pack[i].modified_us) &&
+        if (stores_quiet(w->s->stores, here->pack[i].modified_us) &&
             !is_named(now, here->pack[i].number))
             remove_pack(w, &here->pack[i]);
     arena_reset(w->trip);
@@ -313,14 +316,15 @@ static enum status put_in_order(struct work *w)
     enum status st;
 
     /* What the summary named when it was read must be there by now. */
-    if ((st = roster_take(w->s, w->user_id, NULL, w->d, w->a, &r, w->err)) !=
-            ST_OK ||
-        (st = packs_list(w->s, w->user_id, w->d, w->a, &here, w->err)) != ST_OK)
+    if ((st = roster_take(w->s->stores, w->user_id, NULL, w->d, w->a, &r,
+                          w->err)) != ST_OK ||
+        (st = packs_list(w->s->stores, w->user_id, w->d, w->a, &here,
+                         w->err)) != ST_OK)
         return st;
     forget_lost_packs(&r, &here);
-    roster_repair(w->s, w->user_id, &r, w->d, w->a);
-    if ((st = summary_read(w->s, w->user_id, w->d, w->a, &now, w->err)) !=
-        ST_OK)
+    roster_repair(w->s->stores, w->user_id, &r, w->d, w->a);
+    if ((st = summary_read(w->s->stores, w->user_id, w->d, w->a, &now,
+                           w->err)) != ST_OK)
         return st;
     remove_packs(w, &here, &now);
     remove_doubles(w, &now);
@@ -328,7 +332,7 @@ static enum status put_in_order(struct work *w)
         if (r.trip[i]->row.revision > 0 &&
             move_record(w, &r.trip[i]->row) != ST_OK)
             failed(w, "record", r.trip[i]->row.trip_id);
-    return driver_changed(w->s, w->user_id, w->d, w->err);
+    return driver_changed(w->s->stores, w->user_id, w->d, w->err);
 }
 
 static enum status reconcile_in(struct work *w)
@@ -338,7 +342,7 @@ static enum status reconcile_in(struct work *w)
     if (st != ST_OK || (w->only_without_objects && w->n))
         return st;
     w->report->drivers++;
-    if ((st = records_trips_of(w->s->records, w->user_id, w->d,
+    if ((st = records_trips_of(w->s->stores->records, w->user_id, w->d,
                                score_trip_again, w, w->err)) != ST_OK ||
         (st = list_objects(w)) != ST_OK)
         return st;
@@ -410,13 +414,14 @@ enum status reconcile_all(struct service *s, struct reconcile_report *report,
     struct deadline d = deadline_in(ALL_DEADLINE_MS);
     enum status st;
 
-    st = objects_drivers(s->objects, d, one_driver, &all, err);
+    st = objects_drivers(s->stores->objects, d, one_driver, &all, err);
     if (st != ST_OK)
         return st;
     all.only_without_objects = true;
-    if ((st = records_users(s->records, d, one_user, &all, err)) != ST_OK ||
-        (st = records_trips_unsettled(s->records, STR_NONE, d, one_pending,
-                                      &all, err)) != ST_OK)
+    if ((st = records_users(s->stores->records, d, one_user, &all, err)) !=
+            ST_OK ||
+        (st = records_trips_unsettled(s->stores->records, STR_NONE, d,
+                                      one_pending, &all, err)) != ST_OK)
         return st;
-    return objects_sweep(s->objects, d, err);
+    return objects_sweep(s->stores->objects, d, err);
 }

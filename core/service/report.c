@@ -3,7 +3,7 @@
 #include "base/isotime.h"
 #include "base/json.h"
 
-void pending_count(struct service *s, struct deadline d, struct pending *out)
+void pending_count(struct stores *s, struct deadline d, struct pending *out)
 {
     struct spool_counts spool;
 

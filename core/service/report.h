@@ -13,7 +13,7 @@ struct pending {
     struct err err;        /* why something is unknown; ST_OK: all is well */
 };
 
-void pending_count(struct service *s, struct deadline d, struct pending *out);
+void pending_count(struct stores *s, struct deadline d, struct pending *out);
 
 void report_json(const struct board_view *v, const struct pending *p,
                  struct buf *out);

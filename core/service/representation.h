@@ -65,7 +65,7 @@ enum status kept_read(struct str head, struct kept *out,
  */
 
 struct keeping {
-    struct service *s;
+    struct stores *s;
     struct str user_id;
     const struct variant *variant;
     const struct cache_token *token;

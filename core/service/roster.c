@@ -23,7 +23,7 @@ struct found { /* a listed object, or a row that was not listed */
 
 /* What a listing and the summary said, and what comes of it. */
 struct roster_look {
-    struct service *s;
+    struct stores *s;
     struct str user_id;
     struct deadline d;
     struct arena *a;
@@ -370,9 +370,9 @@ static enum status faulty(struct roster_look *t, const char *point)
                : ST_OK;
 }
 
-enum status roster_look(struct service *s, struct str user_id,
-                        struct deadline d, struct arena *a,
-                        struct roster_look **out, struct err *err)
+enum status roster_look(struct stores *s, struct str user_id, struct deadline d,
+                        struct arena *a, struct roster_look **out,
+                        struct err *err)
 {
     struct roster_look *t = arena_alloc(a, sizeof *t);
 
@@ -398,7 +398,7 @@ static enum status take_from(struct roster_look *t)
     return dropped_or_moved(t);
 }
 
-enum status roster_take(struct service *s, struct str user_id,
+enum status roster_take(struct stores *s, struct str user_id,
                         struct roster_look *look, struct deadline d,
                         struct arena *a, struct roster *out, struct err *err)
 {

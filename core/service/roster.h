@@ -44,15 +44,15 @@ void roster_state(const struct roster *r, const struct user *u,
 
 struct roster_look; /* the listing and the summary */
 
-enum status roster_look(struct service *s, struct str user_id,
-                        struct deadline d, struct arena *a,
-                        struct roster_look **out, struct err *err) MUST_CHECK;
+enum status roster_look(struct stores *s, struct str user_id, struct deadline d,
+                        struct arena *a, struct roster_look **out,
+                        struct err *err) MUST_CHECK;
 /*
     The first step of roster_take by itself, for who has to learn something
     else meanwhile that decides about the rest. It asks the object store alone.
  */
 
-enum status roster_take(struct service *s, struct str user_id,
+enum status roster_take(struct stores *s, struct str user_id,
                         struct roster_look *look, struct deadline d,
                         struct arena *a, struct roster *out,
                         struct err *err) MUST_CHECK;
@@ -69,14 +69,14 @@ void roster_drop(struct roster *r, struct roster_trip *t, struct str user_id,
     stays in the list, marked.
  */
 
-void roster_repair(struct service *s, struct str user_id,
-                   const struct roster *r, struct deadline d, struct arena *a);
+void roster_repair(struct stores *s, struct str user_id, const struct roster *r,
+                   struct deadline d, struct arena *a);
 /*
     Writes the summary anew if it does not say what the roster says and nobody
     else wrote it meanwhile, and packs what is due (packing.h). A failure is
     logged: the next read tries again.
  */
-void roster_repair_later(struct service *s, const struct call *c,
+void roster_repair_later(struct stores *s, const struct call *c,
                          struct str user_id, const struct roster *r);
 /*
     The same after the call's answer. What the roster points to must live as

@@ -7,7 +7,7 @@
 #define OBJECT_KEY_MAX 1024 /* S3's */
 
 struct listing {
-    struct service *s;
+    struct stores *s;
     struct str user_id;
     struct deadline d;
     struct arena *a;
@@ -108,7 +108,7 @@ static enum status look(struct listing *l, struct arena *scratch)
                             got_summary, l, l->err);
 }
 
-enum status roster_listing(struct service *s, struct str user_id,
+enum status roster_listing(struct stores *s, struct str user_id,
                            struct deadline d, struct arena *a,
                            objects_listed listed, void *ctx,
                            struct summary *seen, struct err *err)

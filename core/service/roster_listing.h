@@ -14,10 +14,11 @@
 
 #include "service/summary.h"
 
-#define SEGMENT_KEYS 900 /* a page has 1000: room for what the summary lacks   \
-                          */
+#define SEGMENT_KEYS                                                           \
+    900 /* a page has 1000: room for what the summary lacks                    \
+         */
 
-enum status roster_listing(struct service *s, struct str user_id,
+enum status roster_listing(struct stores *s, struct str user_id,
                            struct deadline d, struct arena *a,
                            objects_listed listed, void *ctx,
                            struct summary *seen, struct err *err) MUST_CHECK;

@@ -59,7 +59,7 @@ static struct summary summary_of(const struct roster *r, struct arena *a)
     return sum;
 }
 
-static bool write_repaired(struct service *s, struct str user_id,
+static bool write_repaired(struct stores *s, struct str user_id,
                            struct summary *sum, struct deadline d,
                            struct arena *a)
 {
@@ -80,14 +80,14 @@ static bool write_repaired(struct service *s, struct str user_id,
 }
 
 /* A slow client's answer was long under way: others may have packed since. */
-static bool is_fresh(const struct service *s, const struct roster *r)
+static bool is_fresh(const struct stores *s, const struct roster *r)
 {
     return clock_wall_us() / 1000 - r->read_began_ms <
            s->conf->server_request_timeout;
 }
 
-void roster_repair(struct service *s, struct str user_id,
-                   const struct roster *r, struct deadline d, struct arena *a)
+void roster_repair(struct stores *s, struct str user_id, const struct roster *r,
+                   struct deadline d, struct arena *a)
 {
     struct summary sum = summary_of(r, a);
     bool now;
@@ -102,7 +102,7 @@ void roster_repair(struct service *s, struct str user_id,
 }
 
 struct repair {
-    struct service *s;
+    struct stores *s;
     struct arena *a;
     struct str user_id;
     struct roster roster;
@@ -115,7 +115,7 @@ static void repair_now(void *ctx, struct deadline d)
     roster_repair(p->s, p->user_id, &p->roster, d, p->a);
 }
 
-void roster_repair_later(struct service *s, const struct call *c,
+void roster_repair_later(struct stores *s, const struct call *c,
                          struct str user_id, const struct roster *r)
 {
     struct repair *p = arena_alloc(c->arena, sizeof *p);

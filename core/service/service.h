@@ -11,23 +11,13 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/conf.h"
 #include "base/err.h"
-#include "store/cache.h"
-#include "store/files.h"
-#include "store/objects.h"
-#include "store/records.h"
-#include "store/spool.h"
+#include "store/stores.h"
 
 struct driver_hints; /* e-mail -> user_id, bounded, never trusted alone */
 
 struct service {
-    const struct conf *conf;
-    struct objects *objects;
-    struct records *records;
-    struct cache *cache;
-    struct spool *spool;
-    struct files *files; /* NULL: cache.files is off */
+    struct stores *stores;
     struct driver_hints *hints;
     int64_t sweep_due_ms; /* maintenance: when to look for temporaries next */
 };
@@ -35,8 +25,7 @@ struct service {
 enum status service_open(const struct conf *c, struct service **out,
                          struct err *err) MUST_CHECK;
 /*
-    Opens every store lazily: no connection is made, but a setting that cannot
-    work is ST_BAD_REQUEST. After the fork; one owner.
+    Opens the stores (stores.h). After the fork; one owner.
  */
 void service_close(struct service **s);
 
@@ -93,25 +82,6 @@ struct sink {
     store in mid-stream, which cuts the answer so that the client sees it);
     then, unless the reply is unchanged or in a file (or `head`), write until
     the length is reached. Both return ST_GONE_CLIENT when the client hung up.
- */
-
-bool service_quiet(const struct service *s, int64_t modified_us);
-/*
-    Whether it is so long ago that whoever wrote something at that time has said
-    so by now, on any host, and that whoever runs now began after that: a
-   request and what it leaves for later last a request_timeout each.
- */
-
-struct backend_state {
-    const char *name;  /* "objects", "records", "cache", "spool" */
-    bool ok, required; /* the cache is not required */
-    struct err err;
-};
-#define SERVICE_BACKENDS 4
-bool service_ready(struct service *s, struct deadline d,
-                   struct backend_state out[SERVICE_BACKENDS]);
-/*
-    Asks every backend now; true when all required ones are usable.
  */
 
 #endif

@@ -47,7 +47,7 @@ static void *see_summary(void *ctx)
 {
     struct settling *w = ctx;
 
-    w->seen.st = summary_read(w->s, w->trip->user_id, w->c->deadline,
+    w->seen.st = summary_read(w->s->stores, w->trip->user_id, w->c->deadline,
                               w->seen.arena, &w->seen.summary, &w->seen.err);
     return NULL;
 }
@@ -60,7 +60,7 @@ static void start_seeing(struct settling *w)
 
 static enum status load_user(struct settling *w, struct err *err)
 {
-    enum status st = records_user(w->s->records, w->trip->user_id,
+    enum status st = records_user(w->s->stores->records, w->trip->user_id,
                                   w->c->deadline, w->c->arena, &w->user, err);
 
     if (st != ST_NOT_FOUND)
@@ -90,7 +90,8 @@ static enum status read_batch(struct settling *w, const struct batch *b,
  * was when its worker died, long ago. */
 static bool upload_under_way(const struct settling *w, size_t batches)
 {
-    int64_t grace_us = UPLOAD_GRACE * 1000 * w->s->conf->server_request_timeout;
+    int64_t grace_us =
+        UPLOAD_GRACE * 1000 * w->s->stores->conf->server_request_timeout;
 
     return (int64_t)batches < w->trip->total_batches &&
            clock_wall_us() - w->trip->updated_us < grace_us;
@@ -112,8 +113,8 @@ static enum status read_deltas(struct settling *w, struct delta_list *deltas,
     int64_t n_deltas = 0;
     enum status st;
 
-    st = records_batches(w->s->records, w->trip, w->c->deadline, w->c->arena,
-                         &batches, err);
+    st = records_batches(w->s->stores->records, w->trip, w->c->deadline,
+                         w->c->arena, &batches, err);
     if (st == ST_TOO_LARGE) /* nor will it ever be less */
         return insufficient(out, "more points than a trip may have", err);
     if (st != ST_OK)
@@ -138,7 +139,7 @@ static enum status score(struct settling *w, const struct delta_list *deltas,
                          struct settlement *out, struct err *err)
 {
     struct score_input in = {
-        .version = version_of(w->s->conf),
+        .version = version_of(w->s->stores->conf),
         .deltas = deltas->deltas,
         .n_deltas = deltas->n,
         .base = base_point_fallback,
@@ -175,7 +176,7 @@ static enum status pack_analysis(struct settling *w,
         .start_us = t->start_us,
         .end_us = t->end_us,
         .revision = t->revision,
-        .version = version_of(w->s->conf),
+        .version = version_of(w->s->stores->conf),
         .zone = time_zone_of_zip(w->user.zipcode),
     };
     struct buf text, packed;
@@ -230,7 +231,7 @@ static enum status place_object(struct settling *w, struct settlement *out,
     enum placed placed;
     enum status st;
 
-    st = trip_object_put(w->s, &w->object,
+    st = trip_object_put(w->s->stores, &w->object,
                          summary_find(&w->seen.summary, w->trip->trip_id),
                          w->c->deadline, w->c->arena, &placed, err);
     if (st == ST_OK && placed == PLACED_SUPERSEDED)
@@ -246,8 +247,9 @@ static enum status tell_summary(struct settling *w, struct settlement *out,
     enum merged merged;
     enum status st;
 
-    st = summary_add(w->s, w->trip->user_id, &w->seen.summary, &w->object.row,
-                     w->c->deadline, w->c->arena, &merged, &w->other, err);
+    st = summary_add(w->s->stores, w->trip->user_id, &w->seen.summary,
+                     &w->object.row, w->c->deadline, w->c->arena, &merged,
+                     &w->other, err);
     if (st == ST_BUSY || st == ST_CORRUPT || st == ST_TOO_LARGE) {
         log_err(LOG_WARN, "summary_given_up", err);
         err_clear(err);
@@ -262,7 +264,7 @@ static enum status tell_summary(struct settling *w, struct settlement *out,
         out->how = SETTLED_SUPERSEDED;
     if (fault_point("finalize.after_summary"))
         return err_set(err, ST_UNAVAILABLE, NULL, "fault point");
-    return trip_object_tidy(w->s, w->trip->user_id, &w->object.row,
+    return trip_object_tidy(w->s->stores, w->trip->user_id, &w->object.row,
                             w->met ? &w->other : NULL, w->older, w->c->deadline,
                             w->c->arena, err);
 }
@@ -271,7 +273,7 @@ static enum status end_claim(struct settling *w, enum analysis_status as,
                              struct err *err)
 {
     enum status st = records_trip_stored(
-        w->s->records, w->trip->trip_id, w->trip->revision, as,
+        w->s->stores->records, w->trip->trip_id, w->trip->revision, as,
         as == ANALYSIS_STORED ? w->object.key : STR_NONE, w->c->deadline, err);
 
     if (st != ST_PRECONDITION)
@@ -397,11 +399,11 @@ enum status settle_trip(struct service *s, const struct call *c,
         st = err_set(err, ST_UNAVAILABLE, NULL, "fault point");
     /* A loser replaces the token too: its reader must see the winner. */
     if (st == ST_OK)
-        st = driver_changed(s, claimed->user_id, c->deadline, err);
+        st = driver_changed(s->stores, claimed->user_id, c->deadline, err);
     if (st != ST_OK)
         return st;
     count(out);
     if (w.told)
-        packing_later(s, c, claimed->user_id, &w.seen.summary);
+        packing_later(s->stores, c, claimed->user_id, &w.seen.summary);
     return ST_OK;
 }

@@ -127,7 +127,7 @@ enum status summary_got(struct str key, enum status st,
     return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
-enum status summary_read(struct service *s, struct str user_id,
+enum status summary_read(struct stores *s, struct str user_id,
                          struct deadline d, struct arena *a,
                          struct summary *out, struct err *err)
 {
@@ -144,7 +144,7 @@ enum status summary_read(struct service *s, struct str user_id,
     return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
-enum status summary_write(struct service *s, struct str user_id,
+enum status summary_write(struct stores *s, struct str user_id,
                           struct summary *sum, struct deadline d,
                           struct arena *a, struct err *err)
 {
@@ -179,7 +179,7 @@ bool summary_overtaken(enum status st)
     return st == ST_PRECONDITION || st == ST_BUSY || st == ST_NOT_FOUND;
 }
 
-enum status summary_add(struct service *s, struct str user_id,
+enum status summary_add(struct stores *s, struct str user_id,
                         struct summary *seen, const struct summary_row *row,
                         struct deadline d, struct arena *a, enum merged *how,
                         struct summary_row *other, struct err *err)

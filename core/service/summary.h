@@ -115,7 +115,7 @@ enum merged summary_merge(struct summary *s, const struct summary_row *row,
 
 /* ---- the object ---- */
 
-enum status summary_read(struct service *s, struct str user_id,
+enum status summary_read(struct stores *s, struct str user_id,
                          struct deadline d, struct arena *a,
                          struct summary *out, struct err *err) MUST_CHECK;
 /*
@@ -134,7 +134,7 @@ enum status summary_got(struct str key, enum status st,
     ST_PRECONDITION, for a version that is there still, leaves *out as it is.
  */
 
-enum status summary_write(struct service *s, struct str user_id,
+enum status summary_write(struct stores *s, struct str user_id,
                           struct summary *sum, struct deadline d,
                           struct arena *a, struct err *err) MUST_CHECK;
 /*
@@ -143,7 +143,7 @@ enum status summary_write(struct service *s, struct str user_id,
  */
 bool summary_overtaken(enum status st);
 
-enum status summary_add(struct service *s, struct str user_id,
+enum status summary_add(struct stores *s, struct str user_id,
                         struct summary *seen, const struct summary_row *row,
                         struct deadline d, struct arena *a, enum merged *how,
                         struct summary_row *other, struct err *err) MUST_CHECK;

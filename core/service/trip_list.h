@@ -15,7 +15,7 @@
 #include "service/roster.h"
 
 struct trip_list {
-    struct service *s;
+    struct stores *s;
     struct roster *roster;
     struct str user_id;
     size_t from, to; /* trips of the roster */

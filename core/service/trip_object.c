@@ -86,7 +86,7 @@ enum status trip_object_open(struct str key, const struct object *obj,
 }
 
 /* What lies under the key now: its version, and whether it is later. */
-static enum status look_under(struct service *s, const struct trip_object *t,
+static enum status look_under(struct stores *s, const struct trip_object *t,
                               struct deadline d, struct arena *a,
                               struct etag *version, enum placed *how,
                               struct err *err)
@@ -115,7 +115,7 @@ static enum status look_under(struct service *s, const struct trip_object *t,
     return st;
 }
 
-enum status trip_object_put(struct service *s, struct trip_object *t,
+enum status trip_object_put(struct stores *s, struct trip_object *t,
                             const struct summary_row *seen, struct deadline d,
                             struct arena *a, enum placed *how, struct err *err)
 {
@@ -144,7 +144,7 @@ enum status trip_object_put(struct service *s, struct trip_object *t,
 
 /* ---- tidying ---- */
 
-static enum status remove_version(struct service *s, struct str user_id,
+static enum status remove_version(struct stores *s, struct str user_id,
                                   const struct summary_row *row,
                                   struct deadline d, struct arena *a,
                                   struct err *err)
@@ -160,7 +160,7 @@ static enum status remove_version(struct service *s, struct str user_id,
 }
 
 /* Of two objects of one trip the older goes; the same key is one object. */
-static enum status remove_older(struct service *s, struct str user_id,
+static enum status remove_older(struct stores *s, struct str user_id,
                                 const struct summary_row *mine,
                                 const struct summary_row *other,
                                 struct deadline d, struct arena *a,
@@ -195,7 +195,7 @@ static enum status sibling(void *ctx, const struct object_entry *e)
     return ST_OK;
 }
 
-static enum status judge(struct service *s, struct str user_id,
+static enum status judge(struct stores *s, struct str user_id,
                          const struct summary_row *mine,
                          const struct object_entry *e, struct deadline d,
                          struct arena *a, bool *mine_went, struct err *err)
@@ -217,7 +217,7 @@ static enum status judge(struct service *s, struct str user_id,
     return remove_older(s, user_id, mine, &there.row, d, a, mine_went, err);
 }
 
-static enum status tidy_listed(struct service *s, struct str user_id,
+static enum status tidy_listed(struct stores *s, struct str user_id,
                                const struct summary_row *mine,
                                struct deadline d, struct arena *a,
                                bool *mine_went, struct err *err)
@@ -242,7 +242,7 @@ static enum status tidy_listed(struct service *s, struct str user_id,
     return st;
 }
 
-enum status trip_object_tidy(struct service *s, struct str user_id,
+enum status trip_object_tidy(struct stores *s, struct str user_id,
                              const struct summary_row *mine,
                              const struct summary_row *other, bool look,
                              struct deadline d, struct arena *a,

@@ -25,7 +25,7 @@ struct trip_object { /* an analysis on its way into the store */
 };
 
 enum placed { PLACED, PLACED_SUPERSEDED };
-enum status trip_object_put(struct service *s, struct trip_object *t,
+enum status trip_object_put(struct stores *s, struct trip_object *t,
                             const struct summary_row *seen, struct deadline d,
                             struct arena *a, enum placed *how,
                             struct err *err) MUST_CHECK;
@@ -59,7 +59,7 @@ enum status trip_object_text(const struct object *obj, struct arena *a,
     is complete).
  */
 
-enum status trip_object_tidy(struct service *s, struct str user_id,
+enum status trip_object_tidy(struct stores *s, struct str user_id,
                              const struct summary_row *mine,
                              const struct summary_row *other, bool look,
                              struct deadline d, struct arena *a,

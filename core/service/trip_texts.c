@@ -25,7 +25,7 @@ struct slot {
 };
 
 struct trip_texts {
-    struct service *s;
+    struct stores *s;
     struct roster *roster;
     struct str user_id;
     struct arena *a; /* of the window */
@@ -43,7 +43,7 @@ static void texts_free(void *ctx)
     arena_free(&t->a);
 }
 
-struct trip_texts *trip_texts_new(struct service *s, struct roster *r,
+struct trip_texts *trip_texts_new(struct stores *s, struct roster *r,
                                   struct str user_id, struct arena *a)
 {
     struct trip_texts *t = arena_alloc(a, sizeof *t);

@@ -16,7 +16,7 @@
 
 struct trip_texts;
 
-struct trip_texts *trip_texts_new(struct service *s, struct roster *r,
+struct trip_texts *trip_texts_new(struct stores *s, struct roster *r,
                                   struct str user_id, struct arena *a);
 /*
     Lives until the arena is reset.
