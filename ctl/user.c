@@ -4,6 +4,7 @@
 #include "ctl/ctl.h"
 #include "service/driver.h"
 #include "service/user_json.h"
+#include "service/users.h"
 
 #define FILE_MAX ((size_t)256 * 1024 * 1024)
 #define CALL_MS 30000
@@ -71,8 +72,7 @@ static enum status put_users(struct session *s, const char *path)
     if (st == ST_OK)
         st = users_parse(buf_str(&text), s->arena, &list, &s->err);
     for (size_t i = 0; st == ST_OK && i < list.n; i++) {
-        st = driver_put(s->service, &list.user[i], deadline_in(CALL_MS),
-                        &s->err);
+        st = user_put(s->service, &list.user[i], deadline_in(CALL_MS), &s->err);
         if (st != ST_OK)
             err_add(&s->err, "user %zu of %zu (%.*s), those before it are in",
                     i + 1, list.n, STR_ARG(list.user[i].user_id));
@@ -134,8 +134,7 @@ static enum status remove_user(struct session *s, const char *id)
     enum status st = find_user(s, id, &u);
 
     if (st == ST_OK)
-        st =
-            driver_remove(s->service, u.user_id, deadline_in(CALL_MS), &s->err);
+        st = user_remove(s->service, u.user_id, deadline_in(CALL_MS), &s->err);
     if (st == ST_OK)
         printf("user %.*s removed; trips and analyses are untouched\n",
                STR_ARG(u.user_id));

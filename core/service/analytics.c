@@ -65,8 +65,7 @@ static enum status read_query(struct reading *r)
     return ST_OK;
 }
 
-static enum status id_from_records(struct reading *r,
-                                   struct driver_hints *hints)
+static enum status id_from_records(struct reading *r, struct email_hints *hints)
 {
     struct log_value space;
     enum status st =
@@ -82,7 +81,7 @@ static enum status id_from_records(struct reading *r,
                  log_quoted(r->user_id, &space));
         return reading_unknown(r);
     }
-    driver_hint_set(hints, r->email, r->user_id);
+    email_hint_set(hints, r->email, r->user_id);
     return ST_OK;
 }
 
@@ -124,26 +123,26 @@ static enum status answer_for_id(struct reading *r)
 
 /* A hint may be wrong (the e-mail went to another user, the user was removed):
  * what it leads to is not found, and then the records decide. */
-static enum status answer_for(struct reading *r, struct driver_hints *hints)
+static enum status answer_for(struct reading *r, struct email_hints *hints)
 {
     enum status st;
 
     if (!r->email.n)
         return answer_for_id(r);
-    if (driver_hint(hints, r->email, r->c->arena, &r->user_id)) {
+    if (email_hint(hints, r->email, r->c->arena, &r->user_id)) {
         st = answer_for_id(r);
         if (!r->stranger)
             return st;
         r->stranger = false;
         fill_over(r);
-        driver_hint_drop(hints, r->email);
+        email_hint_drop(hints, r->email);
         err_clear(r->err);
     }
     st = id_from_records(r, hints);
     if (st == ST_OK)
         st = answer_for_id(r);
     if (r->stranger)
-        driver_hint_drop(hints, r->email);
+        email_hint_drop(hints, r->email);
     return st;
 }
 

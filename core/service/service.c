@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include "service/driver.h"
 
 enum status service_open(const struct conf *c, struct service **out,
                          struct err *err)
@@ -16,7 +15,7 @@ enum status service_open(const struct conf *c, struct service **out,
     s = calloc(1, sizeof *s);
     assert(s);
     s->stores = stores;
-    s->hints = driver_hints_new();
+    s->hints = email_hints_new();
     *out = s;
     return ST_OK;
 }
@@ -27,7 +26,7 @@ void service_close(struct service **sp)
 
     if (!s)
         return;
-    driver_hints_free(&s->hints);
+    email_hints_free(&s->hints);
     stores_close(&s->stores);
     free(s);
     *sp = NULL;

@@ -12,13 +12,12 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "service/email_hints.h"
 #include "store/stores.h"
-
-struct driver_hints; /* e-mail -> user_id, bounded, never trusted alone */
 
 struct service {
     struct stores *stores;
-    struct driver_hints *hints;
+    struct email_hints *hints;
     int64_t sweep_due_ms; /* maintenance: when to look for temporaries next */
 };
 
