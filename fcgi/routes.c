@@ -62,7 +62,7 @@ static enum status route_finalize(struct exchange *x, struct err *err)
 
 static enum status route_analytics(struct exchange *x, struct err *err)
 {
-    struct analytics_request request = {
+    struct reading_request request = {
         .query = x->query,
         .accept_encoding = request_param(x->request, "HTTP_ACCEPT_ENCODING"),
         .if_none_match = request_param(x->request, "HTTP_IF_NONE_MATCH"),

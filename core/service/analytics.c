@@ -177,7 +177,7 @@ static enum status send_reply(struct reading *r, const struct sink *out)
 }
 
 enum status analytics_answer(struct service *s, const struct call *c,
-                             const struct analytics_request *request,
+                             const struct reading_request *request,
                              struct sink *out, struct err *err)
 {
     int64_t began_us = clock_mono_us();

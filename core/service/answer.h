@@ -13,7 +13,6 @@
 #include "base/gzip_join.h"
 #include "service/answer_list.h"
 #include "service/roster.h"
-#include "service/service.h"
 #include "service/view.h"
 
 struct answer {

@@ -3,7 +3,8 @@
 #define DG_SERVICE_DRIVER_LOOK_H
 
 #include "service/roster.h"
-#include "service/service.h"
+#include "service/call.h"
+#include "store/stores.h"
 
 enum status driver_look(struct stores *s, const struct call *c,
                         struct str user_id, struct str email, struct user *u,

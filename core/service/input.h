@@ -4,7 +4,8 @@
 
 #include "base/isotime.h"
 #include "base/json.h"
-#include "service/service.h"
+#include "base/arena.h"
+#include "base/err.h"
 
 enum status input_body(struct str body, struct json *root,
                        struct err *err) MUST_CHECK;

@@ -18,7 +18,8 @@
 #ifndef DG_SERVICE_PACKING_H
 #define DG_SERVICE_PACKING_H
 
-#include "service/service.h"
+#include "service/call.h"
+#include "store/stores.h"
 #include "service/summary.h"
 #include "service/trip_object.h"
 

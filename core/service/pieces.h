@@ -9,7 +9,7 @@
 #define DG_SERVICE_PIECES_H
 
 #include "service/answer_list.h"
-#include "service/service.h"
+#include "store/cache.h"
 
 #define PIECES_IN_MEMORY ((size_t)8 * 1024 * 1024)
 

@@ -5,13 +5,21 @@
 #ifndef DG_SERVICE_READING_H
 #define DG_SERVICE_READING_H
 
-#include "service/analytics.h"
+#include "service/call.h"
+#include "service/reply.h"
 #include "service/representation.h"
+
+struct reading_request {
+    struct str query;           /* raw */
+    struct str accept_encoding; /* as sent; empty: not */
+    struct str if_none_match;
+    bool files; /* the web server can send a file of cache.files */
+};
 
 struct reading {
     struct stores *s;
     const struct call *c;
-    const struct analytics_request *request;
+    const struct reading_request *request;
     struct err *err;
     struct str email;   /* as looked up; empty when asked by id */
     struct str user_id; /* whose; by e-mail only a hint until proved */

@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "service/scoreboard.h"
-#include "service/service.h"
+#include "store/stores.h"
 
 struct pending {
     int64_t trips, tokens; /* of this host's spool; -1: unknown */

@@ -10,7 +10,8 @@
 #ifndef DG_SERVICE_ROSTER_H
 #define DG_SERVICE_ROSTER_H
 
-#include "service/service.h"
+#include "service/call.h"
+#include "store/stores.h"
 #include "service/summary.h"
 #include "service/trip_object.h"
 

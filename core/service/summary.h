@@ -19,7 +19,7 @@
 
 #include "base/gzip_join.h"
 #include "score/aggregate.h"
-#include "service/service.h"
+#include "store/stores.h"
 
 #define SUMMARY_FORMAT 1
 #define SUMMARY_JSON_MAX ((size_t)128 * 1024 * 1024)

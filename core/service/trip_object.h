@@ -11,7 +11,7 @@
 #define DG_SERVICE_TRIP_OBJECT_H
 
 #include "base/gzip_join.h"
-#include "service/service.h"
+#include "store/stores.h"
 #include "service/summary.h"
 
 #define TRIP_JSON_MAX ((size_t)64 * 1024 * 1024)

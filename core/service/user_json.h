@@ -7,7 +7,7 @@
 #ifndef DG_SERVICE_USER_JSON_H
 #define DG_SERVICE_USER_JSON_H
 
-#include "service/service.h"
+#include "store/records.h"
 
 struct user_list {
     struct user *user;

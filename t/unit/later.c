@@ -1,4 +1,4 @@
-#include "service/service.h"
+#include "service/call.h"
 
 #include <string.h>
 
