@@ -1,8 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 #include "ctl/ctl.h"
-#include "service/report.h"
-#include "service/scoreboard.h"
+#include "host/report.h"
+#include "host/scoreboard.h"
 #include "store/stores.h"
 
 #define COUNT_MS 5000

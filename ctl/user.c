@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 #include "ctl/ctl.h"
-#include "service/driver.h"
-#include "service/user_json.h"
+#include "driver/driver.h"
+#include "driver/user_json.h"
 #include "service/users.h"
 
 #define FILE_MAX ((size_t)256 * 1024 * 1024)

@@ -7,7 +7,7 @@
 #define DG_FCGI_RESPOND_H
 
 #include "fcgi/exchange.h"
-#include "service/reply.h"
+#include "answer/reply.h"
 
 void respond_json(struct exchange *x, struct str body);
 /*

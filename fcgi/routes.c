@@ -9,7 +9,7 @@
 #include "service/analytics.h"
 #include "service/batch.h"
 #include "service/finalize.h"
-#include "service/report.h"
+#include "host/report.h"
 
 #define ANSWER_MAX (4 * 1024 * 1024)
 #define READY_MS 3000

@@ -13,10 +13,10 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/stats.h"
-#include "service/answer_stream.h"
-#include "service/driver.h"
-#include "service/query.h"
-#include "service/reading.h"
+#include "answer/answer_stream.h"
+#include "driver/driver.h"
+#include "answer/query.h"
+#include "answer/reading.h"
 #include "store/keys.h"
 
 /* ---- whose ---- */

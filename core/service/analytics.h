@@ -2,8 +2,8 @@
 #ifndef DG_SERVICE_ANALYTICS_H
 #define DG_SERVICE_ANALYTICS_H
 
-#include "service/reading.h"
-#include "service/reply.h"
+#include "answer/reading.h"
+#include "answer/reply.h"
 #include "service/service.h"
 
 enum status analytics_answer(struct service *s, const struct call *c,

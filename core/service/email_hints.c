@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "service/driver.h"
+#include "driver/driver.h"
 #include "store/keys.h"
 
 /* Direct mapped: a newer e-mail on the same place takes it. */

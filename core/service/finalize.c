@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/stats.h"
-#include "service/driver.h"
+#include "driver/driver.h"
 #include "service/input.h"
 #include "service/settle.h"
 

@@ -1,7 +1,7 @@
 #include "service/maintenance.h"
 
 #include "base/log.h"
-#include "service/driver.h"
+#include "driver/driver.h"
 #include "service/finalize.h"
 
 /* Not a client's time: nobody waits, but a hung store must not hold the rest

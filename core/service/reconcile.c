@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include "base/log.h"
 #include "base/stats.h"
-#include "service/driver.h"
+#include "driver/driver.h"
 #include "service/finalize.h"
-#include "service/packing.h"
-#include "service/roster.h"
-#include "service/trip_object.h"
+#include "driver/packing.h"
+#include "driver/roster.h"
+#include "driver/trip_object.h"
 #include "store/keys.h"
 
 #define DRIVER_DEADLINE_MS 300000

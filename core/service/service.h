@@ -9,7 +9,7 @@
 #define DG_SERVICE_SERVICE_H
 
 #include "base/buf.h"
-#include "service/call.h"
+#include "driver/call.h"
 #include "service/email_hints.h"
 #include "store/stores.h"
 

@@ -9,10 +9,10 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "score/analysis_json.h"
-#include "service/driver.h"
-#include "service/packing.h"
-#include "service/summary.h"
-#include "service/trip_object.h"
+#include "driver/driver.h"
+#include "driver/packing.h"
+#include "driver/summary.h"
+#include "driver/trip_object.h"
 #include "store/keys.h"
 
 #define TRIP_GZIP_LEVEL 6

@@ -1,6 +1,6 @@
 #include "service/users.h"
 
-#include "service/driver.h"
+#include "driver/driver.h"
 
 enum status user_put(struct service *s, const struct user *u, struct deadline d,
                      struct err *err)

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/fault.h"
-#include "store/digest.h"
+#include "base/digest.h"
 #include "store/folder.h"
 
 #define BOOT_MAX 64

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/random.h"
-#include "store/digest.h"
+#include "base/digest.h"
 #include "store/http.h"
 
 /* ---- put ---- */

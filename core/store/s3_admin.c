@@ -2,7 +2,7 @@
 
 #include <assert.h>
 #include "base/random.h"
-#include "store/digest.h"
+#include "base/digest.h"
 
 #define XMLNS " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
 #define DIGITS_(n) #n

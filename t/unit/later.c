@@ -1,4 +1,4 @@
-#include "service/call.h"
+#include "driver/call.h"
 
 #include <string.h>
 

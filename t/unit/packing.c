@@ -1,6 +1,6 @@
 /* The plan of packs: what holds after every packing of any history, how many
  * packs there are, and what they cost a finalize. */
-#include "service/packing.h"
+#include "driver/packing.h"
 
 #include <assert.h>
 #include "t/unit/tap.h"

@@ -1,5 +1,5 @@
 /* Rows of the summary: their order, merging by revision, and the text. */
-#include "service/summary.h"
+#include "driver/summary.h"
 
 #include "base/gzip.h"
 #include "base/gzip_bundle.h"

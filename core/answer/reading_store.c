@@ -1,0 +1,131 @@
+/* reading_store.c - the answer that has to be made. */
+#include "base/fault.h"
+#include "base/json.h"
+#include "base/stats.h"
+#include "answer/answer_stream.h"
+#include "driver/driver_look.h"
+#include "answer/reading.h"
+
+static enum status no_trips(struct reading *r)
+{
+    struct buf b;
+    struct json_out o = {.b = &b};
+
+    buf_init(&b, 4096);
+    json_put_str(&o, "user_id", r->user_id);
+    json_put_str(&o, "searched_user", r->user_id);
+    err_set(r->err, ST_NOT_FOUND, "no_trips", "No trips found for this user");
+    if (buf_ok(&b))
+        r->err->extra = arena_copy(r->c->arena, buf_str(&b));
+    buf_free(&b);
+    return ST_NOT_FOUND;
+}
+
+static enum status the_driver(struct reading *r, struct user *u,
+                              struct roster_look **look)
+{
+    enum status st =
+        driver_look(r->s, r->c, r->user_id, r->email, u, look, r->err);
+
+    return st == ST_NOT_FOUND ? reading_unknown(r) : st;
+}
+
+/* Nothing but the listing says that the reader has it: no object is read. */
+static bool unchanged(struct reading *r, const struct user *u,
+                      const struct roster *roster)
+{
+    struct keeping k = reading_keeping(r, roster->read_began_ms);
+    char state[ROSTER_STATE + 1];
+    struct str etag;
+
+    roster_state(roster, u, state);
+    etag = variant_etag(&r->variant, str_of(state), r->c->arena);
+    if (!reading_reply_is(r, etag, "store"))
+        return false;
+    if (r->token.z[0] && !roster->unreadable)
+        keep_etag(&k, etag, true);
+    return true;
+}
+
+static enum status make(struct reading *r, const struct user *u,
+                        struct roster *roster, struct answer *out)
+{
+    bool gzip = r->variant.coding == CODING_GZIP;
+    /* Whole answers are kept in both codings, for whoever comes next. */
+    bool both = r->token.z[0] && view_whole(&r->variant.view);
+    struct answer_wish wish = {
+        .view = &r->variant.view, .plain = !gzip || both, .gzip = gzip || both};
+
+    return answer_make(r->s, u, roster, &wish, r->c->deadline, r->c->arena, out,
+                       r->err);
+}
+
+static enum status look_and_make(struct reading *r, const struct user *u,
+                                 struct roster_look *look, struct answer *out)
+{
+    struct roster *roster = arena_alloc(r->c->arena, sizeof *roster);
+    enum status st = roster_take(r->s, r->user_id, look, r->c->deadline,
+                                 r->c->arena, roster, r->err);
+
+    if (st != ST_OK)
+        return st;
+    if (!roster->n && !roster->unreadable) {
+        roster_repair_later(r->s, r->c, r->user_id, roster);
+        return no_trips(r);
+    }
+    if (!unchanged(r, u, roster) && (st = make(r, u, roster, out)) != ST_OK)
+        return st;
+    roster_repair_later(r->s, r->c, r->user_id, roster);
+    return ST_OK;
+}
+
+static void fill_and_keep(struct reading *r, struct answer *ans)
+{
+    struct keeping k = reading_keeping(r, ans->read_began_ms);
+    struct arena *a = r->c->arena;
+    struct file_name name;
+
+    (void)reading_reply_is(r, variant_etag(&r->variant, ans->state, a),
+                           "store");
+    r->reply.unchanged = false; /* that was asked before its trips were read */
+    reading_reply_body(r, body_make(&r->variant, ans, a));
+    if (ans->streamed) {
+        r->streamed = ans;
+        return; /* until it is sent: send_and_keep */
+    }
+    if (!answer_cacheable(r->s, &r->token, ans, r->reply.length))
+        return;
+    if (view_whole(&r->variant.view) &&
+        !answer_fill(r->s, r->user_id, &r->token, ans, a))
+        return;
+    if (keep_body(&k, r->reply.etag, &r->body, &name) && r->request->files)
+        reading_reply_file(r, &name, "store");
+}
+
+enum status reading_from_store(struct reading *r)
+{
+    struct answer *answer = arena_alloc(r->c->arena, sizeof *answer);
+    struct roster_look *look;
+    struct user u;
+    enum status st = the_driver(r, &u, &look);
+
+    for (int tries = 0; st == ST_OK && tries < ROSTER_TRIES; tries++) {
+        st = look_and_make(r, &u, tries ? NULL : look, answer);
+        if (st == ST_PRECONDITION) { /* changed under our hands */
+            stat_add(STAT_listings_retaken, 1);
+            err_clear(r->err);
+            st = ST_OK;
+            continue;
+        }
+        if (st != ST_OK || r->reply.unchanged)
+            return st;
+        if (fault_point("analytics.before_fill"))
+            return err_set(r->err, ST_UNAVAILABLE, NULL, "fault point");
+        fill_and_keep(r, answer);
+        return ST_OK;
+    }
+    return st != ST_OK ? st
+                       : err_set(r->err, ST_UNAVAILABLE, "changing_too_fast",
+                                 "The driver's trips change too fast to be "
+                                 "read; try again");
+}

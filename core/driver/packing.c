@@ -1,0 +1,317 @@
+/*
+ * The life of a packing: the plan -> numbers for the new packs, of which a
+ * listing says that they are free -> pack after pack: its texts, PUT -> the
+ * summary's rows name them. Until that last step nobody looks at what is new.
+ */
+#include "driver/packing.h"
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/stats.h"
+#include "driver/pack.h"
+#include "store/keys.h"
+
+#define SUMMARY_TRIES 5
+
+struct work {
+    struct stores *s;
+    struct str user_id;
+    struct summary *sum;
+    struct deadline d; /* of the packs */
+    struct arena *a;   /* of the run */
+    struct arena *one; /* of one pack, one summary */
+    struct packing_plan plan;
+    struct packs_here here;
+    bool looked;     /* here is filled in */
+    int64_t *before; /* in which pack each row was */
+    size_t written;
+    struct err err;
+};
+
+/* That others were quicker is nothing to warn of. */
+static void failed(struct work *w, const char *event, size_t packs)
+{
+    enum log_level level = summary_overtaken(w->err.st) ? LOG_INFO : LOG_WARN;
+
+    stat_add(STAT_packs_failed, packs);
+    log_err_of(level, event, "user_id", w->user_id, &w->err);
+    err_clear(&w->err);
+}
+
+/* ---- numbers for new packs ---- */
+
+/* Which numbers up to most are taken: a row names them, or whoever has just
+ * written them may be about to say so. */
+static const bool *taken_numbers(struct work *w, size_t most)
+{
+    bool *taken = arena_alloc_n(w->a, most + 1, sizeof *taken);
+
+    for (size_t i = 0; i < w->sum->n; i++)
+        if (w->sum->row[i].pack <= (int64_t)most)
+            taken[w->sum->row[i].pack] = true;
+    for (size_t i = 0; i < w->here.n; i++) {
+        const struct pack_here *p = &w->here.pack[i];
+
+        if (p->number <= (int64_t)most && !stores_quiet(w->s, p->modified_us))
+            taken[p->number] = true;
+    }
+    return taken;
+}
+
+static enum status look_around(struct work *w)
+{
+    enum status st;
+
+    if (w->looked)
+        return ST_OK;
+    st = packs_list(w->s, w->user_id, w->d, w->a, &w->here, &w->err);
+    w->looked = st == ST_OK;
+    return st;
+}
+
+static bool has_new_packs(const struct packing_plan *plan)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < plan->n; i++)
+        n += plan->pack[i].number == PACK_NONE;
+    return n > 0;
+}
+
+static enum status choose_numbers(struct work *w)
+{
+    const bool *taken;
+    int64_t next = 1;
+    enum status st;
+
+    if (!has_new_packs(&w->plan))
+        return ST_OK;
+    if ((st = look_around(w)) != ST_OK)
+        return st;
+    taken = taken_numbers(w, w->sum->n + w->here.n + w->plan.n);
+    for (size_t i = 0; i < w->plan.n; i++) {
+        if (w->plan.pack[i].number != PACK_NONE)
+            continue;
+        while (taken[next])
+            next++;
+        w->plan.pack[i].number = next++;
+    }
+    return ST_OK;
+}
+
+/* ---- a pack ---- */
+
+static size_t entries_of(const struct packing *p, const struct trip_text *text,
+                         struct pack_entry *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n; i++)
+        if (text[i].deflate.n)
+            out[n++] = (struct pack_entry){.trip_id = p->row[i]->trip_id,
+                                           .end_ms = p->row[i]->end_ms,
+                                           .etag = p->row[i]->etag,
+                                           .text = text[i]};
+    return n;
+}
+
+static enum status put_pack(struct work *w, const struct packing *p,
+                            const struct packing_texts *texts)
+{
+    struct pack_entry *entry = arena_alloc_n(w->one, p->n, sizeof *entry);
+    size_t n = entries_of(p, texts->text, entry);
+    enum object_condition cond = texts->version.z[0] ? COND_MATCH : COND_ABSENT;
+    struct etag written;
+    struct buf body;
+    enum status st;
+
+    if (!n)
+        return ST_OK;
+    if (fault_point("packing.before_pack"))
+        return err_set(&w->err, ST_UNAVAILABLE, NULL, "fault point");
+    buf_init(&body, PACK_MAX);
+    pack_print(entry, n, w->user_id, &body);
+    if (!buf_ok(&body))
+        st = err_set(&w->err, ST_TOO_LARGE, NULL, "a pack of %zu trips", n);
+    else
+        st = objects_put_derived(
+            w->s->objects, key_pack(w->one, w->user_id, p->number),
+            buf_str(&body), cond, &texts->version, w->d, &written, &w->err);
+    buf_free(&body);
+    w->written += st == ST_OK;
+    return st;
+}
+
+static void name_pack(const struct packing *p, const struct trip_text *text)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        p->row[i]->pack = text[i].deflate.n ? p->number : PACK_NONE;
+        if (text[i].deflate.n)
+            p->row[i]->fragment = STR_NONE;
+    }
+}
+
+/* Of one that is new, or that could not be read, the listing knows which
+ * version lies there, if any. */
+static enum status see_version(struct work *w, int64_t number,
+                               struct etag *version)
+{
+    const struct pack_here *there;
+    enum status st;
+
+    if (version->z[0])
+        return ST_OK;
+    if ((st = look_around(w)) != ST_OK)
+        return st;
+    if ((there = packs_find(&w->here, number)) != NULL)
+        *version = there->etag;
+    return ST_OK;
+}
+
+static enum status write_pack(struct work *w, const struct packing *p)
+{
+    struct packing_texts texts;
+    enum status st;
+
+    arena_reset(w->one);
+    if (fault_point("packing.before_texts"))
+        return err_set(&w->err, ST_UNAVAILABLE, NULL, "fault point");
+    st = packing_texts(w->s, w->user_id, p, w->d, w->one, &texts, &w->err);
+    if (st != ST_OK ||
+        (st = see_version(w, p->number, &texts.version)) != ST_OK ||
+        (st = put_pack(w, p, &texts)) != ST_OK)
+        return st;
+    name_pack(p, texts.text);
+    return ST_OK;
+}
+
+static enum status write_packs(struct work *w)
+{
+    enum status st = choose_numbers(w);
+
+    for (size_t i = 0; st == ST_OK && i < w->plan.n; i++) {
+        if (deadline_over(w->d))
+            break;
+        st = write_pack(w, &w->plan.pack[i]);
+    }
+    return st;
+}
+
+/* ---- the summary ---- */
+
+static bool is_same_object(const struct summary_row *a,
+                           const struct summary_row *b)
+{
+    return a->end_ms == b->end_ms && strcmp(a->etag.z, b->etag.z) == 0;
+}
+
+/* Into a summary that somebody else wrote meanwhile: rows that he has, too, and
+ * that were in the same pack for him. True if there is any. */
+static bool carry_over(const struct work *w, struct summary *now)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < w->sum->n; i++) {
+        const struct summary_row *mine = &w->sum->row[i];
+        struct summary_row *row;
+
+        if (mine->pack == w->before[i])
+            continue;
+        row = summary_find(now, mine->trip_id);
+        if (!row || !is_same_object(row, mine) || row->pack != w->before[i])
+            continue;
+        row->pack = mine->pack;
+        any = true;
+    }
+    return any;
+}
+
+static enum status tell_summary(struct work *w, struct deadline d)
+{
+    struct summary now, *sum = w->sum;
+    enum status st;
+
+    if (fault_point("packing.before_summary"))
+        return err_set(&w->err, ST_UNAVAILABLE, NULL, "fault point");
+    for (uint32_t tries = 1;; tries++) {
+        st = summary_write(w->s, w->user_id, sum, d, w->one, &w->err);
+        if (!summary_overtaken(st))
+            return st;
+        stat_add(STAT_summary_conflicts, 1);
+        if (tries == SUMMARY_TRIES)
+            return st;
+        err_clear(&w->err);
+        clock_sleep_ms(random_below(8 * tries) + 1);
+        arena_reset(w->one);
+        st = summary_read(w->s, w->user_id, d, w->one, &now, &w->err);
+        if (st != ST_OK)
+            return st;
+        if (!carry_over(w, &now))
+            return err_set(&w->err, ST_BUSY, NULL,
+                           "another packed these trips");
+        sum = &now;
+    }
+}
+
+/* ---- the run ---- */
+
+static void pack_all(struct work *w, struct deadline d)
+{
+    for (size_t i = 0; i < w->sum->n; i++)
+        w->before[i] = w->sum->row[i].pack;
+    packing_plan(w->sum, w->a, &w->plan);
+    if (write_packs(w) != ST_OK)
+        failed(w, "pack_not_written", 1);
+    if (!w->written)
+        return;
+    if (tell_summary(w, d) == ST_OK)
+        stat_add(STAT_packs_written, w->written);
+    else
+        failed(w, "packs_not_named", w->written);
+}
+
+void packing_run(struct stores *s, struct str user_id, struct summary *sum,
+                 struct deadline d)
+{
+    struct work w = {.s = s, .user_id = user_id, .sum = sum, .err = ERR_NONE};
+
+    if (sum->newer || packing_loose(sum) < PACKING_DUE)
+        return;
+    /* What is written must be named before it counts as quiet. */
+    d = deadline_sooner(d, s->conf->server_request_timeout);
+    w.d = deadline_sooner(d, deadline_left_ms(d) * 2 / 3);
+    w.a = arena_new(0);
+    w.one = arena_new(0);
+    w.before = arena_alloc_n(w.a, sum->n, sizeof *w.before);
+    pack_all(&w, d);
+    arena_free(&w.one);
+    arena_free(&w.a);
+}
+
+struct run {
+    struct stores *s;
+    struct str user_id;
+    struct summary sum;
+};
+
+static void run_now(void *ctx, struct deadline d)
+{
+    struct run *r = ctx;
+
+    packing_run(r->s, r->user_id, &r->sum, d);
+}
+
+void packing_later(struct stores *s, const struct call *c, struct str user_id,
+                   const struct summary *sum)
+{
+    size_t loose = packing_loose(sum);
+    struct run *r;
+
+    if (!loose || loose % PACKING_DUE)
+        return;
+    r = arena_alloc(c->arena, sizeof *r);
+    *r = (struct run){
+        .s = s, .user_id = arena_copy(c->arena, user_id), .sum = *sum};
+    call_later(c, run_now, r);
+}

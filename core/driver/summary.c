@@ -1,0 +1,211 @@
+#include "driver/summary.h"
+
+#include <assert.h>
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/stats.h"
+#include "store/keys.h"
+
+static size_t place_of(const struct summary *s, struct str trip_id, bool *found)
+{
+    size_t low = 0, high = s->n;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        int c = str_cmp(s->row[mid].trip_id, trip_id);
+
+        if (c == 0) {
+            *found = true;
+            return mid;
+        }
+        if (c < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    *found = false;
+    return low;
+}
+
+void summary_row_text(struct summary_row *row, const struct gzip_sum *sum,
+                      size_t deflate)
+{
+    row->length = (int64_t)sum->length;
+    row->crc = sum->crc;
+    row->deflate = (int64_t)deflate;
+}
+
+struct gzip_sum summary_row_sum(const struct summary_row *row)
+{
+    return (struct gzip_sum){(uint32_t)row->crc, (uint64_t)row->length};
+}
+
+bool summary_row_is_of(const struct summary_row *row,
+                       const struct gzip_sum *sum, size_t deflate)
+{
+    return row->length == (int64_t)sum->length && row->crc == sum->crc &&
+           row->deflate == (int64_t)deflate;
+}
+
+struct summary_row *summary_find(const struct summary *s, struct str trip_id)
+{
+    bool found;
+    size_t i = place_of(s, trip_id, &found);
+
+    return found ? &s->row[i] : NULL;
+}
+
+bool summary_row_later(const struct summary_row *a, const struct summary_row *b)
+{
+    if (a->revision != b->revision)
+        return a->revision > b->revision;
+    if (a->modified_us != b->modified_us)
+        return a->modified_us > b->modified_us;
+    return a->end_ms > b->end_ms;
+}
+
+static void insert_at(struct summary *s, size_t i,
+                      const struct summary_row *row, struct arena *a)
+{
+    struct summary_row *grown = arena_alloc_n(a, s->n + 1, sizeof *grown);
+
+    if (i)
+        memcpy(grown, s->row, i * sizeof *grown);
+    grown[i] = *row;
+    if (s->n > i)
+        memcpy(grown + i + 1, s->row + i, (s->n - i) * sizeof *grown);
+    s->row = grown;
+    s->n++;
+}
+
+enum merged summary_merge(struct summary *s, const struct summary_row *row,
+                          struct arena *a, struct summary_row *other)
+{
+    bool found;
+    size_t i = place_of(s, row->trip_id, &found);
+
+    if (!found) {
+        insert_at(s, i, row, a);
+        return MERGED_NEW;
+    }
+    *other = s->row[i];
+    if (s->row[i].revision > row->revision)
+        return MERGED_SUPERSEDED;
+    s->row[i] = *row;
+    return MERGED_REPLACED;
+}
+
+static void unreadable(struct summary *out, struct str key, struct err *err)
+{
+    stat_add(STAT_store_errors, 1);
+    log_err_of(LOG_WARN, "summary_unreadable", "key", key, err);
+    err_clear(err);
+    out->row = NULL;
+    out->n = 0;
+}
+
+static void take_body(struct str key, const struct etag *etag, struct str body,
+                      struct arena *a, struct summary *out, struct err *err)
+{
+    out->etag = *etag;
+    if (summary_parse(body, a, out, err) != ST_OK)
+        unreadable(out, key, err);
+}
+
+enum status summary_got(struct str key, enum status st,
+                        const struct object *obj, const struct err *why,
+                        struct arena *a, struct summary *out, struct err *err)
+{
+    if (st == ST_PRECONDITION)
+        return ST_OK;
+    *out = (struct summary){.n = 0};
+    if (st == ST_OK)
+        take_body(key, &obj->etag, arena_copy(a, obj->body), a, out, err);
+    else if (st != ST_NOT_FOUND && err)
+        *err = *why;
+    return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+enum status summary_read(struct stores *s, struct str user_id,
+                         struct deadline d, struct arena *a,
+                         struct summary *out, struct err *err)
+{
+    struct str key = key_summary(a, user_id);
+    struct object obj;
+    enum status st;
+
+    *out = (struct summary){.n = 0};
+    st = objects_get(s->objects, key, NULL, SUMMARY_JSON_MAX, d, a, &obj, err);
+    if (st == ST_OK)
+        take_body(key, &obj.etag, obj.body, a, out, err);
+    else if (st == ST_NOT_FOUND)
+        err_clear(err);
+    return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+enum status summary_write(struct stores *s, struct str user_id,
+                          struct summary *sum, struct deadline d,
+                          struct arena *a, struct err *err)
+{
+    bool first = !sum->etag.z[0];
+    struct etag written;
+    struct buf body;
+    enum status st;
+
+    if (sum->newer)
+        return err_set(err, ST_CORRUPT, "summary_newer",
+                       "The summary was written by a later version of this "
+                       "service; it is left alone");
+    if (fault_point("summary.before_write"))
+        return err_set(err, ST_PRECONDITION, NULL, "fault point");
+    buf_init(&body, SUMMARY_JSON_MAX);
+    summary_print(sum, user_id, clock_wall_us(), a, &body);
+    if (!buf_ok(&body))
+        st = err_set(err, ST_TOO_LARGE, "summary_too_large",
+                     "The driver has more trips than a summary holds");
+    else
+        st = objects_put_derived(
+            s->objects, key_summary(a, user_id), buf_str(&body),
+            first ? COND_ABSENT : COND_MATCH, &sum->etag, d, &written, err);
+    if (st == ST_OK)
+        sum->etag = written;
+    buf_free(&body);
+    return st;
+}
+
+bool summary_overtaken(enum status st)
+{
+    return st == ST_PRECONDITION || st == ST_BUSY || st == ST_NOT_FOUND;
+}
+
+enum status summary_add(struct stores *s, struct str user_id,
+                        struct summary *seen, const struct summary_row *row,
+                        struct deadline d, struct arena *a, enum merged *how,
+                        struct summary_row *other, struct err *err)
+{
+    int64_t reserve = deadline_left_ms(d) / 3;
+    enum status st;
+
+    for (uint32_t tries = 1;; tries++) {
+        struct arena_mark mark = arena_mark(a);
+
+        *how = summary_merge(seen, row, a, other);
+        if (*how == MERGED_SUPERSEDED)
+            return ST_OK;
+        st = summary_write(s, user_id, seen, d, a, err);
+        if (!summary_overtaken(st))
+            return st;
+        stat_add(STAT_summary_conflicts, 1);
+        if (deadline_left_ms(d) <= reserve)
+            return err_set(err, ST_BUSY, "summary_contended",
+                           "The summary was left to the next read after %u "
+                           "conflicts",
+                           (unsigned)tries);
+        err_clear(err);
+        arena_release(a, mark);
+        clock_sleep_ms(random_below(tries < 8 ? 4u * tries : 32u) + 1);
+        if ((st = summary_read(s, user_id, d, a, seen, err)) != ST_OK)
+            return st;
+    }
+}
