@@ -6,8 +6,8 @@
 #ifndef DG_FCGI_RESPOND_H
 #define DG_FCGI_RESPOND_H
 
-#include "fcgi/exchange.h"
 #include "answer/reply.h"
+#include "fcgi/exchange.h"
 
 void respond_json(struct exchange *x, struct str body);
 /*

@@ -6,10 +6,10 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "fcgi/respond.h"
+#include "host/report.h"
 #include "service/analytics.h"
 #include "service/batch.h"
 #include "service/finalize.h"
-#include "host/report.h"
 
 #define ANSWER_MAX (4 * 1024 * 1024)
 #define READY_MS 3000

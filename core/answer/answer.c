@@ -1,11 +1,11 @@
 #include "answer/answer.h"
 
 #include <assert.h>
+#include "answer/answer_stream.h"
+#include "answer/pieces.h"
 #include "base/json.h"
 #include "score/aggregate.h"
 #include "score/score.h"
-#include "answer/answer_stream.h"
-#include "answer/pieces.h"
 
 #define ALGORITHM_VERSION "2.0_industry_standard_fixed" /* wire */
 

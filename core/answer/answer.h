@@ -10,10 +10,10 @@
 #ifndef DG_ANSWER_ANSWER_H
 #define DG_ANSWER_ANSWER_H
 
-#include "base/gzip_join.h"
 #include "answer/answer_list.h"
-#include "driver/roster.h"
 #include "answer/view.h"
+#include "base/gzip_join.h"
+#include "driver/roster.h"
 
 struct answer {
     struct str email; /* the driver's own, lower case: whose answer it is */

@@ -12,8 +12,8 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include "base/log.h"
 #include "answer/pieces.h"
+#include "base/log.h"
 
 #define HEAD_FORMAT 4
 /* More than cache.max_driver can be. */

@@ -5,9 +5,9 @@
 #ifndef DG_ANSWER_READING_H
 #define DG_ANSWER_READING_H
 
-#include "driver/call.h"
 #include "answer/reply.h"
 #include "answer/representation.h"
+#include "driver/call.h"
 
 struct reading_request {
     struct str query;           /* raw */

@@ -1,8 +1,8 @@
 /* reading_cache.c - the answer that is in the cache, or soon will be. */
 #include <string.h>
-#include "base/stats.h"
 #include "answer/answer_stream.h"
 #include "answer/reading.h"
+#include "base/stats.h"
 
 #define WAIT_STEP_MS 10
 

@@ -1,10 +1,10 @@
 /* reading_store.c - the answer that has to be made. */
+#include "answer/answer_stream.h"
+#include "answer/reading.h"
 #include "base/fault.h"
 #include "base/json.h"
 #include "base/stats.h"
-#include "answer/answer_stream.h"
 #include "driver/driver_look.h"
-#include "answer/reading.h"
 
 static enum status no_trips(struct reading *r)
 {

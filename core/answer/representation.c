@@ -1,10 +1,10 @@
 #include "answer/representation.h"
 
 #include <assert.h>
+#include "base/digest.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/stats.h"
-#include "base/digest.h"
 
 /* Part of every ETag and variant: to be raised whenever the bytes of an answer
  * change with the same trips and user. */

@@ -9,10 +9,10 @@
 #ifndef DG_ANSWER_TRIP_LIST_H
 #define DG_ANSWER_TRIP_LIST_H
 
-#include "base/gzip_join.h"
-#include "score/analysis_fields.h"
 #include "answer/negotiate.h"
+#include "base/gzip_join.h"
 #include "driver/roster.h"
+#include "score/analysis_fields.h"
 
 struct trip_list {
     struct stores *s;

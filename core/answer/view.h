@@ -13,9 +13,9 @@
 #ifndef DG_ANSWER_VIEW_H
 #define DG_ANSWER_VIEW_H
 
-#include "score/analysis_fields.h"
 #include "answer/query.h"
 #include "driver/summary.h"
+#include "score/analysis_fields.h"
 
 #define VIEW_LIMIT_MAX 1000
 

@@ -2,8 +2,8 @@
 #ifndef DG_DRIVER_DRIVER_LOOK_H
 #define DG_DRIVER_DRIVER_LOOK_H
 
-#include "driver/roster.h"
 #include "driver/call.h"
+#include "driver/roster.h"
 #include "store/stores.h"
 
 enum status driver_look(struct stores *s, const struct call *c,

@@ -19,9 +19,9 @@
 #define DG_DRIVER_PACKING_H
 
 #include "driver/call.h"
-#include "store/stores.h"
 #include "driver/summary.h"
 #include "driver/trip_object.h"
+#include "store/stores.h"
 
 #define PACKING_DUE 32 /* loose trips */
 #define PACKING_TRIPS 256

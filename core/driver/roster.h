@@ -11,9 +11,9 @@
 #define DG_DRIVER_ROSTER_H
 
 #include "driver/call.h"
-#include "store/stores.h"
 #include "driver/summary.h"
 #include "driver/trip_object.h"
+#include "store/stores.h"
 
 #define ROSTER_TRIES 4
 #define ROSTER_STATE 32

@@ -1,7 +1,7 @@
 #include <assert.h>
+#include "base/digest.h"
 #include "base/json.h"
 #include "driver/roster.h"
-#include "base/digest.h"
 
 #define STATE_TEXT_MAX ((size_t)64 * 1024 * 1024)
 

@@ -10,13 +10,13 @@
  */
 #include "service/analytics.h"
 
+#include "answer/answer_stream.h"
+#include "answer/query.h"
+#include "answer/reading.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/stats.h"
-#include "answer/answer_stream.h"
 #include "driver/driver.h"
-#include "answer/query.h"
-#include "answer/reading.h"
 #include "store/keys.h"
 
 /* ---- whose ---- */

@@ -4,10 +4,10 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "driver/driver.h"
-#include "service/finalize.h"
 #include "driver/packing.h"
 #include "driver/roster.h"
 #include "driver/trip_object.h"
+#include "service/finalize.h"
 #include "store/keys.h"
 
 #define DRIVER_DEADLINE_MS 300000

@@ -8,11 +8,11 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/stats.h"
-#include "score/analysis_json.h"
 #include "driver/driver.h"
 #include "driver/packing.h"
 #include "driver/summary.h"
 #include "driver/trip_object.h"
+#include "score/analysis_json.h"
 #include "store/keys.h"
 
 #define TRIP_GZIP_LEVEL 6

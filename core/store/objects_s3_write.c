@@ -3,9 +3,9 @@
 
 #include <assert.h>
 #include <string.h>
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "base/digest.h"
 #include "store/http.h"
 
 /* ---- put ---- */

@@ -1,8 +1,8 @@
 #include "store/s3_admin.h"
 
 #include <assert.h>
-#include "base/random.h"
 #include "base/digest.h"
+#include "base/random.h"
 
 #define XMLNS " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
 #define DIGITS_(n) #n

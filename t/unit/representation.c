@@ -1,8 +1,8 @@
 /* One answer's bytes in either coding, and what is kept of them. */
 #include "answer/representation.h"
 
-#include "base/gzip.h"
 #include "answer/pieces.h"
+#include "base/gzip.h"
 #include "t/unit/tap.h"
 
 static struct arena *a;
