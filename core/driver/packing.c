@@ -295,11 +295,11 @@ struct run {
     struct summary sum;
 };
 
-static void run_now(void *ctx, struct deadline d)
+static void run_now(void *ctx, const struct call *c)
 {
     struct run *r = ctx;
 
-    packing_run(r->s, r->user_id, &r->sum, d);
+    packing_run(r->s, r->user_id, &r->sum, c->deadline);
 }
 
 void packing_later(struct stores *s, const struct call *c, struct str user_id,

@@ -108,11 +108,11 @@ struct repair {
     struct roster roster;
 };
 
-static void repair_now(void *ctx, struct deadline d)
+static void repair_now(void *ctx, const struct call *c)
 {
     struct repair *p = ctx;
 
-    roster_repair(p->s, p->user_id, &p->roster, d, p->a);
+    roster_repair(p->s, p->user_id, &p->roster, c->deadline, p->a);
 }
 
 void roster_repair_later(struct stores *s, const struct call *c,

@@ -178,10 +178,11 @@ static enum status send_reply(struct reading *r, const struct sink *out)
 
 enum status analytics_answer(struct service *s, const struct call *c,
                              const struct reading_request *request,
-                             struct sink *out, struct err *err)
+                             struct sink *out)
 {
     int64_t began_us = clock_mono_us();
-    struct reading r = {.s = s->stores, .c = c, .request = request, .err = err};
+    struct reading r = {
+        .s = c->stores, .c = c, .request = request, .err = c->err};
     enum status st;
 
     if ((st = read_query(&r)) == ST_OK &&

@@ -8,7 +8,7 @@
 
 enum status analytics_answer(struct service *s, const struct call *c,
                              const struct reading_request *request,
-                             struct sink *out, struct err *err) MUST_CHECK;
+                             struct sink *out) MUST_CHECK;
 /*
     ST_OK: the whole answer went into the sink. ST_BAD_REQUEST, ST_NOT_FOUND,
     ST_NOT_ACCEPTABLE, ST_UNAVAILABLE, ...: nothing was written to the sink

@@ -22,7 +22,6 @@
 #define UPLOAD_GRACE 2
 
 struct settling {
-    struct service *s;
     const struct call *c;
     const struct trip *trip;
     struct user user; /* empty for one the table does not know */
@@ -47,7 +46,7 @@ static void *see_summary(void *ctx)
 {
     struct settling *w = ctx;
 
-    w->seen.st = summary_read(w->s->stores, w->trip->user_id, w->c->deadline,
+    w->seen.st = summary_read(w->c->stores, w->trip->user_id, w->c->deadline,
                               w->seen.arena, &w->seen.summary, &w->seen.err);
     return NULL;
 }
@@ -58,14 +57,15 @@ static void start_seeing(struct settling *w)
     beside_start(&w->seen.beside, see_summary, w);
 }
 
-static enum status load_user(struct settling *w, struct err *err)
+static enum status load_user(struct settling *w)
 {
-    enum status st = records_user(w->s->stores->records, w->trip->user_id,
-                                  w->c->deadline, w->c->arena, &w->user, err);
+    enum status st =
+        records_user(w->c->stores->records, w->trip->user_id, w->c->deadline,
+                     w->c->arena, &w->user, w->c->err);
 
     if (st != ST_NOT_FOUND)
         return st;
-    err_clear(err);
+    err_clear(w->c->err);
     w->user = (struct user){.user_id = w->trip->user_id};
     return ST_OK;
 }
@@ -76,12 +76,12 @@ static enum score_version version_of(const struct conf *c)
 }
 
 static enum status read_batch(struct settling *w, const struct batch *b,
-                              struct delta_list *deltas, struct err *err)
+                              struct delta_list *deltas)
 {
-    enum status st = deltas_read(b->deltas, w->c->arena, deltas, err);
+    enum status st = deltas_read(b->deltas, w->c->arena, deltas, w->c->err);
 
     return st == ST_OK ? ST_OK
-                       : err_set(err, ST_CORRUPT, "batch_corrupt",
+                       : err_set(w->c->err, ST_CORRUPT, "batch_corrupt",
                                  "batch %lld of the trip is not readable",
                                  (long long)b->number);
 }
@@ -91,7 +91,7 @@ static enum status read_batch(struct settling *w, const struct batch *b,
 static bool upload_under_way(const struct settling *w, size_t batches)
 {
     int64_t grace_us =
-        UPLOAD_GRACE * 1000 * w->s->stores->conf->server_request_timeout;
+        UPLOAD_GRACE * 1000 * w->c->stores->conf->server_request_timeout;
 
     return (int64_t)batches < w->trip->total_batches &&
            clock_wall_us() - w->trip->updated_us < grace_us;
@@ -107,16 +107,16 @@ static enum status insufficient(struct settlement *out, const char *reason,
 }
 
 static enum status read_deltas(struct settling *w, struct delta_list *deltas,
-                               struct settlement *out, struct err *err)
+                               struct settlement *out)
 {
     struct trip_batches batches;
     int64_t n_deltas = 0;
     enum status st;
 
-    st = records_batches(w->s->stores->records, w->trip, w->c->deadline,
-                         w->c->arena, &batches, err);
+    st = records_batches(w->c->stores->records, w->trip, w->c->deadline,
+                         w->c->arena, &batches, w->c->err);
     if (st == ST_TOO_LARGE) /* nor will it ever be less */
-        return insufficient(out, "more points than a trip may have", err);
+        return insufficient(out, "more points than a trip may have", w->c->err);
     if (st != ST_OK)
         return st;
     for (size_t i = 0; i < batches.n; i++) {
@@ -125,7 +125,7 @@ static enum status read_deltas(struct settling *w, struct delta_list *deltas,
     }
     deltas_reserve(deltas, (size_t)n_deltas, w->c->arena);
     for (size_t i = 0; st == ST_OK && i < batches.n; i++)
-        st = read_batch(w, &batches.batch[i], deltas, err);
+        st = read_batch(w, &batches.batch[i], deltas);
     if (st != ST_OK)
         return st;
     out->batches = batches.n;
@@ -136,10 +136,10 @@ static enum status read_deltas(struct settling *w, struct delta_list *deltas,
 }
 
 static enum status score(struct settling *w, const struct delta_list *deltas,
-                         struct settlement *out, struct err *err)
+                         struct settlement *out)
 {
     struct score_input in = {
-        .version = version_of(w->s->stores->conf),
+        .version = version_of(w->c->stores->conf),
         .deltas = deltas->deltas,
         .n_deltas = deltas->n,
         .base = base_point_fallback,
@@ -152,22 +152,21 @@ static enum status score(struct settling *w, const struct delta_list *deltas,
             (struct base_point){w->user.latitude, w->user.longitude,
                                 w->user.city, w->user.state, w->user.source};
     if (w->trip->trip_quality.n) {
-        st = json_check(w->trip->trip_quality, JSON_DEPTH, &quality, err);
+        st = json_check(w->trip->trip_quality, JSON_DEPTH, &quality, w->c->err);
         if (st != ST_OK)
-            return err_set(err, ST_CORRUPT, "trip_corrupt",
+            return err_set(w->c->err, ST_CORRUPT, "trip_corrupt",
                            "the trip's trip_quality is not readable");
         in.totals = client_totals_read(quality);
     }
     st = score_trip(&in, w->c->arena, &out->analysis);
     if (st == ST_NOT_FOUND)
-        return insufficient(out, "fewer than two points", err);
+        return insufficient(out, "fewer than two points", w->c->err);
     out->has_analysis = st == ST_OK;
     return st;
 }
 
 static enum status pack_analysis(struct settling *w,
-                                 const struct settlement *out, struct str *body,
-                                 struct err *err)
+                                 const struct settlement *out, struct str *body)
 {
     const struct trip *t = w->trip;
     struct arena *a = w->c->arena;
@@ -176,7 +175,7 @@ static enum status pack_analysis(struct settling *w,
         .start_us = t->start_us,
         .end_us = t->end_us,
         .revision = t->revision,
-        .version = version_of(w->s->stores->conf),
+        .version = version_of(w->c->stores->conf),
         .zone = time_zone_of_zip(w->user.zipcode),
     };
     struct buf text, packed;
@@ -187,11 +186,11 @@ static enum status pack_analysis(struct settling *w,
     buf_init(&packed, TRIP_JSON_MAX);
     analysis_write(&head, &out->analysis, a, &jo);
     if (!buf_ok(&text))
-        st = err_set(err, ST_TOO_LARGE, "analysis_too_large",
+        st = err_set(w->c->err, ST_TOO_LARGE, "analysis_too_large",
                      "the trip's analysis is larger than %zu bytes",
                      TRIP_JSON_MAX);
     else
-        st = gzip_pack(buf_str(&text), TRIP_GZIP_LEVEL, &packed, err);
+        st = gzip_pack(buf_str(&text), TRIP_GZIP_LEVEL, &packed, w->c->err);
     *body = arena_copy(a, buf_str(&packed));
     buf_free(&packed);
     buf_free(&text);
@@ -201,7 +200,7 @@ static enum status pack_analysis(struct settling *w,
 /* The analysis as bytes, and its row: read back from those very bytes, so that
  * the row says what any later reader of the object would find. */
 static enum status write_object(struct settling *w,
-                                const struct settlement *out, struct err *err)
+                                const struct settlement *out)
 {
     const struct trip *t = w->trip;
     struct arena *a = w->c->arena;
@@ -211,9 +210,9 @@ static enum status write_object(struct settling *w,
 
     o->user_id = t->user_id;
     o->key = key_trip(a, t->user_id, t->trip_id, time_ms(t->end_us));
-    if ((st = pack_analysis(w, out, &o->body, err)) != ST_OK ||
+    if ((st = pack_analysis(w, out, &o->body)) != ST_OK ||
         (st = trip_object_open(o->key, &(struct object){.body = o->body}, a,
-                               &reading, err)) != ST_OK)
+                               &reading, w->c->err)) != ST_OK)
         return st;
     o->row = reading.row;
     o->row.fragment = reading.text.deflate;
@@ -225,15 +224,14 @@ static enum status write_object(struct settling *w,
     return ST_OK;
 }
 
-static enum status place_object(struct settling *w, struct settlement *out,
-                                struct err *err)
+static enum status place_object(struct settling *w, struct settlement *out)
 {
     enum placed placed;
     enum status st;
 
-    st = trip_object_put(w->s->stores, &w->object,
+    st = trip_object_put(w->c->stores, &w->object,
                          summary_find(&w->seen.summary, w->trip->trip_id),
-                         w->c->deadline, w->c->arena, &placed, err);
+                         w->c->deadline, w->c->arena, &placed, w->c->err);
     if (st == ST_OK && placed == PLACED_SUPERSEDED)
         out->how = SETTLED_SUPERSEDED;
     return st;
@@ -241,18 +239,17 @@ static enum status place_object(struct settling *w, struct settlement *out,
 
 /* Merge the row, then tidy. Giving up on the summary is no failure: the next
  * read repairs it, and the older object stays until reconcile. */
-static enum status tell_summary(struct settling *w, struct settlement *out,
-                                struct err *err)
+static enum status tell_summary(struct settling *w, struct settlement *out)
 {
     enum merged merged;
     enum status st;
 
-    st = summary_add(w->s->stores, w->trip->user_id, &w->seen.summary,
+    st = summary_add(w->c->stores, w->trip->user_id, &w->seen.summary,
                      &w->object.row, w->c->deadline, w->c->arena, &merged,
-                     &w->other, err);
+                     &w->other, w->c->err);
     if (st == ST_BUSY || st == ST_CORRUPT || st == ST_TOO_LARGE) {
-        log_err(LOG_WARN, "summary_given_up", err);
-        err_clear(err);
+        log_err(LOG_WARN, "summary_given_up", w->c->err);
+        err_clear(w->c->err);
         stat_add(STAT_summary_given_up, 1);
         return ST_OK;
     }
@@ -263,23 +260,24 @@ static enum status tell_summary(struct settling *w, struct settlement *out,
     if (merged == MERGED_SUPERSEDED)
         out->how = SETTLED_SUPERSEDED;
     if (fault_point("finalize.after_summary"))
-        return err_set(err, ST_UNAVAILABLE, NULL, "fault point");
-    return trip_object_tidy(w->s->stores, w->trip->user_id, &w->object.row,
+        return err_set(w->c->err, ST_UNAVAILABLE, NULL, "fault point");
+    return trip_object_tidy(w->c->stores, w->trip->user_id, &w->object.row,
                             w->met ? &w->other : NULL, w->older, w->c->deadline,
-                            w->c->arena, err);
+                            w->c->arena, w->c->err);
 }
 
-static enum status end_claim(struct settling *w, enum analysis_status as,
-                             struct err *err)
+/* c: the settling's, or the one beside it. */
+static enum status end_claim(const struct call *c, const struct settling *w,
+                             enum analysis_status as)
 {
     enum status st = records_trip_stored(
-        w->s->stores->records, w->trip->trip_id, w->trip->revision, as,
-        as == ANALYSIS_STORED ? w->object.key : STR_NONE, w->c->deadline, err);
+        c->stores->records, w->trip->trip_id, w->trip->revision, as,
+        as == ANALYSIS_STORED ? w->object.key : STR_NONE, c->deadline, c->err);
 
     if (st != ST_PRECONDITION)
         return st;
     /* A batch or another claim came since: that one ends it. */
-    err_clear(err);
+    err_clear(c->err);
     return ST_OK;
 }
 
@@ -292,8 +290,9 @@ struct ending {
 static void *end_stored(void *ctx)
 {
     struct ending *e = ctx;
+    struct call c = call_with(e->w->c, e->w->c->arena, &e->err);
 
-    e->st = end_claim(e->w, ANALYSIS_STORED, &e->err);
+    e->st = end_claim(&c, e->w, ANALYSIS_STORED);
     return NULL;
 }
 
@@ -310,8 +309,7 @@ static bool may_be_older(const struct settling *w)
  * read repairs. But not when there may be an older object to remove after
  * that: the claim must stay open until it is gone.
  */
-static enum status tell_and_end(struct settling *w, struct settlement *out,
-                                struct err *err)
+static enum status tell_and_end(struct settling *w, struct settlement *out)
 {
     struct ending e = {.w = w, .st = ST_OK, .err = ERR_NONE};
     struct beside beside;
@@ -319,14 +317,14 @@ static enum status tell_and_end(struct settling *w, struct settlement *out,
 
     w->older = may_be_older(w);
     if (out->again || w->older)
-        return tell_summary(w, out, err);
+        return tell_summary(w, out);
     beside_start(&beside, end_stored, &e);
-    st = tell_summary(w, out, err);
+    st = tell_summary(w, out);
     beside_wait(&beside);
     w->ended = true;
     if (st != ST_OK || e.st == ST_OK)
         return st;
-    *err = e.err;
+    *w->c->err = e.err;
     return e.st;
 }
 
@@ -345,65 +343,61 @@ static void count(const struct settlement *out)
     }
 }
 
-static enum status store_analysis(struct settling *w, struct settlement *out,
-                                  struct err *err)
+static enum status store_analysis(struct settling *w, struct settlement *out)
 {
     enum status st;
 
     if (w->seen.st != ST_OK) {
-        *err = w->seen.err;
+        *w->c->err = w->seen.err;
         return w->seen.st;
     }
-    if ((st = write_object(w, out, err)) != ST_OK ||
-        (st = place_object(w, out, err)) != ST_OK)
+    if ((st = write_object(w, out)) != ST_OK ||
+        (st = place_object(w, out)) != ST_OK)
         return st;
     if (fault_point("finalize.after_object"))
-        return err_set(err, ST_UNAVAILABLE, NULL, "fault point");
+        return err_set(w->c->err, ST_UNAVAILABLE, NULL, "fault point");
     if (out->how == SETTLED_SUPERSEDED)
         return ST_OK;
-    return tell_and_end(w, out, err);
+    return tell_and_end(w, out);
 }
 
-static enum status settle(struct settling *w, struct settlement *out,
-                          struct err *err)
+static enum status settle(struct settling *w, struct settlement *out)
 {
     struct delta_list deltas = {.n = 0};
     enum status st;
 
     start_seeing(w);
-    if ((st = load_user(w, err)) == ST_OK &&
-        (st = read_deltas(w, &deltas, out, err)) == ST_OK &&
+    if ((st = load_user(w)) == ST_OK &&
+        (st = read_deltas(w, &deltas, out)) == ST_OK &&
         out->how != SETTLED_INSUFFICIENT)
-        st = score(w, &deltas, out, err);
+        st = score(w, &deltas, out);
     beside_wait(&w->seen.beside);
     if (st == ST_OK && out->has_analysis)
-        st = store_analysis(w, out, err);
+        st = store_analysis(w, out);
     if (st == ST_OK && !out->again && !w->ended)
-        st = end_claim(w,
+        st = end_claim(w->c, w,
                        out->how == SETTLED_INSUFFICIENT ? ANALYSIS_INSUFFICIENT
-                                                        : ANALYSIS_STORED,
-                       err);
+                                                        : ANALYSIS_STORED);
     return st;
 }
 
-enum status settle_trip(struct service *s, const struct call *c,
-                        const struct trip *claimed, struct settlement *out,
-                        struct err *err)
+enum status settle_trip(const struct call *c, const struct trip *claimed,
+                        struct settlement *out)
 {
-    struct settling w = {.s = s, .c = c, .trip = claimed};
+    struct settling w = {.c = c, .trip = claimed};
     enum status st;
 
     *out = (struct settlement){.how = SETTLED_STORED};
-    st = settle(&w, out, err);
+    st = settle(&w, out);
     if (st == ST_OK && fault_point("finalize.before_token"))
-        st = err_set(err, ST_UNAVAILABLE, NULL, "fault point");
+        st = err_set(c->err, ST_UNAVAILABLE, NULL, "fault point");
     /* A loser replaces the token too: its reader must see the winner. */
     if (st == ST_OK)
-        st = driver_changed(s->stores, claimed->user_id, c->deadline, err);
+        st = driver_changed(c->stores, claimed->user_id, c->deadline, c->err);
     if (st != ST_OK)
         return st;
     count(out);
     if (w.told)
-        packing_later(s->stores, c, claimed->user_id, &w.seen.summary);
+        packing_later(c->stores, c, claimed->user_id, &w.seen.summary);
     return ST_OK;
 }

@@ -18,9 +18,9 @@
 #ifndef DG_SERVICE_SETTLE_H
 #define DG_SERVICE_SETTLE_H
 
+#include "driver/call.h"
 #include "score/score.h"
 #include "score/trip_json.h"
-#include "service/service.h"
 
 enum settled {
     SETTLED_STORED,
@@ -42,9 +42,8 @@ struct settlement {
                    and must be settled once more */
 };
 
-enum status settle_trip(struct service *s, const struct call *c,
-                        const struct trip *claimed, struct settlement *out,
-                        struct err *err) MUST_CHECK;
+enum status settle_trip(const struct call *c, const struct trip *claimed,
+                        struct settlement *out) MUST_CHECK;
 /*
     c->deadline bounds it all. ST_OK: stored (or nothing to store), and every
     reader sees it from now on. Otherwise the trip is still pending; out holds

@@ -2,18 +2,22 @@
 
 #include "driver/driver.h"
 
-enum status user_put(struct service *s, const struct user *u, struct deadline d,
-                     struct err *err)
+enum status user_put(const struct call *c, const struct user *u)
 {
-    enum status st = records_user_put(s->stores->records, u, d, err);
+    enum status st =
+        records_user_put(c->stores->records, u, c->deadline, c->err);
 
-    return st == ST_OK ? driver_changed(s->stores, u->user_id, d, err) : st;
+    return st == ST_OK
+               ? driver_changed(c->stores, u->user_id, c->deadline, c->err)
+               : st;
 }
 
-enum status user_remove(struct service *s, struct str user_id,
-                        struct deadline d, struct err *err)
+enum status user_remove(const struct call *c)
 {
-    enum status st = records_user_remove(s->stores->records, user_id, d, err);
+    enum status st = records_user_remove(c->stores->records, c->user_id,
+                                         c->deadline, c->err);
 
-    return st == ST_OK ? driver_changed(s->stores, user_id, d, err) : st;
+    return st == ST_OK
+               ? driver_changed(c->stores, c->user_id, c->deadline, c->err)
+               : st;
 }

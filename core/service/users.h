@@ -2,14 +2,12 @@
 #ifndef DG_SERVICE_USERS_H
 #define DG_SERVICE_USERS_H
 
-#include "service/service.h"
+#include "driver/call.h"
 
-enum status user_put(struct service *s, const struct user *u, struct deadline d,
-                     struct err *err) MUST_CHECK;
-enum status user_remove(struct service *s, struct str user_id,
-                        struct deadline d, struct err *err) MUST_CHECK;
+enum status user_put(const struct call *c, const struct user *u) MUST_CHECK;
+enum status user_remove(const struct call *c) MUST_CHECK;
 /*
-    Trips and analyses stay as they are.
+    c: of that user. Trips and analyses stay as they are.
  */
 
 #endif
