@@ -41,23 +41,23 @@ static enum status collect_part(void *ctx, enum coding coding, struct str bytes,
     return pieces_put(c->list[coding], bytes, err);
 }
 
-static enum status collect(const struct trip_list *l,
-                           const struct answer_wish *wish, struct deadline d,
-                           struct arena *a, struct answer *out, struct err *err)
+static enum status collect(const struct call *c, const struct trip_list *l,
+                           const struct answer_wish *wish, struct answer *out)
 {
-    const char *folder = l->s->conf->server_spool;
-    struct collecting c = {{pieces_new(folder, a), pieces_new(folder, a)}};
+    const char *folder = c->stores->conf->server_spool;
+    struct collecting to_lists = {
+        {pieces_new(folder, c->arena), pieces_new(folder, c->arena)}};
     struct trip_list_out to = {.plain = wish->plain,
                                .gzip = wish->gzip,
                                .put = collect_part,
-                               .ctx = &c};
-    enum status st = trip_list_put(l, &to, d, a, err);
+                               .ctx = &to_lists};
+    enum status st = trip_list_put(c, l, &to);
 
     out->sum = to.sum;
     if (wish->plain)
-        out->plain = pieces_list(c.list[CODING_PLAIN]);
+        out->plain = pieces_list(to_lists.list[CODING_PLAIN]);
     if (wish->gzip)
-        out->gzip = pieces_list(c.list[CODING_GZIP]);
+        out->gzip = pieces_list(to_lists.list[CODING_GZIP]);
     return st;
 }
 
@@ -105,9 +105,8 @@ static void put_front(const struct user *u, const struct roster *r,
         json_put_int(o, "unreadable_trips", (int64_t)r->unreadable);
 }
 
-static enum status make_front(const struct user *u, const struct roster *r,
-                              struct arena *a, struct answer *out,
-                              struct err *err)
+static enum status make_front(const struct call *c, const struct user *u,
+                              const struct roster *r, struct answer *out)
 {
     char state[ROSTER_STATE + 1];
     struct buf front;
@@ -115,14 +114,14 @@ static enum status make_front(const struct user *u, const struct roster *r,
     enum status st = ST_OK;
 
     buf_init(&front, CACHE_PIECE_MAX);
-    put_front(u, r, a, &o);
+    put_front(u, r, c->arena, &o);
     if (!buf_ok(&front))
-        st = err_set(err, ST_TOO_LARGE, NULL,
+        st = err_set(c->err, ST_TOO_LARGE, NULL,
                      "the driver's aggregate is too large");
-    out->front = arena_copy(a, buf_str(&front));
+    out->front = arena_copy(c->arena, buf_str(&front));
     buf_free(&front);
     roster_state(r, u, state);
-    out->state = arena_copy(a, str_of(state));
+    out->state = arena_copy(c->arena, str_of(state));
     out->unreadable = r->unreadable;
     return st;
 }
@@ -136,30 +135,26 @@ static size_t readable(const struct roster *r)
     return n;
 }
 
-enum status answer_make(struct stores *s, const struct user *u,
+enum status answer_make(const struct call *c, const struct user *u,
                         struct roster *r, const struct answer_wish *wish,
-                        struct deadline d, struct arena *a, struct answer *out,
-                        struct err *err)
+                        struct answer *out)
 {
-    struct trip_list list = {.s = s,
-                             .roster = r,
-                             .user_id = u->user_id,
-                             .fields = wish->view->fields};
+    struct trip_list list = {.roster = r, .fields = wish->view->fields};
     enum status st = ST_OK;
 
     *out =
         (struct answer){.email = u->email, .read_began_ms = r->read_began_ms};
-    choose_trips(r, wish->view, a, &list.from, &list.to, &out->next);
+    choose_trips(r, wish->view, c->arena, &list.from, &list.to, &out->next);
     if (list.fields == FIELDS_ALL &&
         trip_list_length(&list, CODING_PLAIN) > ANSWER_COLLECTED)
-        answer_stream(&list, wish, a, out);
+        answer_stream(c, &list, wish, out);
     else
-        st = collect(&list, wish, d, a, out, err);
+        st = collect(c, &list, wish, out);
     if (st != ST_OK)
         return st;
     if (!readable(r) && r->unreadable)
-        return err_set(err, ST_CORRUPT, "trips_unreadable",
+        return err_set(c->err, ST_CORRUPT, "trips_unreadable",
                        "None of the driver's %zu trips can be read",
                        r->unreadable);
-    return make_front(u, r, a, out, err);
+    return make_front(c, u, r, out);
 }

@@ -37,10 +37,9 @@ struct answer_wish {
     bool plain, gzip; /* codings */
 };
 
-enum status answer_make(struct stores *s, const struct user *u,
+enum status answer_make(const struct call *c, const struct user *u,
                         struct roster *r, const struct answer_wish *wish,
-                        struct deadline d, struct arena *a, struct answer *out,
-                        struct err *err) MUST_CHECK;
+                        struct answer *out) MUST_CHECK;
 /*
     Collects the trips that are wished for: what the roster did not keep of them
     is read. ST_PRECONDITION: a trip's object went meanwhile, take the roster

@@ -102,25 +102,22 @@ static size_t piece_size(size_t length, int index)
     return length - from < CACHE_PIECE_MAX ? length - from : CACHE_PIECE_MAX;
 }
 
-enum status answer_piece(struct stores *s, struct str user_id,
-                         const struct answer_entry *e, enum coding coding,
-                         int index, struct deadline d, char *out, size_t *size,
-                         struct err *err)
+enum status answer_piece(const struct call *c, const struct answer_entry *e,
+                         enum coding coding, int index, char *out, size_t *size)
 {
     bool gzip = coding == CODING_GZIP;
 
     *size = piece_size(gzip ? e->gzip : e->plain, index);
     if (gzip)
         index += answer_pieces(e->plain);
-    return cache_piece(s->cache, user_id, &e->token, index, *size, d, out, err);
+    return cache_piece(c->stores->cache, c->user_id, &e->token, index, *size,
+                       c->deadline, out, c->err);
 }
 
 struct loading {
-    struct stores *s;
-    struct str user_id;
+    const struct call *c;
     const struct answer_entry *entry;
     enum coding coding;
-    struct deadline d;
 };
 
 static enum status load_piece(void *ctx, int index, size_t size, char *out,
@@ -128,25 +125,24 @@ static enum status load_piece(void *ctx, int index, size_t size, char *out,
 {
     struct loading *l = ctx;
 
-    return answer_piece(l->s, l->user_id, l->entry, l->coding, index, l->d, out,
-                        &size, err);
+    (void)err; /* the call's */
+    return answer_piece(l->c, l->entry, l->coding, index, out, &size);
 }
 
-enum status answer_load(struct stores *s, struct str user_id,
-                        struct answer_entry *e, enum coding coding,
-                        struct deadline d, struct arena *a, struct err *err)
+enum status answer_load(const struct call *c, struct answer_entry *e,
+                        enum coding coding)
 {
-    struct loading l = {s, user_id, e, coding, d};
+    struct loading l = {c, e, coding};
     bool gzip = coding == CODING_GZIP;
     size_t length = gzip ? e->gzip : e->plain;
     int n = answer_pieces(length);
-    size_t *size = arena_alloc_n(a, (size_t)n + 1, sizeof *size);
-    struct pieces *list = pieces_new(s->conf->server_spool, a);
+    size_t *size = arena_alloc_n(c->arena, (size_t)n + 1, sizeof *size);
+    struct pieces *list = pieces_new(c->stores->conf->server_spool, c->arena);
     enum status st;
 
     for (int i = 0; i < n; i++)
         size[i] = piece_size(length, i);
-    st = pieces_fetch(list, size, n, load_piece, &l, err);
+    st = pieces_fetch(list, size, n, load_piece, &l, c->err);
 
     *(gzip ? &e->answer.gzip : &e->answer.plain) = pieces_list(list);
     return st;
@@ -154,11 +150,11 @@ enum status answer_load(struct stores *s, struct str user_id,
 
 /* ---- writing ---- */
 
-bool answer_cacheable(const struct stores *s, const struct cache_token *t,
+bool answer_cacheable(const struct call *c, const struct cache_token *t,
                       const struct answer *ans, size_t size)
 {
     return t->z[0] && !ans->unreadable &&
-           size <= (size_t)s->conf->cache_max_driver;
+           size <= (size_t)c->stores->conf->cache_max_driver;
 }
 
 struct open_piece {
@@ -169,11 +165,9 @@ struct open_piece {
 };
 
 struct answer_filling {
-    struct stores *s;
-    struct str user_id;
+    const struct call *c;
     const struct cache_token *token;
     const struct answer *answer;
-    struct arena *a;
     struct open_piece open[2]; /* by coding */
     bool over;                 /* a failure, or the end */
     enum status st;
@@ -187,34 +181,29 @@ static void filling_free(void *ctx)
     free(f->open[CODING_GZIP].bytes);
 }
 
-struct answer_filling *answer_filling_new(struct stores *s, struct str user_id,
+struct answer_filling *answer_filling_new(const struct call *c,
                                           const struct cache_token *t,
-                                          const struct answer *ans,
-                                          struct arena *a)
+                                          const struct answer *ans)
 {
     size_t plain = ans->plain.length, gzip = ans->gzip.length;
     struct answer_filling *f;
 
-    if (!answer_cacheable(s, t, ans, ans->front.n + plain + gzip))
+    if (!answer_cacheable(c, t, ans, ans->front.n + plain + gzip))
         return NULL;
-    f = arena_alloc(a, sizeof *f);
-    *f = (struct answer_filling){.s = s,
-                                 .user_id = user_id,
-                                 .token = t,
-                                 .answer = ans,
-                                 .a = a,
-                                 .st = ST_OK};
+    f = arena_alloc(c->arena, sizeof *f);
+    *f =
+        (struct answer_filling){.c = c, .token = t, .answer = ans, .st = ST_OK};
     f->open[CODING_PLAIN].left = plain;
     f->open[CODING_GZIP].left = gzip;
     f->open[CODING_GZIP].index = answer_pieces(plain);
-    arena_defer(a, filling_free, f);
+    arena_defer(c->arena, filling_free, f);
     return f;
 }
 
 /* Every call has the cache's own time limit. */
 static struct deadline soon(const struct answer_filling *f)
 {
-    return deadline_in(f->s->conf->server_request_timeout);
+    return deadline_in(f->c->stores->conf->server_request_timeout);
 }
 
 static void filling_failed(struct answer_filling *f, enum status st,
@@ -228,9 +217,9 @@ static void filling_failed(struct answer_filling *f, enum status st,
 static void put_piece(struct answer_filling *f, struct open_piece *p)
 {
     struct err err = ERR_NONE;
-    enum status st =
-        cache_piece_put(f->s->cache, f->user_id, f->token, p->index++,
-                        (struct str){p->bytes, p->n}, soon(f), &err);
+    enum status st = cache_piece_put(
+        f->c->stores->cache, f->c->user_id, f->token, p->index++,
+        (struct str){p->bytes, p->n}, soon(f), &err);
 
     p->n = 0;
     if (st != ST_OK)
@@ -275,9 +264,9 @@ bool answer_filling_end(struct answer_filling *f)
 
     if (!f->over) {
         assert(!f->open[CODING_PLAIN].left && !f->open[CODING_GZIP].left);
-        f->st = cache_commit(f->s->cache, f->user_id, CACHE_WHOLE, f->token,
-                             head_text(ans, f->a), ans->read_began_ms, soon(f),
-                             &err);
+        f->st = cache_commit(f->c->stores->cache, f->c->user_id, CACHE_WHOLE,
+                             f->token, head_text(ans, f->c->arena),
+                             ans->read_began_ms, soon(f), &err);
         if (f->st != ST_OK)
             filling_failed(f, f->st, &err);
     }
@@ -298,11 +287,10 @@ static enum status put_list(void *to, struct str part)
     return ST_OK;
 }
 
-bool answer_fill(struct stores *s, struct str user_id,
-                 const struct cache_token *t, const struct answer *ans,
-                 struct arena *a)
+bool answer_fill(const struct call *c, const struct cache_token *t,
+                 const struct answer *ans)
 {
-    struct answer_filling *f = answer_filling_new(s, user_id, t, ans, a);
+    struct answer_filling *f = answer_filling_new(c, t, ans);
     struct err err = ERR_NONE;
     enum status st;
 

@@ -26,19 +26,16 @@ enum status answer_found(const struct cache_entry *e, struct answer_entry *out,
  */
 
 int answer_pieces(size_t length);
-enum status answer_piece(struct stores *s, struct str user_id,
-                         const struct answer_entry *e, enum coding coding,
-                         int index, struct deadline d, char *out, size_t *size,
-                         struct err *err) MUST_CHECK;
+enum status answer_piece(const struct call *c, const struct answer_entry *e,
+                         enum coding coding, int index, char *out,
+                         size_t *size) MUST_CHECK;
 /*
     How many pieces a list of that length has, and one of them: up to
     CACHE_PIECE_MAX bytes into out. ST_NOT_FOUND: it is gone.
  */
 
-enum status answer_load(struct stores *s, struct str user_id,
-                        struct answer_entry *e, enum coding coding,
-                        struct deadline d, struct arena *a,
-                        struct err *err) MUST_CHECK;
+enum status answer_load(const struct call *c, struct answer_entry *e,
+                        enum coding coding) MUST_CHECK;
 /*
     Collects the trips in one coding. ST_NOT_FOUND: a piece is gone, it is a
     miss after all.
@@ -46,7 +43,7 @@ enum status answer_load(struct stores *s, struct str user_id,
 
 /* ---- filled ---- */
 
-bool answer_cacheable(const struct stores *s, const struct cache_token *t,
+bool answer_cacheable(const struct call *c, const struct cache_token *t,
                       const struct answer *ans, size_t size);
 /*
     Whether an answer, or a representation of it with so many bytes, may be
@@ -56,12 +53,12 @@ bool answer_cacheable(const struct stores *s, const struct cache_token *t,
 
 struct answer_filling; /* a whole answer on its way into the cache */
 
-struct answer_filling *answer_filling_new(struct stores *s, struct str user_id,
+struct answer_filling *answer_filling_new(const struct call *c,
                                           const struct cache_token *t,
-                                          const struct answer *ans,
-                                          struct arena *a);
+                                          const struct answer *ans);
 /*
-    NULL: it may not be kept. Lives until the arena is reset.
+    NULL: it may not be kept. Lives until the arena is reset; its call must live
+    as long as it is filled.
  */
 void answer_filling_put(struct answer_filling *f, enum coding coding,
                         struct str bytes);
@@ -75,9 +72,8 @@ bool answer_filling_end(struct answer_filling *f);
     the driver's, and nothing more need be tried.
  */
 
-bool answer_fill(struct stores *s, struct str user_id,
-                 const struct cache_token *t, const struct answer *ans,
-                 struct arena *a);
+bool answer_fill(const struct call *c, const struct cache_token *t,
+                 const struct answer *ans);
 /*
     The whole of it, for an answer that was collected in both codings.
  */

@@ -9,8 +9,8 @@
 /* ---- from the store ---- */
 
 struct streaming {
+    const struct call *c;
     struct trip_list list;
-    struct arena *a;
     struct answer_filling *filling; /* or NULL */
 };
 
@@ -42,9 +42,8 @@ static enum status stream_each(struct streaming *from, enum coding coding,
         .put = put_part,
         .ctx = &s,
     };
-    enum status st = trip_list_stream(
-        &from->list, coding, 0, &out,
-        from->list.s->conf->server_request_timeout, from->a, err);
+    struct call c = call_with(from->c, from->c->arena, err);
+    enum status st = trip_list_stream(&c, &from->list, coding, 0, &out);
 
     if (st == ST_OK && from->filling)
         (void)answer_filling_end(from->filling);
@@ -63,12 +62,12 @@ static enum status each_gzip(void *ctx, files_take take, void *to,
     return stream_each(ctx, CODING_GZIP, take, to, err);
 }
 
-void answer_stream(const struct trip_list *l, const struct answer_wish *wish,
-                   struct arena *a, struct answer *out)
+void answer_stream(const struct call *c, const struct trip_list *l,
+                   const struct answer_wish *wish, struct answer *out)
 {
-    struct streaming *from = arena_alloc(a, sizeof *from);
+    struct streaming *from = arena_alloc(c->arena, sizeof *from);
 
-    *from = (struct streaming){.list = *l, .a = a};
+    *from = (struct streaming){.c = c, .list = *l};
     out->streamed = true;
     out->sum = trip_list_sum(l);
     if (wish->plain)
@@ -90,16 +89,18 @@ void answer_stream_fill(struct answer *ans, struct answer_filling *f)
 /* ---- from the cache ---- */
 
 struct kept_list {
-    struct stores *s;
-    struct str user_id;
+    const struct call *c;
     const struct answer_entry *entry;
     enum coding coding;
-    struct arena *a;
 };
 
-static struct deadline soon(const struct kept_list *k)
+/* Its own call, which has all the time of a request anew. */
+static struct call kept_call(const struct kept_list *k, struct err *err)
 {
-    return deadline_in(k->s->conf->server_request_timeout);
+    struct call c = call_with(k->c, k->c->arena, err);
+
+    c.deadline = deadline_in(c.stores->conf->server_request_timeout);
+    return c;
 }
 
 /* The driver's trips, if they are still the entry's. */
@@ -107,12 +108,15 @@ static enum status same_trips(const struct kept_list *k, struct roster *out,
                               struct err *err)
 {
     char state[ROSTER_STATE + 1];
+    struct call c = kept_call(k, err);
     struct user u;
-    enum status st =
-        records_user(k->s->records, k->user_id, soon(k), k->a, &u, err);
+    enum status st = records_user(c.stores->records, c.user_id, c.deadline,
+                                  c.arena, &u, err);
 
-    if (st == ST_OK)
-        st = roster_take(k->s, k->user_id, NULL, soon(k), k->a, out, err);
+    if (st != ST_OK)
+        return st;
+    c = kept_call(k, err);
+    st = roster_take(c.stores, c.user_id, NULL, c.deadline, c.arena, out, err);
     if (st != ST_OK)
         return st;
     roster_state(out, &u, state);
@@ -141,22 +145,21 @@ static enum status put_rest(void *ctx, enum coding coding, struct str bytes,
 static enum status replace(const struct kept_list *k, size_t skip,
                            files_take take, void *to, struct err *err)
 {
-    struct roster *roster = arena_alloc(k->a, sizeof *roster);
+    struct roster *roster = arena_alloc(k->c->arena, sizeof *roster);
+    struct call c = call_with(k->c, k->c->arena, err);
     struct rest rest = {take, to};
     struct trip_list_out out = {.plain = k->coding == CODING_PLAIN,
                                 .gzip = k->coding == CODING_GZIP,
                                 .put = put_rest,
                                 .ctx = &rest};
-    struct trip_list list = {
-        .s = k->s, .roster = roster, .user_id = k->user_id};
+    struct trip_list list = {.roster = roster};
     enum status st = same_trips(k, roster, err);
 
     if (st != ST_OK)
         return st;
     list.to = roster->n;
     stat_add(STAT_pieces_replaced, 1);
-    return trip_list_stream(&list, k->coding, skip, &out,
-                            k->s->conf->server_request_timeout, k->a, err);
+    return trip_list_stream(&c, &list, k->coding, skip, &out);
 }
 
 static enum status kept_each(void *ctx, files_take take, void *to,
@@ -170,11 +173,11 @@ static enum status kept_each(void *ctx, files_take take, void *to,
 
     assert(piece && "out of memory");
     for (int i = 0; st == ST_OK && i < n; i++) {
+        struct call c = kept_call(k, err);
         size_t size;
 
         if (!fault_point("answer.piece") &&
-            answer_piece(k->s, k->user_id, e, k->coding, i, soon(k), piece,
-                         &size, err) == ST_OK) {
+            answer_piece(&c, e, k->coding, i, piece, &size) == ST_OK) {
             st = take(to, (struct str){piece, size});
             continue;
         }
@@ -186,15 +189,15 @@ static enum status kept_each(void *ctx, files_take take, void *to,
     return st;
 }
 
-struct answer_list answer_stream_kept(struct stores *s, struct str user_id,
+struct answer_list answer_stream_kept(const struct call *c,
                                       const struct answer_entry *e,
-                                      enum coding coding, struct arena *a)
+                                      enum coding coding)
 {
-    struct kept_list *k = arena_alloc(a, sizeof *k);
-    struct answer_entry *own = arena_alloc(a, sizeof *own);
+    struct kept_list *k = arena_alloc(c->arena, sizeof *k);
+    struct answer_entry *own = arena_alloc(c->arena, sizeof *own);
 
     *own = *e;
-    *k = (struct kept_list){s, user_id, own, coding, a};
+    *k = (struct kept_list){c, own, coding};
     return (struct answer_list){coding == CODING_GZIP ? e->gzip : e->plain,
                                 kept_each, k};
 }

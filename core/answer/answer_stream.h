@@ -14,11 +14,11 @@
 #include "answer/answer_cache.h"
 #include "answer/trip_list.h"
 
-void answer_stream(const struct trip_list *l, const struct answer_wish *wish,
-                   struct arena *a, struct answer *out);
+void answer_stream(const struct call *c, const struct trip_list *l,
+                   const struct answer_wish *wish, struct answer *out);
 /*
-    Sets the lists and their sum. The roster must outlive the arena's
-    next reset.
+    Sets the lists and their sum. The call must live as long as they do, and the
+    roster as long as its arena.
  */
 
 void answer_stream_fill(struct answer *ans, struct answer_filling *f);
@@ -26,12 +26,13 @@ void answer_stream_fill(struct answer *ans, struct answer_filling *f);
     Whoever reads one of the lists to its end also fills the cache's entry.
  */
 
-struct answer_list answer_stream_kept(struct stores *s, struct str user_id,
+struct answer_list answer_stream_kept(const struct call *c,
                                       const struct answer_entry *e,
-                                      enum coding coding, struct arena *a);
+                                      enum coding coding);
 /*
-    The trips of a driver's entry, piece by piece. A piece that is gone is
-    replaced from the store, as long as the driver's trips are the entry's.
+    The trips of a driver's entry, piece by piece, as long as the call lives. A
+   piece that is gone is replaced from the store, as long as the driver's trips
+   are the entry's.
  */
 
 #endif

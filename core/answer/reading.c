@@ -13,9 +13,9 @@ enum status reading_unknown(struct reading *r)
     json_put_str(&o, "searched_for", r->variant.searched_by);
     json_put_z(&o, "tip",
                "Make sure to use the driver's registered email address");
-    err_set(r->err, ST_NOT_FOUND, "driver_not_found", "Driver not found");
+    err_set(r->call.err, ST_NOT_FOUND, "driver_not_found", "Driver not found");
     if (buf_ok(&b))
-        r->err->extra = arena_copy(r->c->arena, buf_str(&b));
+        r->call.err->extra = arena_copy(r->call.arena, buf_str(&b));
     buf_free(&b);
     return ST_NOT_FOUND;
 }
@@ -25,20 +25,17 @@ struct str reading_fill(const struct reading *r)
     return view_whole(&r->variant.view) ? CACHE_WHOLE : r->variant.name;
 }
 
-struct keeping reading_keeping(struct reading *r, int64_t read_began_ms)
+struct keeping reading_keeping(const struct reading *r, int64_t read_began_ms)
 {
-    return (struct keeping){.s = r->s,
-                            .user_id = r->user_id,
+    return (struct keeping){.c = &r->call,
                             .variant = &r->variant,
                             .token = &r->token,
-                            .read_began_ms = read_began_ms,
-                            .d = r->c->deadline,
-                            .a = r->c->arena};
+                            .read_began_ms = read_began_ms};
 }
 
 bool reading_reply_is(struct reading *r, struct str etag, const char *source)
 {
-    r->reply = (struct reply){.etag = arena_copy(r->c->arena, etag),
+    r->reply = (struct reply){.etag = arena_copy(r->call.arena, etag),
                               .gzip = r->variant.coding == CODING_GZIP,
                               .source = source};
     r->reply.unchanged = etag_listed(r->request->if_none_match, etag);
@@ -48,7 +45,7 @@ bool reading_reply_is(struct reading *r, struct str etag, const char *source)
 void reading_reply_file(struct reading *r, const struct file_name *name,
                         const char *source)
 {
-    r->reply.file = arena_copy(r->c->arena, str_of(name->z));
+    r->reply.file = arena_copy(r->call.arena, str_of(name->z));
     r->reply.source = source;
     stat_add(STAT_files_sent, 1);
 }

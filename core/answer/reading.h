@@ -17,12 +17,9 @@ struct reading_request {
 };
 
 struct reading {
-    struct stores *s;
-    const struct call *c;
+    struct call call; /* by e-mail its user_id is only a hint until proved */
     const struct reading_request *request;
-    struct err *err;
-    struct str email;   /* as looked up; empty when asked by id */
-    struct str user_id; /* whose; by e-mail only a hint until proved */
+    struct str email; /* as looked up; empty when asked by id */
     struct variant variant;
     bool stranger; /* user_id is nobody, or not who was asked for */
     struct cache_token token;
@@ -43,7 +40,7 @@ struct str reading_fill(const struct reading *r);
     all of them are made.
  */
 
-struct keeping reading_keeping(struct reading *r, int64_t read_began_ms);
+struct keeping reading_keeping(const struct reading *r, int64_t read_began_ms);
 
 /* ---- the reply ---- */
 

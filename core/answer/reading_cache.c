@@ -17,7 +17,7 @@ static bool from_kept(struct reading *r, const struct cache_entry *e)
     struct file_name name;
     struct kept kept;
 
-    if (!e->hit || kept_read(e->head, &kept, r->err) != ST_OK)
+    if (!e->hit || kept_read(e->head, &kept, r->call.err) != ST_OK)
         return false;
     if (reading_reply_is(r, kept.etag, "cache"))
         return true;
@@ -36,12 +36,13 @@ static enum status load_trips(struct reading *r, struct answer_entry *e,
                               struct deadline d)
 {
     enum coding coding = r->variant.coding;
-    struct arena *a = r->c->arena;
+    struct call c = r->call;
 
+    c.deadline = d;
     if (e->plain <= ANSWER_COLLECTED)
-        return answer_load(r->s, r->user_id, e, coding, d, a, r->err);
+        return answer_load(&c, e, coding);
     *(coding == CODING_GZIP ? &e->answer.gzip : &e->answer.plain) =
-        answer_stream_kept(r->s, r->user_id, e, coding, a);
+        answer_stream_kept(&r->call, e, coding);
     return ST_OK;
 }
 
@@ -50,11 +51,11 @@ static enum status from_entry(struct reading *r, const struct cache_entry *e,
                               struct deadline d)
 {
     struct keeping k = reading_keeping(r, e->read_began_ms);
-    struct arena *a = r->c->arena;
+    struct arena *a = r->call.arena;
     struct answer_entry found;
     struct file_name name;
     struct str etag;
-    enum status st = answer_found(e, &found, r->err);
+    enum status st = answer_found(e, &found, r->call.err);
 
     if (st != ST_OK)
         return st;
@@ -83,30 +84,30 @@ static enum status from_entry(struct reading *r, const struct cache_entry *e,
 enum status reading_from_cache(struct reading *r, struct deadline d)
 {
     const struct view *v = &r->variant.view;
-    struct cache *cache = r->s->cache;
+    struct cache *cache = r->call.stores->cache;
     struct cache_entry e;
     enum status st;
     bool done = false;
 
     r->token = (struct cache_token){.z = ""};
-    if (spool_token_waits(r->s->spool, r->user_id)) {
+    if (spool_token_waits(r->call.stores->spool, r->call.user_id)) {
         stat_add(STAT_cache_bypassed, 1);
         return ST_NOT_FOUND;
     }
-    st = cache_lookup(cache, r->user_id, r->variant.name, d, r->c->arena, &e,
-                      r->err);
+    st = cache_lookup(cache, r->call.user_id, r->variant.name, d, r->call.arena,
+                      &e, r->call.err);
     if (st == ST_OK) {
         r->token = e.token;
         done = from_kept(r, &e);
     }
     if (st == ST_OK && !done && r->token.z[0] &&
         (view_whole(v) || v->summary)) {
-        st = cache_lookup(cache, r->user_id, CACHE_WHOLE, d, r->c->arena, &e,
-                          r->err);
+        st = cache_lookup(cache, r->call.user_id, CACHE_WHOLE, d, r->call.arena,
+                          &e, r->call.err);
         r->token = e.token;
         done = st == ST_OK && e.hit && from_entry(r, &e, d) == ST_OK;
     }
-    err_clear(r->err); /* the cache has counted what was an error */
+    err_clear(r->call.err); /* the cache has counted what was an error */
     return done ? ST_OK : ST_NOT_FOUND;
 }
 
@@ -115,8 +116,8 @@ enum status reading_from_cache(struct reading *r, struct deadline d)
 bool reading_wait_for_fill(struct reading *r)
 {
     struct cache_token first = r->token;
-    int64_t wait = r->s->conf->cache_fill_wait;
-    int64_t share = deadline_left_ms(r->c->deadline) / WAIT_SHARE;
+    int64_t wait = r->call.stores->conf->cache_fill_wait;
+    int64_t share = deadline_left_ms(r->call.deadline) / WAIT_SHARE;
     struct deadline until = deadline_in(wait < share ? wait : share);
 
     stat_add(STAT_cache_waits, 1);
@@ -128,9 +129,9 @@ bool reading_wait_for_fill(struct reading *r)
             return true;
         if (strcmp(r->token.z, first.z) != 0)
             return false; /* the driver changed: that fill will be refused */
-        st = cache_fill_begin(r->s->cache, r->user_id, reading_fill(r),
-                              &r->token, until, r->err);
-        err_clear(r->err);
+        st = cache_fill_begin(r->call.stores->cache, r->call.user_id,
+                              reading_fill(r), &r->token, until, r->call.err);
+        err_clear(r->call.err);
         if (st != ST_BUSY)
             return false; /* the filler gave up */
     }

@@ -12,11 +12,12 @@ static enum status no_trips(struct reading *r)
     struct json_out o = {.b = &b};
 
     buf_init(&b, 4096);
-    json_put_str(&o, "user_id", r->user_id);
-    json_put_str(&o, "searched_user", r->user_id);
-    err_set(r->err, ST_NOT_FOUND, "no_trips", "No trips found for this user");
+    json_put_str(&o, "user_id", r->call.user_id);
+    json_put_str(&o, "searched_user", r->call.user_id);
+    err_set(r->call.err, ST_NOT_FOUND, "no_trips",
+            "No trips found for this user");
     if (buf_ok(&b))
-        r->err->extra = arena_copy(r->c->arena, buf_str(&b));
+        r->call.err->extra = arena_copy(r->call.arena, buf_str(&b));
     buf_free(&b);
     return ST_NOT_FOUND;
 }
@@ -24,8 +25,8 @@ static enum status no_trips(struct reading *r)
 static enum status the_driver(struct reading *r, struct user *u,
                               struct roster_look **look)
 {
-    enum status st =
-        driver_look(r->s, r->c, r->user_id, r->email, u, look, r->err);
+    enum status st = driver_look(r->call.stores, &r->call, r->call.user_id,
+                                 r->email, u, look, r->call.err);
 
     return st == ST_NOT_FOUND ? reading_unknown(r) : st;
 }
@@ -39,7 +40,7 @@ static bool unchanged(struct reading *r, const struct user *u,
     struct str etag;
 
     roster_state(roster, u, state);
-    etag = variant_etag(&r->variant, str_of(state), r->c->arena);
+    etag = variant_etag(&r->variant, str_of(state), r->call.arena);
     if (!reading_reply_is(r, etag, "store"))
         return false;
     if (r->token.z[0] && !roster->unreadable)
@@ -56,33 +57,33 @@ static enum status make(struct reading *r, const struct user *u,
     struct answer_wish wish = {
         .view = &r->variant.view, .plain = !gzip || both, .gzip = gzip || both};
 
-    return answer_make(r->s, u, roster, &wish, r->c->deadline, r->c->arena, out,
-                       r->err);
+    return answer_make(&r->call, u, roster, &wish, out);
 }
 
 static enum status look_and_make(struct reading *r, const struct user *u,
                                  struct roster_look *look, struct answer *out)
 {
-    struct roster *roster = arena_alloc(r->c->arena, sizeof *roster);
-    enum status st = roster_take(r->s, r->user_id, look, r->c->deadline,
-                                 r->c->arena, roster, r->err);
+    struct roster *roster = arena_alloc(r->call.arena, sizeof *roster);
+    enum status st =
+        roster_take(r->call.stores, r->call.user_id, look, r->call.deadline,
+                    r->call.arena, roster, r->call.err);
 
     if (st != ST_OK)
         return st;
     if (!roster->n && !roster->unreadable) {
-        roster_repair_later(r->s, r->c, r->user_id, roster);
+        roster_repair_later(r->call.stores, &r->call, r->call.user_id, roster);
         return no_trips(r);
     }
     if (!unchanged(r, u, roster) && (st = make(r, u, roster, out)) != ST_OK)
         return st;
-    roster_repair_later(r->s, r->c, r->user_id, roster);
+    roster_repair_later(r->call.stores, &r->call, r->call.user_id, roster);
     return ST_OK;
 }
 
 static void fill_and_keep(struct reading *r, struct answer *ans)
 {
     struct keeping k = reading_keeping(r, ans->read_began_ms);
-    struct arena *a = r->c->arena;
+    struct arena *a = r->call.arena;
     struct file_name name;
 
     (void)reading_reply_is(r, variant_etag(&r->variant, ans->state, a),
@@ -93,10 +94,9 @@ static void fill_and_keep(struct reading *r, struct answer *ans)
         r->streamed = ans;
         return; /* until it is sent: send_and_keep */
     }
-    if (!answer_cacheable(r->s, &r->token, ans, r->reply.length))
+    if (!answer_cacheable(&r->call, &r->token, ans, r->reply.length))
         return;
-    if (view_whole(&r->variant.view) &&
-        !answer_fill(r->s, r->user_id, &r->token, ans, a))
+    if (view_whole(&r->variant.view) && !answer_fill(&r->call, &r->token, ans))
         return;
     if (keep_body(&k, r->reply.etag, &r->body, &name) && r->request->files)
         reading_reply_file(r, &name, "store");
@@ -104,7 +104,7 @@ static void fill_and_keep(struct reading *r, struct answer *ans)
 
 enum status reading_from_store(struct reading *r)
 {
-    struct answer *answer = arena_alloc(r->c->arena, sizeof *answer);
+    struct answer *answer = arena_alloc(r->call.arena, sizeof *answer);
     struct roster_look *look;
     struct user u;
     enum status st = the_driver(r, &u, &look);
@@ -113,19 +113,20 @@ enum status reading_from_store(struct reading *r)
         st = look_and_make(r, &u, tries ? NULL : look, answer);
         if (st == ST_PRECONDITION) { /* changed under our hands */
             stat_add(STAT_listings_retaken, 1);
-            err_clear(r->err);
+            err_clear(r->call.err);
             st = ST_OK;
             continue;
         }
         if (st != ST_OK || r->reply.unchanged)
             return st;
         if (fault_point("analytics.before_fill"))
-            return err_set(r->err, ST_UNAVAILABLE, NULL, "fault point");
+            return err_set(r->call.err, ST_UNAVAILABLE, NULL, "fault point");
         fill_and_keep(r, answer);
         return ST_OK;
     }
-    return st != ST_OK ? st
-                       : err_set(r->err, ST_UNAVAILABLE, "changing_too_fast",
-                                 "The driver's trips change too fast to be "
-                                 "read; try again");
+    return st != ST_OK
+               ? st
+               : err_set(r->call.err, ST_UNAVAILABLE, "changing_too_fast",
+                         "The driver's trips change too fast to be "
+                         "read; try again");
 }

@@ -172,8 +172,9 @@ static void keep(const struct keeping *k, struct str etag, char where,
         st = body_each(b, append, &head, &err);
     assert(buf_ok(&head));
     if (st == ST_OK)
-        st = cache_commit(k->s->cache, k->user_id, k->variant->name, k->token,
-                          buf_str(&head), k->read_began_ms, k->d, &err);
+        st = cache_commit(k->c->stores->cache, k->c->user_id, k->variant->name,
+                          k->token, buf_str(&head), k->read_began_ms,
+                          k->c->deadline, &err);
     if (st != ST_OK)
         log_err(LOG_DEBUG, "not_kept", &err);
     buf_free(&head);
@@ -181,16 +182,16 @@ static void keep(const struct keeping *k, struct str etag, char where,
 
 static void name_file(const struct keeping *k, struct file_name *name)
 {
-    files_name(k->s->files, k->user_id, k->token, k->variant->name,
+    files_name(k->c->stores->files, k->c->user_id, k->token, k->variant->name,
                k->read_began_ms, name);
 }
 
 bool kept_in_file(const struct keeping *k, struct file_name *name)
 {
-    if (!k->s->files)
+    if (!k->c->stores->files)
         return false;
     name_file(k, name);
-    return files_have(k->s->files, name);
+    return files_have(k->c->stores->files, name);
 }
 
 static enum status body_source(void *ctx, files_take take, void *to,
@@ -206,7 +207,8 @@ static enum status write_file(const struct keeping *k, files_source source,
     enum status st;
 
     name_file(k, name);
-    st = files_write(k->s->files, name, k->read_began_ms, source, ctx, err);
+    st = files_write(k->c->stores->files, name, k->read_began_ms, source, ctx,
+                     err);
     if (st == ST_OK)
         stat_add(STAT_files_written, 1);
     return st;
@@ -229,7 +231,7 @@ bool keep_body(const struct keeping *k, struct str etag, const struct body *b,
         keep(k, etag, WHERE_HERE, b);
         return false;
     }
-    if (k->s->files) {
+    if (k->c->stores->files) {
         file = write_file(k, body_source, &copy, name, &err) == ST_OK;
         if (!file)
             file_failed(&err);
@@ -273,20 +275,20 @@ static enum status tee_source(void *ctx, files_take take, void *to,
 }
 
 enum status keep_while_sent(const struct keeping *k, struct str etag,
-                            const struct body *b, files_take take, void *to,
-                            struct err *err)
+                            const struct body *b, files_take take, void *to)
 {
-    struct tee tee = {.body = b, .reader = take, .to_reader = to, .err = err};
+    struct tee tee = {
+        .body = b, .reader = take, .to_reader = to, .err = k->c->err};
     struct err file_err = ERR_NONE;
     struct file_name name;
-    bool file = k->s->files &&
+    bool file = k->c->stores->files &&
                 write_file(k, tee_source, &tee, &name, &file_err) == ST_OK;
 
     if (!tee.begun)
-        tee.st = body_each(b, take, to, err);
+        tee.st = body_each(b, take, to, k->c->err);
     if (tee.st != ST_OK)
         return tee.st;
-    if (k->s->files && !file)
+    if (k->c->stores->files && !file)
         file_failed(&file_err);
     keep(k, etag, file ? WHERE_FILE : WHERE_NOWHERE, NULL);
     return ST_OK;

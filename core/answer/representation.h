@@ -65,13 +65,10 @@ enum status kept_read(struct str head, struct kept *out,
  */
 
 struct keeping {
-    struct stores *s;
-    struct str user_id;
+    const struct call *c;
     const struct variant *variant;
     const struct cache_token *token;
     int64_t read_began_ms;
-    struct deadline d;
-    struct arena *a;
 };
 bool kept_in_file(const struct keeping *k, struct file_name *name);
 /*
@@ -84,8 +81,8 @@ bool keep_body(const struct keeping *k, struct str etag, const struct body *b,
     matters to the reader; it is counted.
  */
 enum status keep_while_sent(const struct keeping *k, struct str etag,
-                            const struct body *b, files_take take, void *to,
-                            struct err *err) MUST_CHECK;
+                            const struct body *b, files_take take,
+                            void *to) MUST_CHECK;
 /*
     Hands a body to the reader, and keeps it as a file meanwhile, if it can. The
     status is that of body and reader alone.

@@ -12,13 +12,13 @@
 #define PART ((size_t)128 * 1024)
 
 struct run {
+    const struct call *c;
     const struct trip_list *list;
     struct trip_list_out *out;
     struct trip_texts *texts;
     struct buf plain, gzip; /* not yet handed on */
     size_t skip;            /* bytes of the list still to be passed over */
     bool exact;             /* the list's length was announced */
-    struct err *err;
 };
 
 /* ---- parts ---- */
@@ -29,14 +29,14 @@ static enum status hand_on(struct run *r, enum coding coding, struct buf *b)
     size_t skip = r->skip < bytes.n ? r->skip : bytes.n;
 
     if (!buf_ok(b))
-        return err_set(r->err, ST_TOO_LARGE, NULL,
+        return err_set(r->c->err, ST_TOO_LARGE, NULL,
                        "a trip of the answer is over %zu bytes", b->max);
     r->skip -= skip;
     b->n = 0;
     if (skip == bytes.n)
         return ST_OK;
     return r->out->put(r->out->ctx, coding,
-                       (struct str){bytes.p + skip, bytes.n - skip}, r->err);
+                       (struct str){bytes.p + skip, bytes.n - skip}, r->c->err);
 }
 
 /* Chosen fields are in the plain part alone until here. */
@@ -97,19 +97,20 @@ static void put_chosen(struct run *r, struct str json, bool comma)
     analysis_fields_put(r->list->fields, json_of(str_trim(json)), &r->plain);
 }
 
-static enum status put_trip(struct run *r, size_t i, struct deadline d)
+static enum status put_trip(struct run *r, size_t i)
 {
     const struct roster_trip *trip = r->list->roster->trip[i];
     bool chosen = r->list->fields != FIELDS_ALL;
     const struct trip_text *text;
     struct str json = STR_NONE;
-    enum status st = trip_texts_take(
-        r->texts, i, d, &text, r->out->plain || chosen ? &json : NULL, r->err);
+    enum status st =
+        trip_texts_take(r->texts, i, r->c->deadline, &text,
+                        r->out->plain || chosen ? &json : NULL, r->c->err);
 
     if (st != ST_OK)
         return st;
     if (r->exact && (trip->unreadable || trip->restated))
-        return err_set(r->err, ST_PRECONDITION, "trip_changed",
+        return err_set(r->c->err, ST_PRECONDITION, "trip_changed",
                        "trip %.*s is not what its row said",
                        STR_ARG(trip->row.trip_id));
     if (!text)
@@ -123,12 +124,13 @@ static enum status put_trip(struct run *r, size_t i, struct deadline d)
 }
 
 static enum status put_window(struct run *r, size_t from, size_t to,
-                              size_t *end, struct deadline d)
+                              size_t *end)
 {
-    enum status st = trip_texts_window(r->texts, from, to, end, d, r->err);
+    enum status st =
+        trip_texts_window(r->texts, from, to, end, r->c->deadline, r->c->err);
 
     for (; st == ST_OK && from < *end; from++)
-        st = put_trip(r, from, d);
+        st = put_trip(r, from);
     return st;
 }
 
@@ -142,31 +144,31 @@ static void run_free(void *ctx)
     buf_free(&r->gzip);
 }
 
-static struct run *run_new(const struct trip_list *l, struct trip_list_out *out,
-                           struct arena *a, struct err *err)
+static struct run *run_new(const struct call *c, const struct trip_list *l,
+                           struct trip_list_out *out)
 {
-    struct run *r = arena_alloc(a, sizeof *r);
+    struct run *r = arena_alloc(c->arena, sizeof *r);
 
+    r->c = c;
     r->list = l;
     r->out = out;
-    r->texts = trip_texts_new(l->s, l->roster, l->user_id, a);
-    r->err = err;
+    r->texts = trip_texts_new(c->stores, l->roster, c->user_id, c->arena);
     buf_init(&r->plain, PART + 2 * TRIP_JSON_MAX);
     buf_init(&r->gzip, PART + 2 * TRIP_JSON_MAX);
-    arena_defer(a, run_free, r);
+    arena_defer(c->arena, run_free, r);
     out->n_trips = 0;
     out->sum = GZIP_SUM_NONE;
     return r;
 }
 
-enum status trip_list_put(const struct trip_list *l, struct trip_list_out *out,
-                          struct deadline d, struct arena *a, struct err *err)
+enum status trip_list_put(const struct call *c, const struct trip_list *l,
+                          struct trip_list_out *out)
 {
-    struct run *r = run_new(l, out, a, err);
+    struct run *r = run_new(c, l, out);
     enum status st = ST_OK;
 
     for (size_t i = l->from; st == ST_OK && i < l->to;)
-        st = put_window(r, i, l->to, &i, d);
+        st = put_window(r, i, l->to, &i);
     return st == ST_OK ? hand_on_over(r, 0) : st;
 }
 
@@ -201,12 +203,12 @@ static size_t pass_over(struct run *r, enum coding coding)
     return i;
 }
 
-enum status trip_list_stream(const struct trip_list *l, enum coding coding,
-                             size_t skip, struct trip_list_out *out,
-                             int64_t timeout_ms, struct arena *a,
-                             struct err *err)
+enum status trip_list_stream(const struct call *c, const struct trip_list *l,
+                             enum coding coding, size_t skip,
+                             struct trip_list_out *out)
 {
-    struct run *r = run_new(l, out, a, err);
+    struct call window = *c;
+    struct run *r = run_new(&window, l, out);
     enum status st = ST_OK;
     size_t i;
 
@@ -214,8 +216,10 @@ enum status trip_list_stream(const struct trip_list *l, enum coding coding,
     r->exact = true;
     r->skip = skip;
     i = pass_over(r, coding);
-    while (st == ST_OK && i < l->to)
-        st = put_window(r, i, l->to, &i, deadline_in(timeout_ms));
+    while (st == ST_OK && i < l->to) {
+        window.deadline = deadline_in(c->stores->conf->server_request_timeout);
+        st = put_window(r, i, l->to, &i);
+    }
     return st == ST_OK ? hand_on_over(r, 0) : st;
 }
 

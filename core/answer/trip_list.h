@@ -15,9 +15,7 @@
 #include "score/analysis_fields.h"
 
 struct trip_list {
-    struct stores *s;
     struct roster *roster;
-    struct str user_id;
     size_t from, to; /* trips of the roster */
     analysis_fields fields;
 };
@@ -38,23 +36,21 @@ struct trip_list_out {
     struct gzip_sum sum;
 };
 
-enum status trip_list_put(const struct trip_list *l, struct trip_list_out *out,
-                          struct deadline d, struct arena *a,
-                          struct err *err) MUST_CHECK;
+enum status trip_list_put(const struct call *c, const struct trip_list *l,
+                          struct trip_list_out *out) MUST_CHECK;
 /*
     Puts the whole list, in parts. ST_PRECONDITION: a trip's object is not what
     the roster saw any more.
  */
 
-enum status trip_list_stream(const struct trip_list *l, enum coding coding,
-                             size_t skip, struct trip_list_out *out,
-                             int64_t timeout_ms, struct arena *a,
-                             struct err *err) MUST_CHECK;
+enum status trip_list_stream(const struct call *c, const struct trip_list *l,
+                             enum coding coding, size_t skip,
+                             struct trip_list_out *out) MUST_CHECK;
 /*
     The same of a list with all fields, whose length was announced already: a
     trip that is not as its row says is ST_PRECONDITION, too. Each window of
-    trips has timeout_ms. Passes over the first `skip` bytes of the list in the
-    given coding (then that one alone may be wanted).
+    trips has server.request_timeout anew. Passes over the first `skip` bytes of
+   the list in the given coding (then that one alone may be wanted).
  */
 
 #endif
