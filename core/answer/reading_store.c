@@ -25,8 +25,7 @@ static enum status no_trips(struct reading *r)
 static enum status the_driver(struct reading *r, struct user *u,
                               struct roster_look **look)
 {
-    enum status st = driver_look(r->call.stores, &r->call, r->call.user_id,
-                                 r->email, u, look, r->call.err);
+    enum status st = driver_look(&r->call, r->email, u, look);
 
     return st == ST_NOT_FOUND ? reading_unknown(r) : st;
 }
@@ -64,19 +63,17 @@ static enum status look_and_make(struct reading *r, const struct user *u,
                                  struct roster_look *look, struct answer *out)
 {
     struct roster *roster = arena_alloc(r->call.arena, sizeof *roster);
-    enum status st =
-        roster_take(r->call.stores, r->call.user_id, look, r->call.deadline,
-                    r->call.arena, roster, r->call.err);
+    enum status st = roster_take(&r->call, look, roster);
 
     if (st != ST_OK)
         return st;
     if (!roster->n && !roster->unreadable) {
-        roster_repair_later(r->call.stores, &r->call, r->call.user_id, roster);
+        roster_repair_later(&r->call, roster);
         return no_trips(r);
     }
     if (!unchanged(r, u, roster) && (st = make(r, u, roster, out)) != ST_OK)
         return st;
-    roster_repair_later(r->call.stores, &r->call, r->call.user_id, roster);
+    roster_repair_later(&r->call, roster);
     return ST_OK;
 }
 

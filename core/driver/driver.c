@@ -30,15 +30,15 @@ struct str driver_email_lower(struct str email, struct arena *a)
     return (struct str){p, email.n};
 }
 
-enum status driver_changed(struct stores *s, struct str user_id,
-                           struct deadline d, struct err *err)
+enum status driver_changed(const struct call *c)
 {
     struct err why = ERR_NONE;
     enum status st;
 
-    if (cache_replace_token(s->cache, user_id, d, &why) == ST_OK)
+    if (cache_replace_token(c->stores->cache, c->user_id, c->deadline, &why) ==
+        ST_OK)
         return ST_OK;
-    if ((st = spool_token_add(s->spool, user_id, err)) != ST_OK)
+    if ((st = spool_token_add(c->stores->spool, c->user_id, c->err)) != ST_OK)
         return st;
     stat_add(STAT_tokens_remembered, 1);
     log_err(LOG_WARN, "token_remembered", &why);

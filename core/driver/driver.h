@@ -5,7 +5,7 @@
 #ifndef DG_DRIVER_DRIVER_H
 #define DG_DRIVER_DRIVER_H
 
-#include "store/stores.h"
+#include "driver/call.h"
 
 #define EMAIL_MAX 254
 
@@ -20,8 +20,7 @@ struct str driver_email_lower(struct str email, struct arena *a);
     As the users' table has it: ASCII letters lowered.
  */
 
-enum status driver_changed(struct stores *s, struct str user_id,
-                           struct deadline d, struct err *err) MUST_CHECK;
+enum status driver_changed(const struct call *c) MUST_CHECK;
 /*
     To be called after any change of a driver's objects or user record and
     before that change is acknowledged: replaces the cache token, or, if the

@@ -6,14 +6,13 @@
 #include "driver/roster.h"
 #include "store/stores.h"
 
-enum status driver_look(struct stores *s, const struct call *c,
-                        struct str user_id, struct str email, struct user *u,
-                        struct roster_look **look, struct err *err) MUST_CHECK;
+enum status driver_look(const struct call *c, struct str email, struct user *u,
+                        struct roster_look **look) MUST_CHECK;
 /*
     The two stores are asked at once. What the record says decides: without it,
     or with another e-mail (not asked for when empty), it is ST_NOT_FOUND with
-    nothing in *err, and what the objects are, or that they cannot be read, is
-    nobody's business.
+    nothing in its err, and what the objects are, or that they cannot be read,
+   is nobody's business.
  */
 
 #endif

@@ -15,12 +15,9 @@
 #define SUMMARY_TRIES 5
 
 struct work {
-    struct stores *s;
-    struct str user_id;
+    struct call run; /* its deadline is the packs' */
+    struct call one; /* its arena is that of one pack, one summary */
     struct summary *sum;
-    struct deadline d; /* of the packs */
-    struct arena *a;   /* of the run */
-    struct arena *one; /* of one pack, one summary */
     struct packing_plan plan;
     struct packs_here here;
     bool looked;     /* here is filled in */
@@ -35,7 +32,7 @@ static void failed(struct work *w, const char *event, size_t packs)
     enum log_level level = summary_overtaken(w->err.st) ? LOG_INFO : LOG_WARN;
 
     stat_add(STAT_packs_failed, packs);
-    log_err_of(level, event, "user_id", w->user_id, &w->err);
+    log_err_of(level, event, "user_id", w->run.user_id, &w->err);
     err_clear(&w->err);
 }
 
@@ -45,7 +42,7 @@ static void failed(struct work *w, const char *event, size_t packs)
  * written them may be about to say so. */
 static const bool *taken_numbers(struct work *w, size_t most)
 {
-    bool *taken = arena_alloc_n(w->a, most + 1, sizeof *taken);
+    bool *taken = arena_alloc_n(w->run.arena, most + 1, sizeof *taken);
 
     for (size_t i = 0; i < w->sum->n; i++)
         if (w->sum->row[i].pack <= (int64_t)most)
@@ -53,7 +50,8 @@ static const bool *taken_numbers(struct work *w, size_t most)
     for (size_t i = 0; i < w->here.n; i++) {
         const struct pack_here *p = &w->here.pack[i];
 
-        if (p->number <= (int64_t)most && !stores_quiet(w->s, p->modified_us))
+        if (p->number <= (int64_t)most &&
+            !stores_quiet(w->run.stores, p->modified_us))
             taken[p->number] = true;
     }
     return taken;
@@ -65,7 +63,7 @@ static enum status look_around(struct work *w)
 
     if (w->looked)
         return ST_OK;
-    st = packs_list(w->s, w->user_id, w->d, w->a, &w->here, &w->err);
+    st = packs_list(&w->run, &w->here);
     w->looked = st == ST_OK;
     return st;
 }
@@ -119,7 +117,7 @@ static size_t entries_of(const struct packing *p, const struct trip_text *text,
 static enum status put_pack(struct work *w, const struct packing *p,
                             const struct packing_texts *texts)
 {
-    struct pack_entry *entry = arena_alloc_n(w->one, p->n, sizeof *entry);
+    struct pack_entry *entry = arena_alloc_n(w->one.arena, p->n, sizeof *entry);
     size_t n = entries_of(p, texts->text, entry);
     enum object_condition cond = texts->version.z[0] ? COND_MATCH : COND_ABSENT;
     struct etag written;
@@ -131,13 +129,14 @@ static enum status put_pack(struct work *w, const struct packing *p,
     if (fault_point("packing.before_pack"))
         return err_set(&w->err, ST_UNAVAILABLE, NULL, "fault point");
     buf_init(&body, PACK_MAX);
-    pack_print(entry, n, w->user_id, &body);
+    pack_print(entry, n, w->run.user_id, &body);
     if (!buf_ok(&body))
         st = err_set(&w->err, ST_TOO_LARGE, NULL, "a pack of %zu trips", n);
     else
         st = objects_put_derived(
-            w->s->objects, key_pack(w->one, w->user_id, p->number),
-            buf_str(&body), cond, &texts->version, w->d, &written, &w->err);
+            w->run.stores->objects,
+            key_pack(w->one.arena, w->run.user_id, p->number), buf_str(&body),
+            cond, &texts->version, w->run.deadline, &written, &w->err);
     buf_free(&body);
     w->written += st == ST_OK;
     return st;
@@ -174,10 +173,10 @@ static enum status write_pack(struct work *w, const struct packing *p)
     struct packing_texts texts;
     enum status st;
 
-    arena_reset(w->one);
+    arena_reset(w->one.arena);
     if (fault_point("packing.before_texts"))
         return err_set(&w->err, ST_UNAVAILABLE, NULL, "fault point");
-    st = packing_texts(w->s, w->user_id, p, w->d, w->one, &texts, &w->err);
+    st = packing_texts(&w->one, p, &texts);
     if (st != ST_OK ||
         (st = see_version(w, p->number, &texts.version)) != ST_OK ||
         (st = put_pack(w, p, &texts)) != ST_OK)
@@ -191,7 +190,7 @@ static enum status write_packs(struct work *w)
     enum status st = choose_numbers(w);
 
     for (size_t i = 0; st == ST_OK && i < w->plan.n; i++) {
-        if (deadline_over(w->d))
+        if (deadline_over(w->run.deadline))
             break;
         st = write_pack(w, &w->plan.pack[i]);
     }
@@ -235,7 +234,8 @@ static enum status tell_summary(struct work *w, struct deadline d)
     if (fault_point("packing.before_summary"))
         return err_set(&w->err, ST_UNAVAILABLE, NULL, "fault point");
     for (uint32_t tries = 1;; tries++) {
-        st = summary_write(w->s, w->user_id, sum, d, w->one, &w->err);
+        st = summary_write(w->run.stores, w->run.user_id, sum, d, w->one.arena,
+                           &w->err);
         if (!summary_overtaken(st))
             return st;
         stat_add(STAT_summary_conflicts, 1);
@@ -243,8 +243,9 @@ static enum status tell_summary(struct work *w, struct deadline d)
             return st;
         err_clear(&w->err);
         clock_sleep_ms(random_below(8 * tries) + 1);
-        arena_reset(w->one);
-        st = summary_read(w->s, w->user_id, d, w->one, &now, &w->err);
+        arena_reset(w->one.arena);
+        st = summary_read(w->run.stores, w->run.user_id, d, w->one.arena, &now,
+                          &w->err);
         if (st != ST_OK)
             return st;
         if (!carry_over(w, &now))
@@ -260,7 +261,7 @@ static void pack_all(struct work *w, struct deadline d)
 {
     for (size_t i = 0; i < w->sum->n; i++)
         w->before[i] = w->sum->row[i].pack;
-    packing_plan(w->sum, w->a, &w->plan);
+    packing_plan(w->sum, w->run.arena, &w->plan);
     if (write_packs(w) != ST_OK)
         failed(w, "pack_not_written", 1);
     if (!w->written)
@@ -271,47 +272,37 @@ static void pack_all(struct work *w, struct deadline d)
         failed(w, "packs_not_named", w->written);
 }
 
-void packing_run(struct stores *s, struct str user_id, struct summary *sum,
-                 struct deadline d)
+void packing_run(const struct call *c, struct summary *sum)
 {
-    struct work w = {.s = s, .user_id = user_id, .sum = sum, .err = ERR_NONE};
+    struct work w = {.sum = sum, .err = ERR_NONE};
+    /* What is written must be named before it counts as quiet. */
+    struct deadline d =
+        deadline_sooner(c->deadline, c->stores->conf->server_request_timeout);
 
     if (sum->newer || packing_loose(sum) < PACKING_DUE)
         return;
-    /* What is written must be named before it counts as quiet. */
-    d = deadline_sooner(d, s->conf->server_request_timeout);
-    w.d = deadline_sooner(d, deadline_left_ms(d) * 2 / 3);
-    w.a = arena_new(0);
-    w.one = arena_new(0);
-    w.before = arena_alloc_n(w.a, sum->n, sizeof *w.before);
+    w.run = call_with(c, arena_new(0), &w.err);
+    w.run.deadline = deadline_sooner(d, deadline_left_ms(d) * 2 / 3);
+    w.one = call_with(&w.run, arena_new(0), &w.err);
+    w.before = arena_alloc_n(w.run.arena, sum->n, sizeof *w.before);
     pack_all(&w, d);
-    arena_free(&w.one);
-    arena_free(&w.a);
+    arena_free(&w.one.arena);
+    arena_free(&w.run.arena);
 }
-
-struct run {
-    struct stores *s;
-    struct str user_id;
-    struct summary sum;
-};
 
 static void run_now(void *ctx, const struct call *c)
 {
-    struct run *r = ctx;
-
-    packing_run(r->s, r->user_id, &r->sum, c->deadline);
+    packing_run(c, ctx);
 }
 
-void packing_later(struct stores *s, const struct call *c, struct str user_id,
-                   const struct summary *sum)
+void packing_later(const struct call *c, const struct summary *sum)
 {
     size_t loose = packing_loose(sum);
-    struct run *r;
+    struct summary *own;
 
     if (!loose || loose % PACKING_DUE)
         return;
-    r = arena_alloc(c->arena, sizeof *r);
-    *r = (struct run){
-        .s = s, .user_id = arena_copy(c->arena, user_id), .sum = *sum};
-    call_later(c, run_now, r);
+    own = arena_alloc(c->arena, sizeof *own);
+    *own = *sum;
+    call_later(c, run_now, own);
 }

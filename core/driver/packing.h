@@ -33,8 +33,7 @@ size_t packing_loose(const struct summary *sum);
     How many trips are loose that could be packed. From PACKING_DUE on it pays.
  */
 
-void packing_run(struct stores *s, struct str user_id, struct summary *sum,
-                 struct deadline d);
+void packing_run(const struct call *c, struct summary *sum);
 /*
     Packs what is loose, if it pays. sum: the summary as it was read or written
     within the last request_timeout; texts that its rows lack are fetched. Then
@@ -43,8 +42,7 @@ void packing_run(struct stores *s, struct str user_id, struct summary *sum,
    run; two thirds of the deadline (which is request_timeout at most) are for
    the packs. In memory is one pack at a time.
  */
-void packing_later(struct stores *s, const struct call *c, struct str user_id,
-                   const struct summary *sum);
+void packing_later(const struct call *c, const struct summary *sum);
 /*
     The same after the call's answer, for who made one more trip loose: at every
     PACKING_DUE-th, so that so many share what one run costs even if none
@@ -81,10 +79,8 @@ struct packing_texts {
                                read */
 };
 
-enum status packing_texts(struct stores *s, struct str user_id,
-                          const struct packing *p, struct deadline d,
-                          struct arena *a, struct packing_texts *out,
-                          struct err *err) MUST_CHECK;
+enum status packing_texts(const struct call *c, const struct packing *p,
+                          struct packing_texts *out) MUST_CHECK;
 /*
     From the rows themselves (loose ones), from the packs that they are in, and
    from the trips' own objects, in this order. Not unpacked: whoever sends them
@@ -104,9 +100,7 @@ struct packs_here {
     size_t n;
 };
 
-enum status packs_list(struct stores *s, struct str user_id, struct deadline d,
-                       struct arena *a, struct packs_here *out,
-                       struct err *err) MUST_CHECK;
+enum status packs_list(const struct call *c, struct packs_here *out) MUST_CHECK;
 const struct pack_here *packs_find(const struct packs_here *here,
                                    int64_t number);
 /*

@@ -38,16 +38,16 @@ static int by_number(const void *pa, const void *pb)
     return (a->number > b->number) - (a->number < b->number);
 }
 
-enum status packs_list(struct stores *s, struct str user_id, struct deadline d,
-                       struct arena *a, struct packs_here *out, struct err *err)
+enum status packs_list(const struct call *c, struct packs_here *out)
 {
-    struct listing l = {.out = out, .a = a};
+    struct listing l = {.out = out, .a = c->arena};
     int pages;
     enum status st;
 
     *out = (struct packs_here){.n = 0};
-    st = objects_list(s->objects, key_packs_prefix(a, user_id), d, note, &l,
-                      &pages, err);
+    st =
+        objects_list(c->stores->objects, key_packs_prefix(c->arena, c->user_id),
+                     c->deadline, note, &l, &pages, c->err);
     if (st == ST_OK && out->n)
         qsort(out->pack, out->n, sizeof *out->pack, by_number);
     return st;

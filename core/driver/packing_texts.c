@@ -3,13 +3,9 @@
 #include "store/keys.h"
 
 struct gathering {
-    struct stores *s;
-    struct str user_id;
+    const struct call *c;
     const struct packing *p;
-    struct deadline d;
-    struct arena *a;
     struct packing_texts *out;
-    struct err *err;
 };
 
 static bool lacks(const struct gathering *g, size_t i)
@@ -37,20 +33,20 @@ static enum status open_pack(struct gathering *g, int64_t number,
                              struct arena *scratch, struct pack *out,
                              bool *young)
 {
-    struct str key = key_pack(scratch, g->user_id, number);
+    struct str key = key_pack(scratch, g->c->user_id, number);
     struct object obj;
-    enum status st = objects_get(g->s->objects, key, NULL, PACK_MAX, g->d,
-                                 scratch, &obj, g->err);
+    enum status st = objects_get(g->c->stores->objects, key, NULL, PACK_MAX,
+                                 g->c->deadline, scratch, &obj, g->c->err);
 
     if (st == ST_OK && number == g->p->number)
         g->out->version = obj.etag;
-    *young = st == ST_OK && !stores_quiet(g->s, obj.modified_us);
+    *young = st == ST_OK && !stores_quiet(g->c->stores, obj.modified_us);
     if (st == ST_OK)
-        st = pack_open(obj.body, scratch, out, g->err);
+        st = pack_open(obj.body, scratch, out, g->c->err);
     if (st != ST_NOT_FOUND && st != ST_CORRUPT && st != ST_TOO_LARGE)
         return st;
-    pack_unusable(key, g->err);
-    err_clear(g->err);
+    pack_unusable(key, g->c->err);
+    err_clear(g->c->err);
     *out = (struct pack){.n = 0};
     return ST_OK;
 }
@@ -72,13 +68,14 @@ static enum status take_from_pack(struct gathering *g, int64_t number,
         if (row->pack != number || !lacks(g, i) || !(e = pack_find(&pack, row)))
             continue;
         g->out->text[i] = e->text;
-        g->out->text[i].deflate = arena_copy(g->a, e->text.deflate);
+        g->out->text[i].deflate = arena_copy(g->c->arena, e->text.deflate);
         taken++;
     }
     /* What our rows do not say is in it was replaced since, or another's
      * summary says so by now. */
     if (number == g->p->number && young && taken < pack.n)
-        return err_set(g->err, ST_BUSY, NULL, "another may just have packed");
+        return err_set(g->c->err, ST_BUSY, NULL,
+                       "another may just have packed");
     return ST_OK;
 }
 
@@ -119,9 +116,9 @@ static enum status got_object(void *ctx, const struct object_want *want,
     struct trip_text text;
 
     if (st == ST_OK)
-        st = trip_object_text(obj, g->a, &text, g->err);
+        st = trip_object_text(obj, g->c->arena, &text, g->c->err);
     else
-        *g->err = *err;
+        *g->c->err = *err;
     if (st == ST_OK &&
         summary_row_is_of(g->p->row[i], &text.sum, text.deflate.n))
         g->out->text[i] = text;
@@ -130,45 +127,39 @@ static enum status got_object(void *ctx, const struct object_want *want,
         st == ST_TOO_LARGE)
         st = ST_OK;
     if (st == ST_OK)
-        err_clear(g->err);
+        err_clear(g->c->err);
     return st;
 }
 
 static enum status take_objects(struct gathering *g)
 {
-    struct object_want *want = arena_alloc_n(g->a, g->p->n, sizeof *want);
+    struct object_want *want =
+        arena_alloc_n(g->c->arena, g->p->n, sizeof *want);
     size_t n = 0;
 
     for (size_t i = 0; i < g->p->n; i++) {
         const struct summary_row *row = g->p->row[i];
 
         if (lacks(g, i))
-            want[n++] = (struct object_want){
-                .key = key_trip(g->a, g->user_id, row->trip_id, row->end_ms),
-                .match = row->etag,
-                .user = &g->p->row[i]};
+            want[n++] =
+                (struct object_want){.key = key_trip(g->c->arena, g->c->user_id,
+                                                     row->trip_id, row->end_ms),
+                                     .match = row->etag,
+                                     .user = &g->p->row[i]};
     }
-    return n ? objects_get_many(g->s->objects, want, n, TRIP_JSON_MAX, g->d,
-                                got_object, g, g->err)
+    return n ? objects_get_many(g->c->stores->objects, want, n, TRIP_JSON_MAX,
+                                g->c->deadline, got_object, g, g->c->err)
              : ST_OK;
 }
 
-enum status packing_texts(struct stores *s, struct str user_id,
-                          const struct packing *p, struct deadline d,
-                          struct arena *a, struct packing_texts *out,
-                          struct err *err)
+enum status packing_texts(const struct call *c, const struct packing *p,
+                          struct packing_texts *out)
 {
-    struct gathering g = {.s = s,
-                          .user_id = user_id,
-                          .p = p,
-                          .d = d,
-                          .a = a,
-                          .out = out,
-                          .err = err};
+    struct gathering g = {.c = c, .p = p, .out = out};
     enum status st;
 
     *out = (struct packing_texts){
-        .text = arena_alloc_n(a, p->n, sizeof *out->text)};
+        .text = arena_alloc_n(c->arena, p->n, sizeof *out->text)};
     take_at_hand(&g);
     st = take_from_packs(&g);
     return st == ST_OK ? take_objects(&g) : st;

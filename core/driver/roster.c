@@ -23,13 +23,9 @@ struct found { /* a listed object, or a row that was not listed */
 
 /* What a listing and the summary said, and what comes of it. */
 struct roster_look {
-    struct stores *s;
-    struct str user_id;
-    struct deadline d;
-    struct arena *a;
+    struct call call;
     struct arena *scratch; /* one object at a time */
-    struct err *err;
-    int64_t began_ms; /* wall clock */
+    int64_t began_ms;      /* wall clock */
     struct summary seen;
     struct found **found;
     size_t n, room;
@@ -45,7 +41,8 @@ static void add_found(struct roster_look *t, struct found *f)
 {
     if (t->n == t->room) {
         size_t room = t->room ? 2 * t->room : 64;
-        struct found **grown = arena_alloc_n(t->a, room, sizeof *grown);
+        struct found **grown =
+            arena_alloc_n(t->call.arena, room, sizeof *grown);
 
         if (t->n)
             memcpy(grown, t->found, t->n * sizeof *grown);
@@ -67,10 +64,10 @@ static enum status listed(void *ctx, const struct object_entry *e)
         log_line(LOG_WARN, "strange_key", "key=%s", log_quoted(e->key, &space));
         return ST_OK;
     }
-    f = arena_alloc(t->a, sizeof *f);
+    f = arena_alloc(t->call.arena, sizeof *f);
     f->entry = *e;
-    f->entry.key = arena_copy(t->a, e->key);
-    f->trip_id = arena_copy(t->a, trip_id);
+    f->entry.key = arena_copy(t->call.arena, e->key);
+    f->trip_id = arena_copy(t->call.arena, trip_id);
     f->end_ms = end_ms;
     add_found(t, f);
     return ST_OK;
@@ -114,7 +111,7 @@ static void keep_text(struct roster_look *t, struct found *f,
     if (t->kept + text->deflate.n > KEEP_TEXT)
         return;
     t->kept += text->deflate.n;
-    f->trip.text.deflate = arena_copy(t->a, text->deflate);
+    f->trip.text.deflate = arena_copy(t->call.arena, text->deflate);
     f->trip.text.sum = text->sum;
 }
 
@@ -126,16 +123,16 @@ static enum status keep_reading(struct roster_look *t, struct found *f,
     enum status st;
 
     arena_reset(t->scratch);
-    st = trip_object_open(f->entry.key, obj, t->scratch, &reading, t->err);
+    st = trip_object_open(f->entry.key, obj, t->scratch, &reading, t->call.err);
     if (st == ST_CORRUPT) {
-        unreadable(f->entry.key, t->err);
-        err_clear(t->err);
+        unreadable(f->entry.key, t->call.err);
+        err_clear(t->call.err);
         f->trip.unreadable = f->counts = true;
         return ST_OK;
     }
     if (st != ST_OK)
         return st;
-    *context = arena_copy(t->a, *context);
+    *context = arena_copy(t->call.arena, *context);
     reading.row.trip_id = f->trip_id;
     f->trip.row = reading.row;
     f->counts = true;
@@ -177,7 +174,7 @@ static enum status read_one(void *ctx, const struct object_want *want,
     case ST_COUNT:
         break;
     }
-    *t->err = *err;
+    *t->call.err = *err;
     return st;
 }
 
@@ -190,15 +187,15 @@ static enum status read_missing(struct roster_look *t)
         n += !t->found[i]->counts;
     if (!n)
         return ST_OK;
-    want = arena_alloc_n(t->a, n, sizeof *want);
+    want = arena_alloc_n(t->call.arena, n, sizeof *want);
     n = 0;
     for (size_t i = 0; i < t->n; i++)
         if (!t->found[i]->counts)
             want[n++] = (struct object_want){.key = t->found[i]->entry.key,
                                              .match = t->found[i]->entry.etag,
                                              .user = t->found[i]};
-    return objects_get_many(t->s->objects, want, n, TRIP_JSON_MAX, t->d,
-                            read_one, t, t->err);
+    return objects_get_many(t->call.stores->objects, want, n, TRIP_JSON_MAX,
+                            t->call.deadline, read_one, t, t->call.err);
 }
 
 /* ---- 4. rows that were not listed are looked for ---- */
@@ -259,11 +256,12 @@ static enum status row_got(void *ctx, const struct object_want *want,
 static struct object_want want_of(struct roster_look *t,
                                   const struct summary_row *row)
 {
-    struct found *f = arena_alloc(t->a, sizeof *f);
+    struct found *f = arena_alloc(t->call.arena, sizeof *f);
 
     f->trip_id = row->trip_id;
     f->end_ms = row->end_ms;
-    f->entry.key = key_trip(t->a, t->user_id, row->trip_id, row->end_ms);
+    f->entry.key =
+        key_trip(t->call.arena, t->call.user_id, row->trip_id, row->end_ms);
     f->entry.etag = row->etag;
     return (struct object_want){
         .key = f->entry.key, .match = row->etag, .user = f};
@@ -281,14 +279,14 @@ static enum status look_for_rows(struct roster_look *t)
         n += !row_is_answered(t, &t->seen.row[i]);
     if (!n)
         return ST_OK;
-    want = arena_alloc_n(t->a, n, sizeof *want);
+    want = arena_alloc_n(t->call.arena, n, sizeof *want);
     n = 0;
     for (size_t i = 0; i < t->seen.n; i++)
         if (!row_is_answered(t, &t->seen.row[i]))
             want[n++] = want_of(t, &t->seen.row[i]);
-    t->lost = arena_alloc_n(t->a, n, sizeof *t->lost);
-    return objects_get_many(t->s->objects, want, n, TRIP_JSON_MAX, t->d,
-                            row_got, t, t->err);
+    t->lost = arena_alloc_n(t->call.arena, n, sizeof *t->lost);
+    return objects_get_many(t->call.stores->objects, want, n, TRIP_JSON_MAX,
+                            t->call.deadline, row_got, t, t->call.err);
 }
 
 /* Objects of rows are gone. Were they dropped by somebody who has told the
@@ -300,7 +298,8 @@ static enum status dropped_or_moved(struct roster_look *t)
 
     if (!t->losts)
         return ST_OK;
-    st = summary_read(t->s, t->user_id, t->d, t->a, &now, t->err);
+    st = summary_read(t->call.stores, t->call.user_id, t->call.deadline,
+                      t->call.arena, &now, t->call.err);
     for (size_t i = 0; st == ST_OK && i < t->losts; i++) {
         const struct summary_row *was = t->lost[i];
         const struct summary_row *still = summary_find(&now, was->trip_id);
@@ -345,7 +344,7 @@ static void choose(struct roster_look *t, struct roster *out)
 {
     if (t->n)
         qsort(t->found, t->n, sizeof *t->found, by_trip);
-    out->trip = arena_alloc_n(t->a, t->n + 1, sizeof *out->trip);
+    out->trip = arena_alloc_n(t->call.arena, t->n + 1, sizeof *out->trip);
     for (size_t from = 0, to; from < t->n; from = to) {
         struct roster_trip *latest;
 
@@ -366,23 +365,17 @@ static void choose(struct roster_look *t, struct roster *out)
 static enum status faulty(struct roster_look *t, const char *point)
 {
     return fault_point(point)
-               ? err_set(t->err, ST_UNAVAILABLE, NULL, "fault point")
+               ? err_set(t->call.err, ST_UNAVAILABLE, NULL, "fault point")
                : ST_OK;
 }
 
-enum status roster_look(struct stores *s, struct str user_id, struct deadline d,
-                        struct arena *a, struct roster_look **out,
-                        struct err *err)
+enum status roster_look(const struct call *c, struct roster_look **out)
 {
-    struct roster_look *t = arena_alloc(a, sizeof *t);
+    struct roster_look *t = arena_alloc(c->arena, sizeof *t);
 
     *out = t;
-    *t = (struct roster_look){.s = s,
-                              .user_id = user_id,
-                              .d = d,
-                              .a = a,
-                              .began_ms = clock_wall_us() / 1000};
-    return roster_listing(s, user_id, d, a, listed, t, &t->seen, err);
+    *t = (struct roster_look){.call = *c, .began_ms = clock_wall_us() / 1000};
+    return roster_listing(c, listed, t, &t->seen);
 }
 
 static enum status take_from(struct roster_look *t)
@@ -398,22 +391,21 @@ static enum status take_from(struct roster_look *t)
     return dropped_or_moved(t);
 }
 
-enum status roster_take(struct stores *s, struct str user_id,
-                        struct roster_look *look, struct deadline d,
-                        struct arena *a, struct roster *out, struct err *err)
+enum status roster_take(const struct call *c, struct roster_look *look,
+                        struct roster *out)
 {
-    struct arena *scratch = arena_within(a, 256 * 1024);
+    struct arena *scratch = arena_within(c->arena, 256 * 1024);
     enum status st;
 
     *out = (struct roster){.read_began_ms =
                                look ? look->began_ms : clock_wall_us() / 1000};
     for (int tries = 0; tries < ROSTER_TRIES; tries++) {
-        struct arena_mark mark = arena_mark(a);
+        struct arena_mark mark = arena_mark(c->arena);
 
-        if (!look && (st = roster_look(s, user_id, d, a, &look, err)) != ST_OK)
+        if (!look && (st = roster_look(c, &look)) != ST_OK)
             return st;
         look->scratch = scratch;
-        look->err = err;
+        look->call = *c;
         if ((st = take_from(look)) != ST_OK)
             return st;
         if (!look->again) {
@@ -422,19 +414,19 @@ enum status roster_take(struct stores *s, struct str user_id,
         }
         stat_add(STAT_listings_retaken, 1);
         look = NULL;
-        arena_release(a, mark);
+        arena_release(c->arena, mark);
     }
-    return err_set(err, ST_UNAVAILABLE, "changing_too_fast",
+    return err_set(c->err, ST_UNAVAILABLE, "changing_too_fast",
                    "The driver's trips change too fast to be read; try again");
 }
 
-void roster_drop(struct roster *r, struct roster_trip *t, struct str user_id,
+void roster_drop(const struct call *c, struct roster *r, struct roster_trip *t,
                  const struct err *why)
 {
     struct arena *a = arena_new(0);
 
     t->unreadable = true;
     r->unreadable++;
-    unreadable(key_trip(a, user_id, t->row.trip_id, t->row.end_ms), why);
+    unreadable(key_trip(a, c->user_id, t->row.trip_id, t->row.end_ms), why);
     arena_free(&a);
 }

@@ -45,40 +45,35 @@ void roster_state(const struct roster *r, const struct user *u,
 
 struct roster_look; /* the listing and the summary */
 
-enum status roster_look(struct stores *s, struct str user_id, struct deadline d,
-                        struct arena *a, struct roster_look **out,
-                        struct err *err) MUST_CHECK;
+enum status roster_look(const struct call *c,
+                        struct roster_look **out) MUST_CHECK;
 /*
     The first step of roster_take by itself, for who has to learn something
     else meanwhile that decides about the rest. It asks the object store alone.
  */
 
-enum status roster_take(struct stores *s, struct str user_id,
-                        struct roster_look *look, struct deadline d,
-                        struct arena *a, struct roster *out,
-                        struct err *err) MUST_CHECK;
+enum status roster_take(const struct call *c, struct roster_look *look,
+                        struct roster *out) MUST_CHECK;
 /*
     look: the first step, done just before with the same arena, or NULL.
     ST_OK with n 0 for a driver without trips. ST_UNAVAILABLE (code
     changing_too_fast) when the listing did not hold still ROSTER_TRIES times.
  */
 
-void roster_drop(struct roster *r, struct roster_trip *t, struct str user_id,
+void roster_drop(const struct call *c, struct roster *r, struct roster_trip *t,
                  const struct err *why);
 /*
     The trip's object turned out to be unreadable: counts and logs it; the trip
     stays in the list, marked.
  */
 
-void roster_repair(struct stores *s, struct str user_id, const struct roster *r,
-                   struct deadline d, struct arena *a);
+void roster_repair(const struct call *c, const struct roster *r);
 /*
     Writes the summary anew if it does not say what the roster says and nobody
     else wrote it meanwhile, and packs what is due (packing.h). A failure is
     logged: the next read tries again.
  */
-void roster_repair_later(struct stores *s, const struct call *c,
-                         struct str user_id, const struct roster *r);
+void roster_repair_later(const struct call *c, const struct roster *r);
 /*
     The same after the call's answer. What the roster points to must live as
     long as the call's arena.

@@ -7,15 +7,11 @@
 #define OBJECT_KEY_MAX 1024 /* S3's */
 
 struct listing {
-    struct stores *s;
-    struct str user_id;
-    struct deadline d;
-    struct arena *a;
+    const struct call *c;
     objects_listed listed;
     void *ctx;
     struct summary *seen;
     struct buf last; /* key of the first page */
-    struct err *err;
 };
 
 static enum status got_summary(void *ctx, const struct object_want *want,
@@ -24,7 +20,8 @@ static enum status got_summary(void *ctx, const struct object_want *want,
 {
     struct listing *l = ctx;
 
-    return summary_got(want->key, st, obj, why, l->a, l->seen, l->err);
+    return summary_got(want->key, st, obj, why, l->c->arena, l->seen,
+                       l->c->err);
 }
 
 static enum status first_page(void *ctx, const struct object_entry *e)
@@ -52,7 +49,7 @@ static size_t keys_behind(const struct listing *l, struct str last,
     for (size_t i = 0; i < l->seen->n; i++) {
         const struct summary_row *row = &l->seen->row[i];
 
-        out[n] = key_trip(a, l->user_id, row->trip_id, row->end_ms);
+        out[n] = key_trip(a, l->c->user_id, row->trip_id, row->end_ms);
         n += str_cmp(out[n], last) > 0;
     }
     if (n)
@@ -72,29 +69,29 @@ static enum status list_rest(const struct listing *l, struct arena *a)
         bool open = keys - i <= SEGMENT_KEYS;
 
         range[n++] = (struct object_range){
-            .prefix = key_trips_prefix(a, l->user_id),
+            .prefix = key_trips_prefix(a, l->c->user_id),
             .after = i ? key[i - 1] : last,
             .until = open ? STR_NONE : key[i + SEGMENT_KEYS - 1],
             .listed = l->listed,
             .ctx = l->ctx};
     }
-    return objects_look(l->s->objects, range, n, NULL, 0, 0, l->d, NULL, NULL,
-                        l->err);
+    return objects_look(l->c->stores->objects, range, n, NULL, 0, 0,
+                        l->c->deadline, NULL, NULL, l->c->err);
 }
 
 /* ---- both ---- */
 
 static enum status look(struct listing *l, struct arena *scratch)
 {
-    struct object_want summary = {.key = key_summary(scratch, l->user_id)};
+    struct object_want summary = {.key = key_summary(scratch, l->c->user_id)};
     struct object_range range = {.prefix =
-                                     key_trips_prefix(scratch, l->user_id),
+                                     key_trips_prefix(scratch, l->c->user_id),
                                  .one_page = true,
                                  .listed = first_page,
                                  .ctx = l};
-    enum status st =
-        objects_look(l->s->objects, &range, 1, &summary, 1, SUMMARY_JSON_MAX,
-                     l->d, got_summary, l, l->err);
+    enum status st = objects_look(l->c->stores->objects, &range, 1, &summary, 1,
+                                  SUMMARY_JSON_MAX, l->c->deadline, got_summary,
+                                  l, l->c->err);
 
     if (st != ST_OK || !range.more)
         return st;
@@ -102,26 +99,18 @@ static enum status look(struct listing *l, struct arena *scratch)
     if (st != ST_OK)
         return st;
     if (fault_point("roster.listed"))
-        return err_set(l->err, ST_UNAVAILABLE, NULL, "fault point");
+        return err_set(l->c->err, ST_UNAVAILABLE, NULL, "fault point");
     summary.unless = l->seen->etag;
-    return objects_get_many(l->s->objects, &summary, 1, SUMMARY_JSON_MAX, l->d,
-                            got_summary, l, l->err);
+    return objects_get_many(l->c->stores->objects, &summary, 1,
+                            SUMMARY_JSON_MAX, l->c->deadline, got_summary, l,
+                            l->c->err);
 }
 
-enum status roster_listing(struct stores *s, struct str user_id,
-                           struct deadline d, struct arena *a,
-                           objects_listed listed, void *ctx,
-                           struct summary *seen, struct err *err)
+enum status roster_listing(const struct call *c, objects_listed listed,
+                           void *ctx, struct summary *seen)
 {
     struct arena *scratch = arena_new(0);
-    struct listing l = {.s = s,
-                        .user_id = user_id,
-                        .d = d,
-                        .a = a,
-                        .listed = listed,
-                        .ctx = ctx,
-                        .seen = seen,
-                        .err = err};
+    struct listing l = {.c = c, .listed = listed, .ctx = ctx, .seen = seen};
     enum status st;
 
     buf_init(&l.last, OBJECT_KEY_MAX);

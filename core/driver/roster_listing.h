@@ -12,16 +12,15 @@
 #ifndef DG_DRIVER_ROSTER_LISTING_H
 #define DG_DRIVER_ROSTER_LISTING_H
 
+#include "driver/call.h"
 #include "driver/summary.h"
 
 #define SEGMENT_KEYS                                                           \
     900 /* a page has 1000: room for what the summary lacks                    \
          */
 
-enum status roster_listing(struct stores *s, struct str user_id,
-                           struct deadline d, struct arena *a,
-                           objects_listed listed, void *ctx,
-                           struct summary *seen, struct err *err) MUST_CHECK;
+enum status roster_listing(const struct call *c, objects_listed listed,
+                           void *ctx, struct summary *seen) MUST_CHECK;
 /*
     Every trip object of the driver goes to `listed`, in no order; *seen is the
     summary as summary_read gives it. Behind the first page the listing is

@@ -59,9 +59,7 @@ static struct summary summary_of(const struct roster *r, struct arena *a)
     return sum;
 }
 
-static bool write_repaired(struct stores *s, struct str user_id,
-                           struct summary *sum, struct deadline d,
-                           struct arena *a)
+static bool write_repaired(const struct call *c, struct summary *sum)
 {
     struct err err = ERR_NONE;
     enum status st;
@@ -69,7 +67,8 @@ static bool write_repaired(struct stores *s, struct str user_id,
     if (fault_point("roster.before_repair"))
         st = err_set(&err, ST_UNAVAILABLE, NULL, "fault point");
     else
-        st = summary_write(s, user_id, sum, d, a, &err);
+        st = summary_write(c->stores, c->user_id, sum, c->deadline, c->arena,
+                           &err);
     if (st == ST_OK)
         stat_add(STAT_summary_repairs, 1);
     else if (summary_overtaken(st))
@@ -80,49 +79,34 @@ static bool write_repaired(struct stores *s, struct str user_id,
 }
 
 /* A slow client's answer was long under way: others may have packed since. */
-static bool is_fresh(const struct stores *s, const struct roster *r)
+static bool is_fresh(const struct call *c, const struct roster *r)
 {
     return clock_wall_us() / 1000 - r->read_began_ms <
-           s->conf->server_request_timeout;
+           c->stores->conf->server_request_timeout;
 }
 
-void roster_repair(struct stores *s, struct str user_id, const struct roster *r,
-                   struct deadline d, struct arena *a)
+void roster_repair(const struct call *c, const struct roster *r)
 {
-    struct summary sum = summary_of(r, a);
+    struct summary sum = summary_of(r, c->arena);
     bool now;
 
     if (r->seen.newer)
         return;
-    now = says_the_same(&r->seen, &sum)
-              ? is_fresh(s, r)
-              : write_repaired(s, user_id, &sum, d, a);
+    now = says_the_same(&r->seen, &sum) ? is_fresh(c, r)
+                                        : write_repaired(c, &sum);
     if (now)
-        packing_run(s, user_id, &sum, d);
+        packing_run(c, &sum);
 }
-
-struct repair {
-    struct stores *s;
-    struct arena *a;
-    struct str user_id;
-    struct roster roster;
-};
 
 static void repair_now(void *ctx, const struct call *c)
 {
-    struct repair *p = ctx;
-
-    roster_repair(p->s, p->user_id, &p->roster, c->deadline, p->a);
+    roster_repair(c, ctx);
 }
 
-void roster_repair_later(struct stores *s, const struct call *c,
-                         struct str user_id, const struct roster *r)
+void roster_repair_later(const struct call *c, const struct roster *r)
 {
-    struct repair *p = arena_alloc(c->arena, sizeof *p);
+    struct roster *own = arena_alloc(c->arena, sizeof *own);
 
-    *p = (struct repair){.s = s,
-                         .a = c->arena,
-                         .user_id = arena_copy(c->arena, user_id),
-                         .roster = *r};
-    call_later(c, repair_now, p);
+    *own = *r;
+    call_later(c, repair_now, own);
 }

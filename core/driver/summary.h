@@ -18,8 +18,8 @@
 #define DG_DRIVER_SUMMARY_H
 
 #include "base/gzip_join.h"
+#include "driver/call.h"
 #include "score/aggregate.h"
-#include "store/stores.h"
 
 #define SUMMARY_FORMAT 1
 #define SUMMARY_JSON_MAX ((size_t)128 * 1024 * 1024)

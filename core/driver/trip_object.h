@@ -11,8 +11,8 @@
 #define DG_DRIVER_TRIP_OBJECT_H
 
 #include "base/gzip_join.h"
+#include "driver/call.h"
 #include "driver/summary.h"
-#include "store/stores.h"
 
 #define TRIP_JSON_MAX ((size_t)64 * 1024 * 1024)
 

@@ -136,7 +136,8 @@ static enum status read_into(struct slot *slot, enum status st,
     case ST_CORRUPT:
     case ST_TOO_LARGE:
         slot->text = (struct trip_text){.deflate = STR_NONE};
-        roster_drop(t->roster, slot->trip, t->user_id, t->err);
+        roster_drop(&(struct call){.user_id = t->user_id}, t->roster,
+                    slot->trip, t->err);
         err_clear(t->err);
         return ST_OK;
     default:

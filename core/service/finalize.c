@@ -280,7 +280,7 @@ static enum status settle_again(const struct call *c,
         /* Nothing was promised, or it was kept up to the last step: all that
          * can be missing then is the token. */
         err_clear(c->err);
-        return driver_changed(c->stores, claim->user_id, c->deadline, c->err);
+        return driver_changed(c);
     }
     if (st == ST_OK)
         st = settle_trip(c, &trip, done);

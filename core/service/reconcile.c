@@ -317,15 +317,11 @@ static enum status put_in_order(struct work *w)
     enum status st;
 
     /* What the summary named when it was read must be there by now. */
-    if ((st = roster_take(w->call.stores, w->call.user_id, NULL,
-                          w->call.deadline, w->call.arena, &r, w->call.err)) !=
-            ST_OK ||
-        (st = packs_list(w->call.stores, w->call.user_id, w->call.deadline,
-                         w->call.arena, &here, w->call.err)) != ST_OK)
+    if ((st = roster_take(&w->call, NULL, &r)) != ST_OK ||
+        (st = packs_list(&w->call, &here)) != ST_OK)
         return st;
     forget_lost_packs(&r, &here);
-    roster_repair(w->call.stores, w->call.user_id, &r, w->call.deadline,
-                  w->call.arena);
+    roster_repair(&w->call, &r);
     if ((st = summary_read(w->call.stores, w->call.user_id, w->call.deadline,
                            w->call.arena, &now, w->call.err)) != ST_OK)
         return st;
@@ -335,8 +331,7 @@ static enum status put_in_order(struct work *w)
         if (r.trip[i]->row.revision > 0 &&
             move_record(w, &r.trip[i]->row) != ST_OK)
             failed(w, "record", r.trip[i]->row.trip_id);
-    return driver_changed(w->call.stores, w->call.user_id, w->call.deadline,
-                          w->call.err);
+    return driver_changed(&w->call);
 }
 
 static enum status reconcile_in(struct work *w)

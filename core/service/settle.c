@@ -393,11 +393,11 @@ enum status settle_trip(const struct call *c, const struct trip *claimed,
         st = err_set(c->err, ST_UNAVAILABLE, NULL, "fault point");
     /* A loser replaces the token too: its reader must see the winner. */
     if (st == ST_OK)
-        st = driver_changed(c->stores, claimed->user_id, c->deadline, c->err);
+        st = driver_changed(c);
     if (st != ST_OK)
         return st;
     count(out);
     if (w.told)
-        packing_later(c->stores, c, claimed->user_id, &w.seen.summary);
+        packing_later(c, &w.seen.summary);
     return ST_OK;
 }
