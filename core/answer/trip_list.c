@@ -103,9 +103,8 @@ static enum status put_trip(struct run *r, size_t i)
     bool chosen = r->list->fields != FIELDS_ALL;
     const struct trip_text *text;
     struct str json = STR_NONE;
-    enum status st =
-        trip_texts_take(r->texts, i, r->c->deadline, &text,
-                        r->out->plain || chosen ? &json : NULL, r->c->err);
+    enum status st = trip_texts_take(r->c, r->texts, i, &text,
+                                     r->out->plain || chosen ? &json : NULL);
 
     if (st != ST_OK)
         return st;
@@ -126,8 +125,7 @@ static enum status put_trip(struct run *r, size_t i)
 static enum status put_window(struct run *r, size_t from, size_t to,
                               size_t *end)
 {
-    enum status st =
-        trip_texts_window(r->texts, from, to, end, r->c->deadline, r->c->err);
+    enum status st = trip_texts_window(r->c, r->texts, from, to, end);
 
     for (; st == ST_OK && from < *end; from++)
         st = put_trip(r, from);
@@ -152,7 +150,7 @@ static struct run *run_new(const struct call *c, const struct trip_list *l,
     r->c = c;
     r->list = l;
     r->out = out;
-    r->texts = trip_texts_new(c->stores, l->roster, c->user_id, c->arena);
+    r->texts = trip_texts_new(c, l->roster);
     buf_init(&r->plain, PART + 2 * TRIP_JSON_MAX);
     buf_init(&r->gzip, PART + 2 * TRIP_JSON_MAX);
     arena_defer(c->arena, run_free, r);

@@ -228,14 +228,15 @@ static bool carry_over(const struct work *w, struct summary *now)
 
 static enum status tell_summary(struct work *w, struct deadline d)
 {
+    struct call tell = w->one;
     struct summary now, *sum = w->sum;
     enum status st;
 
+    tell.deadline = d;
     if (fault_point("packing.before_summary"))
         return err_set(&w->err, ST_UNAVAILABLE, NULL, "fault point");
     for (uint32_t tries = 1;; tries++) {
-        st = summary_write(w->run.stores, w->run.user_id, sum, d, w->one.arena,
-                           &w->err);
+        st = summary_write(&tell, sum);
         if (!summary_overtaken(st))
             return st;
         stat_add(STAT_summary_conflicts, 1);
@@ -244,8 +245,7 @@ static enum status tell_summary(struct work *w, struct deadline d)
         err_clear(&w->err);
         clock_sleep_ms(random_below(8 * tries) + 1);
         arena_reset(w->one.arena);
-        st = summary_read(w->run.stores, w->run.user_id, d, w->one.arena, &now,
-                          &w->err);
+        st = summary_read(&tell, &now);
         if (st != ST_OK)
             return st;
         if (!carry_over(w, &now))

@@ -298,8 +298,7 @@ static enum status dropped_or_moved(struct roster_look *t)
 
     if (!t->losts)
         return ST_OK;
-    st = summary_read(t->call.stores, t->call.user_id, t->call.deadline,
-                      t->call.arena, &now, t->call.err);
+    st = summary_read(&t->call, &now);
     for (size_t i = 0; st == ST_OK && i < t->losts; i++) {
         const struct summary_row *was = t->lost[i];
         const struct summary_row *still = summary_find(&now, was->trip_id);

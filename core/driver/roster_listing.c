@@ -20,8 +20,8 @@ static enum status got_summary(void *ctx, const struct object_want *want,
 {
     struct listing *l = ctx;
 
-    return summary_got(want->key, st, obj, why, l->c->arena, l->seen,
-                       l->c->err);
+    (void)want;
+    return summary_got(l->c, st, obj, why, l->seen);
 }
 
 static enum status first_page(void *ctx, const struct object_entry *e)

@@ -62,13 +62,13 @@ static struct summary summary_of(const struct roster *r, struct arena *a)
 static bool write_repaired(const struct call *c, struct summary *sum)
 {
     struct err err = ERR_NONE;
+    struct call writing = call_with(c, c->arena, &err);
     enum status st;
 
     if (fault_point("roster.before_repair"))
         st = err_set(&err, ST_UNAVAILABLE, NULL, "fault point");
     else
-        st = summary_write(c->stores, c->user_id, sum, c->deadline, c->arena,
-                           &err);
+        st = summary_write(&writing, sum);
     if (st == ST_OK)
         stat_add(STAT_summary_repairs, 1);
     else if (summary_overtaken(st))

@@ -96,57 +96,52 @@ enum merged summary_merge(struct summary *s, const struct summary_row *row,
     return MERGED_REPLACED;
 }
 
-static void unreadable(struct summary *out, struct str key, struct err *err)
+/* body: in the call's arena. */
+static void read_body(const struct call *c, const struct etag *etag,
+                      struct str body, struct summary *out)
 {
+    out->etag = *etag;
+    if (summary_parse(body, c->arena, out, c->err) == ST_OK)
+        return;
     stat_add(STAT_store_errors, 1);
-    log_err_of(LOG_WARN, "summary_unreadable", "key", key, err);
-    err_clear(err);
+    log_err_of(LOG_WARN, "summary_unreadable", "key",
+               key_summary(c->arena, c->user_id), c->err);
+    err_clear(c->err);
     out->row = NULL;
     out->n = 0;
 }
 
-static void take_body(struct str key, const struct etag *etag, struct str body,
-                      struct arena *a, struct summary *out, struct err *err)
-{
-    out->etag = *etag;
-    if (summary_parse(body, a, out, err) != ST_OK)
-        unreadable(out, key, err);
-}
-
-enum status summary_got(struct str key, enum status st,
+enum status summary_got(const struct call *c, enum status st,
                         const struct object *obj, const struct err *why,
-                        struct arena *a, struct summary *out, struct err *err)
+                        struct summary *out)
 {
     if (st == ST_PRECONDITION)
         return ST_OK;
     *out = (struct summary){.n = 0};
     if (st == ST_OK)
-        take_body(key, &obj->etag, arena_copy(a, obj->body), a, out, err);
-    else if (st != ST_NOT_FOUND && err)
-        *err = *why;
+        read_body(c, &obj->etag, arena_copy(c->arena, obj->body), out);
+    else if (st != ST_NOT_FOUND)
+        *c->err = *why;
     return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
-enum status summary_read(struct stores *s, struct str user_id,
-                         struct deadline d, struct arena *a,
-                         struct summary *out, struct err *err)
+enum status summary_read(const struct call *c, struct summary *out)
 {
-    struct str key = key_summary(a, user_id);
+    struct str key = key_summary(c->arena, c->user_id);
     struct object obj;
     enum status st;
 
     *out = (struct summary){.n = 0};
-    st = objects_get(s->objects, key, NULL, SUMMARY_JSON_MAX, d, a, &obj, err);
+    st = objects_get(c->stores->objects, key, NULL, SUMMARY_JSON_MAX,
+                     c->deadline, c->arena, &obj, c->err);
     if (st == ST_OK)
-        take_body(key, &obj.etag, obj.body, a, out, err);
+        read_body(c, &obj.etag, obj.body, out);
     else if (st == ST_NOT_FOUND)
-        err_clear(err);
+        err_clear(c->err);
     return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
-enum status summary_write(struct stores *s, struct str user_id,
-                          struct summary *sum, struct deadline d,
-                          struct arena *a, struct err *err)
+enum status summary_write(const struct call *c, struct summary *sum)
 {
     bool first = !sum->etag.z[0];
     struct etag written;
@@ -154,20 +149,21 @@ enum status summary_write(struct stores *s, struct str user_id,
     enum status st;
 
     if (sum->newer)
-        return err_set(err, ST_CORRUPT, "summary_newer",
+        return err_set(c->err, ST_CORRUPT, "summary_newer",
                        "The summary was written by a later version of this "
                        "service; it is left alone");
     if (fault_point("summary.before_write"))
-        return err_set(err, ST_PRECONDITION, NULL, "fault point");
+        return err_set(c->err, ST_PRECONDITION, NULL, "fault point");
     buf_init(&body, SUMMARY_JSON_MAX);
-    summary_print(sum, user_id, clock_wall_us(), a, &body);
+    summary_print(sum, c->user_id, clock_wall_us(), c->arena, &body);
     if (!buf_ok(&body))
-        st = err_set(err, ST_TOO_LARGE, "summary_too_large",
+        st = err_set(c->err, ST_TOO_LARGE, "summary_too_large",
                      "The driver has more trips than a summary holds");
     else
         st = objects_put_derived(
-            s->objects, key_summary(a, user_id), buf_str(&body),
-            first ? COND_ABSENT : COND_MATCH, &sum->etag, d, &written, err);
+            c->stores->objects, key_summary(c->arena, c->user_id),
+            buf_str(&body), first ? COND_ABSENT : COND_MATCH, &sum->etag,
+            c->deadline, &written, c->err);
     if (st == ST_OK)
         sum->etag = written;
     buf_free(&body);
@@ -179,33 +175,32 @@ bool summary_overtaken(enum status st)
     return st == ST_PRECONDITION || st == ST_BUSY || st == ST_NOT_FOUND;
 }
 
-enum status summary_add(struct stores *s, struct str user_id,
-                        struct summary *seen, const struct summary_row *row,
-                        struct deadline d, struct arena *a, enum merged *how,
-                        struct summary_row *other, struct err *err)
+enum status summary_add(const struct call *c, struct summary *seen,
+                        const struct summary_row *row, enum merged *how,
+                        struct summary_row *other)
 {
-    int64_t reserve = deadline_left_ms(d) / 3;
+    int64_t reserve = deadline_left_ms(c->deadline) / 3;
     enum status st;
 
     for (uint32_t tries = 1;; tries++) {
-        struct arena_mark mark = arena_mark(a);
+        struct arena_mark mark = arena_mark(c->arena);
 
-        *how = summary_merge(seen, row, a, other);
+        *how = summary_merge(seen, row, c->arena, other);
         if (*how == MERGED_SUPERSEDED)
             return ST_OK;
-        st = summary_write(s, user_id, seen, d, a, err);
+        st = summary_write(c, seen);
         if (!summary_overtaken(st))
             return st;
         stat_add(STAT_summary_conflicts, 1);
-        if (deadline_left_ms(d) <= reserve)
-            return err_set(err, ST_BUSY, "summary_contended",
+        if (deadline_left_ms(c->deadline) <= reserve)
+            return err_set(c->err, ST_BUSY, "summary_contended",
                            "The summary was left to the next read after %u "
                            "conflicts",
                            (unsigned)tries);
-        err_clear(err);
-        arena_release(a, mark);
+        err_clear(c->err);
+        arena_release(c->arena, mark);
         clock_sleep_ms(random_below(tries < 8 ? 4u * tries : 32u) + 1);
-        if ((st = summary_read(s, user_id, d, a, seen, err)) != ST_OK)
+        if ((st = summary_read(c, seen)) != ST_OK)
             return st;
     }
 }

@@ -115,38 +115,32 @@ enum merged summary_merge(struct summary *s, const struct summary_row *row,
 
 /* ---- the object ---- */
 
-enum status summary_read(struct stores *s, struct str user_id,
-                         struct deadline d, struct arena *a,
-                         struct summary *out, struct err *err) MUST_CHECK;
+enum status summary_read(const struct call *c, struct summary *out) MUST_CHECK;
 /*
     ST_OK with no rows and an empty etag when there is none; with no rows and
     the object's etag, and a warning in the log, when it is unreadable (then
     the next write replaces it).
  */
 
-enum status summary_got(struct str key, enum status st,
+enum status summary_got(const struct call *c, enum status st,
                         const struct object *obj, const struct err *why,
-                        struct arena *a, struct summary *out,
-                        struct err *err) MUST_CHECK;
+                        struct summary *out) MUST_CHECK;
 /*
     What summary_read makes of what a get of the summary's key gave (as
     objects_got is called): for whoever gets it together with something else.
     ST_PRECONDITION, for a version that is there still, leaves *out as it is.
  */
 
-enum status summary_write(struct stores *s, struct str user_id,
-                          struct summary *sum, struct deadline d,
-                          struct arena *a, struct err *err) MUST_CHECK;
+enum status summary_write(const struct call *c, struct summary *sum) MUST_CHECK;
 /*
     Only over the version that was read (sum->etag, or none); sum->etag is the
     new one then. summary_overtaken(): somebody else wrote.
  */
 bool summary_overtaken(enum status st);
 
-enum status summary_add(struct stores *s, struct str user_id,
-                        struct summary *seen, const struct summary_row *row,
-                        struct deadline d, struct arena *a, enum merged *how,
-                        struct summary_row *other, struct err *err) MUST_CHECK;
+enum status summary_add(const struct call *c, struct summary *seen,
+                        const struct summary_row *row, enum merged *how,
+                        struct summary_row *other) MUST_CHECK;
 /*
     Merges one row into the object: beginning with what was seen, and on a
     conflict again with what is there, with jitter, until a third of the

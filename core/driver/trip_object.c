@@ -86,10 +86,8 @@ enum status trip_object_open(struct str key, const struct object *obj,
 }
 
 /* What lies under the key now: its version, and whether it is later. */
-static enum status look_under(struct stores *s, const struct trip_object *t,
-                              struct deadline d, struct arena *a,
-                              struct etag *version, enum placed *how,
-                              struct err *err)
+static enum status look_under(const struct call *c, const struct trip_object *t,
+                              struct etag *version, enum placed *how)
 {
     struct trip_reading there;
     struct object obj;
@@ -97,17 +95,18 @@ static enum status look_under(struct stores *s, const struct trip_object *t,
 
     *version = (struct etag){.z = ""};
     *how = PLACED;
-    st = objects_get(s->objects, t->key, NULL, TRIP_JSON_MAX, d, a, &obj, err);
+    st = objects_get(c->stores->objects, t->key, NULL, TRIP_JSON_MAX,
+                     c->deadline, c->arena, &obj, c->err);
     if (st == ST_NOT_FOUND) {
-        err_clear(err);
+        err_clear(c->err);
         return ST_OK;
     }
     if (st != ST_OK)
         return st;
     *version = obj.etag;
-    st = trip_object_open(t->key, &obj, a, &there, err);
+    st = trip_object_open(t->key, &obj, c->arena, &there, c->err);
     if (st == ST_CORRUPT) { /* unreadable is older than anything readable */
-        err_clear(err);
+        err_clear(c->err);
         return ST_OK;
     }
     if (st == ST_OK && there.row.revision > t->row.revision)
@@ -115,9 +114,8 @@ static enum status look_under(struct stores *s, const struct trip_object *t,
     return st;
 }
 
-enum status trip_object_put(struct stores *s, struct trip_object *t,
-                            const struct summary_row *seen, struct deadline d,
-                            struct arena *a, enum placed *how, struct err *err)
+enum status trip_object_put(const struct call *c, struct trip_object *t,
+                            const struct summary_row *seen, enum placed *how)
 {
     struct etag version = {.z = ""};
     enum status st;
@@ -127,51 +125,49 @@ enum status trip_object_put(struct stores *s, struct trip_object *t,
         seen->revision < t->row.revision)
         version = seen->etag;
     for (int tries = 0; tries < PUT_TRIES; tries++) {
-        st = objects_put(s->objects, t->key, t->body, &t->meta,
-                         version.z[0] ? COND_MATCH : COND_ABSENT, &version, d,
-                         &t->row.etag, err);
+        st = objects_put(c->stores->objects, t->key, t->body, &t->meta,
+                         version.z[0] ? COND_MATCH : COND_ABSENT, &version,
+                         c->deadline, &t->row.etag, c->err);
         if (st != ST_PRECONDITION && st != ST_BUSY && st != ST_NOT_FOUND)
             return st;
-        err_clear(err);
-        st = look_under(s, t, d, a, &version, how, err);
+        err_clear(c->err);
+        st = look_under(c, t, &version, how);
         if (st != ST_OK || *how == PLACED_SUPERSEDED)
             return st;
     }
-    return err_set(err, ST_BUSY, "object_contended",
+    return err_set(c->err, ST_BUSY, "object_contended",
                    "the trip's object changed %d times while it was written",
                    PUT_TRIES);
 }
 
 /* ---- tidying ---- */
 
-static enum status remove_version(struct stores *s, struct str user_id,
-                                  const struct summary_row *row,
-                                  struct deadline d, struct arena *a,
-                                  struct err *err)
+static enum status remove_version(const struct call *c,
+                                  const struct summary_row *row)
 {
-    struct str key = key_trip(a, user_id, row->trip_id, row->end_ms);
-    enum status st = objects_delete(s->objects, key, &row->etag, d, err);
+    struct str key = key_trip(c->arena, c->user_id, row->trip_id, row->end_ms);
+    enum status st = objects_delete(c->stores->objects, key, &row->etag,
+                                    c->deadline, c->err);
 
     if (st == ST_PRECONDITION || st == ST_BUSY) { /* reconcile's work */
-        err_clear(err);
+        err_clear(c->err);
         return ST_OK;
     }
     return st;
 }
 
 /* Of two objects of one trip the older goes; the same key is one object. */
-static enum status remove_older(struct stores *s, struct str user_id,
+static enum status remove_older(const struct call *c,
                                 const struct summary_row *mine,
                                 const struct summary_row *other,
-                                struct deadline d, struct arena *a,
-                                bool *mine_went, struct err *err)
+                                bool *mine_went)
 {
     bool later = other->revision > mine->revision;
 
     if (other->end_ms == mine->end_ms || other->revision == mine->revision)
         return ST_OK;
     *mine_went = *mine_went || later;
-    return remove_version(s, user_id, later ? mine : other, d, a, err);
+    return remove_version(c, later ? mine : other);
 }
 
 struct siblings {
@@ -195,41 +191,38 @@ static enum status sibling(void *ctx, const struct object_entry *e)
     return ST_OK;
 }
 
-static enum status judge(struct stores *s, struct str user_id,
-                         const struct summary_row *mine,
-                         const struct object_entry *e, struct deadline d,
-                         struct arena *a, bool *mine_went, struct err *err)
+static enum status judge(const struct call *c, const struct summary_row *mine,
+                         const struct object_entry *e, bool *mine_went)
 {
     struct trip_reading there;
     struct object obj;
     enum status st;
 
-    st = objects_get(s->objects, e->key, &e->etag, TRIP_JSON_MAX, d, a, &obj,
-                     err);
+    st = objects_get(c->stores->objects, e->key, &e->etag, TRIP_JSON_MAX,
+                     c->deadline, c->arena, &obj, c->err);
     if (st == ST_OK)
-        st = trip_object_open(e->key, &obj, a, &there, err);
+        st = trip_object_open(e->key, &obj, c->arena, &there, c->err);
     if (st == ST_NOT_FOUND || st == ST_PRECONDITION || st == ST_CORRUPT) {
-        err_clear(err); /* it changed: whoever did that judges it */
+        err_clear(c->err); /* it changed: whoever did that judges it */
         return ST_OK;
     }
     if (st != ST_OK)
         return st;
-    return remove_older(s, user_id, mine, &there.row, d, a, mine_went, err);
+    return remove_older(c, mine, &there.row, mine_went);
 }
 
-static enum status tidy_listed(struct stores *s, struct str user_id,
-                               const struct summary_row *mine,
-                               struct deadline d, struct arena *a,
-                               bool *mine_went, struct err *err)
+static enum status tidy_listed(const struct call *c,
+                               const struct summary_row *mine, bool *mine_went)
 {
-    struct siblings *list = arena_alloc(a, sizeof *list);
+    struct siblings *list = arena_alloc(c->arena, sizeof *list);
     int pages;
     enum status st;
 
-    list->a = a;
+    list->a = c->arena;
     list->trip_id = mine->trip_id;
-    st = objects_list(s->objects, key_trip_prefix(a, user_id, mine->trip_id), d,
-                      sibling, list, &pages, err);
+    st = objects_list(c->stores->objects,
+                      key_trip_prefix(c->arena, c->user_id, mine->trip_id),
+                      c->deadline, sibling, list, &pages, c->err);
     for (size_t i = 0; st == ST_OK && i < list->n && !*mine_went; i++) {
         struct str user, trip;
         int64_t end_ms;
@@ -237,25 +230,23 @@ static enum status tidy_listed(struct stores *s, struct str user_id,
 
         assert(parsed);
         if (end_ms != mine->end_ms)
-            st = judge(s, user_id, mine, &list->entry[i], d, a, mine_went, err);
+            st = judge(c, mine, &list->entry[i], mine_went);
     }
     return st;
 }
 
-enum status trip_object_tidy(struct stores *s, struct str user_id,
+enum status trip_object_tidy(const struct call *c,
                              const struct summary_row *mine,
-                             const struct summary_row *other, bool look,
-                             struct deadline d, struct arena *a,
-                             struct err *err)
+                             const struct summary_row *other, bool look)
 {
     bool mine_went = false;
     enum status st = ST_OK;
 
     if (fault_point("finalize.tidy"))
-        return err_set(err, ST_UNAVAILABLE, NULL, "fault point");
+        return err_set(c->err, ST_UNAVAILABLE, NULL, "fault point");
     if (other)
-        st = remove_older(s, user_id, mine, other, d, a, &mine_went, err);
+        st = remove_older(c, mine, other, &mine_went);
     if (st == ST_OK && look && !mine_went)
-        st = tidy_listed(s, user_id, mine, d, a, &mine_went, err);
+        st = tidy_listed(c, mine, &mine_went);
     return st;
 }

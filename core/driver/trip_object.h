@@ -17,7 +17,7 @@
 #define TRIP_JSON_MAX ((size_t)64 * 1024 * 1024)
 
 struct trip_object { /* an analysis on its way into the store */
-    struct str user_id, key;
+    struct str key;
     struct str body; /* gzip */
     struct object_meta meta;
     struct summary_row row; /* what the summary will say of it; row.etag is
@@ -25,10 +25,9 @@ struct trip_object { /* an analysis on its way into the store */
 };
 
 enum placed { PLACED, PLACED_SUPERSEDED };
-enum status trip_object_put(struct stores *s, struct trip_object *t,
-                            const struct summary_row *seen, struct deadline d,
-                            struct arena *a, enum placed *how,
-                            struct err *err) MUST_CHECK;
+enum status trip_object_put(const struct call *c, struct trip_object *t,
+                            const struct summary_row *seen,
+                            enum placed *how) MUST_CHECK;
 /*
     seen: the summary's row of this trip, or NULL: saves a look when the key is
     taken already. PLACED_SUPERSEDED: a later analysis lies under this key;
@@ -59,11 +58,10 @@ enum status trip_object_text(const struct object *obj, struct arena *a,
     is complete).
  */
 
-enum status trip_object_tidy(struct stores *s, struct str user_id,
+enum status trip_object_tidy(const struct call *c,
                              const struct summary_row *mine,
-                             const struct summary_row *other, bool look,
-                             struct deadline d, struct arena *a,
-                             struct err *err) MUST_CHECK;
+                             const struct summary_row *other,
+                             bool look) MUST_CHECK;
 /*
     After the summary holds `mine` or a later row: of this trip's objects, the
     older go. other: the row that the summary's merge met, or NULL; look: also

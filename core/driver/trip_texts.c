@@ -25,14 +25,12 @@ struct slot {
 };
 
 struct trip_texts {
-    struct stores *s;
+    const struct call *c; /* of the reading under way */
     struct roster *roster;
-    struct str user_id;
     struct arena *a; /* of the window */
     struct slot slot[WINDOW_TRIPS];
     size_t from, n; /* the window: trips [from, from + n) of the roster */
     struct buf json;
-    struct err *err; /* of the reading under way */
 };
 
 static void texts_free(void *ctx)
@@ -43,17 +41,14 @@ static void texts_free(void *ctx)
     arena_free(&t->a);
 }
 
-struct trip_texts *trip_texts_new(struct stores *s, struct roster *r,
-                                  struct str user_id, struct arena *a)
+struct trip_texts *trip_texts_new(const struct call *c, struct roster *r)
 {
-    struct trip_texts *t = arena_alloc(a, sizeof *t);
+    struct trip_texts *t = arena_alloc(c->arena, sizeof *t);
 
-    t->s = s;
     t->roster = r;
-    t->user_id = user_id;
     t->a = arena_new(256 * 1024);
     buf_init(&t->json, TRIP_JSON_MAX + 1);
-    arena_defer(a, texts_free, t);
+    arena_defer(c->arena, texts_free, t);
     return t;
 }
 
@@ -123,9 +118,9 @@ static enum status read_into(struct slot *slot, enum status st,
     struct trip_texts *t = slot->texts;
 
     if (st == ST_OK)
-        st = trip_object_text(obj, t->a, &slot->text, t->err);
+        st = trip_object_text(obj, t->a, &slot->text, t->c->err);
     else
-        *t->err = *why;
+        *t->c->err = *why;
     switch (st) {
     case ST_OK:
         slot->checked = true;
@@ -136,9 +131,8 @@ static enum status read_into(struct slot *slot, enum status st,
     case ST_CORRUPT:
     case ST_TOO_LARGE:
         slot->text = (struct trip_text){.deflate = STR_NONE};
-        roster_drop(&(struct call){.user_id = t->user_id}, t->roster,
-                    slot->trip, t->err);
-        err_clear(t->err);
+        roster_drop(t->c, t->roster, slot->trip, t->c->err);
+        err_clear(t->c->err);
         return ST_OK;
     default:
         return st;
@@ -213,9 +207,9 @@ static struct object_want want_of(struct source *src)
 
     if (src->pack != PACK_NONE)
         return (struct object_want){
-            .key = key_pack(t->a, t->user_id, src->pack), .user = src};
+            .key = key_pack(t->a, t->c->user_id, src->pack), .user = src};
     return (struct object_want){
-        .key = key_trip(t->a, t->user_id, row->trip_id, row->end_ms),
+        .key = key_trip(t->a, t->c->user_id, row->trip_id, row->end_ms),
         .match = row->etag,
         .user = src};
 }
@@ -299,8 +293,7 @@ static size_t choose_sources(struct trip_texts *t, bool packs,
     return n;
 }
 
-static enum status read_lacking(struct trip_texts *t, bool packs,
-                                struct deadline d)
+static enum status read_lacking(struct trip_texts *t, bool packs)
 {
     struct source *source = arena_alloc_n(t->a, t->n, sizeof *source);
     size_t n = choose_sources(t, packs, source);
@@ -309,24 +302,24 @@ static enum status read_lacking(struct trip_texts *t, bool packs,
     if (!n)
         return ST_OK;
     if (fault_point("answer.read"))
-        return err_set(t->err, ST_UNAVAILABLE, NULL, "fault point");
+        return err_set(t->c->err, ST_UNAVAILABLE, NULL, "fault point");
     for (size_t i = 0; i < n; i++)
         want[i] = want_of(&source[i]);
-    return objects_get_many(t->s->objects, want, n, TRIP_JSON_MAX, d,
-                            object_got, NULL, t->err);
+    return objects_get_many(t->c->stores->objects, want, n, TRIP_JSON_MAX,
+                            t->c->deadline, object_got, NULL, t->c->err);
 }
 
-enum status trip_texts_window(struct trip_texts *t, size_t from, size_t to,
-                              size_t *end, struct deadline d, struct err *err)
+enum status trip_texts_window(const struct call *c, struct trip_texts *t,
+                              size_t from, size_t to, size_t *end)
 {
     enum status st;
 
     assert(from < to && to <= t->roster->n);
-    t->err = err;
+    t->c = c;
     open_window(t, from, to);
     *end = t->from + t->n;
-    st = read_lacking(t, true, d);
-    return st == ST_OK ? read_lacking(t, false, d) : st;
+    st = read_lacking(t, true);
+    return st == ST_OK ? read_lacking(t, false) : st;
 }
 
 /* ---- one of them ---- */
@@ -334,21 +327,21 @@ enum status trip_texts_window(struct trip_texts *t, size_t from, size_t to,
 /* What a pack or the summary has of it is spoilt, but there are the objects.
  * Whatever came with it is not relied on either: one by one it would take as
  * many rounds. */
-static enum status read_again(struct slot *slot, struct deadline d)
+static enum status read_again(struct slot *slot)
 {
     struct trip_texts *t = slot->texts;
     int64_t pack = slot->trip->row.pack;
 
     if (pack != PACK_NONE)
-        pack_unusable(key_pack(t->a, t->user_id, pack), t->err);
+        pack_unusable(key_pack(t->a, t->c->user_id, pack), t->c->err);
     else
         log_err_of(LOG_WARN, "text_spoilt", "trip_id", slot->trip->row.trip_id,
-                   t->err);
-    err_clear(t->err);
+                   t->c->err);
+    err_clear(t->c->err);
     for (size_t i = 0; i < t->n; i++)
         if (!t->slot[i].checked && t->slot[i].trip->row.pack == pack)
             distrust(&t->slot[i]);
-    return read_lacking(t, false, d);
+    return read_lacking(t, false);
 }
 
 static enum status unpack(struct slot *slot)
@@ -357,25 +350,25 @@ static enum status unpack(struct slot *slot)
 
     buf_reset(&t->json);
     return gzip_fragment_text(slot->text.deflate, &slot->text.sum, &t->json,
-                              t->err);
+                              t->c->err);
 }
 
-enum status trip_texts_take(struct trip_texts *t, size_t i, struct deadline d,
-                            const struct trip_text **text, struct str *json,
-                            struct err *err)
+enum status trip_texts_take(const struct call *c, struct trip_texts *t,
+                            size_t i, const struct trip_text **text,
+                            struct str *json)
 {
     struct slot *slot = &t->slot[i - t->from];
     enum status st = ST_OK;
 
     assert(i >= t->from && i - t->from < t->n);
-    t->err = err;
+    t->c = c;
     *text = NULL;
     if (slot->trip->unreadable)
         return ST_OK;
     if (!slot->checked || json)
         st = unpack(slot);
     if (st == ST_CORRUPT && !slot->checked) {
-        st = read_again(slot, d);
+        st = read_again(slot);
         if (st == ST_OK && json && !slot->trip->unreadable)
             st = unpack(slot);
     }

@@ -16,24 +16,22 @@
 
 struct trip_texts;
 
-struct trip_texts *trip_texts_new(struct stores *s, struct roster *r,
-                                  struct str user_id, struct arena *a);
+struct trip_texts *trip_texts_new(const struct call *c, struct roster *r);
 /*
     Lives until the arena is reset.
  */
 
-enum status trip_texts_window(struct trip_texts *t, size_t from, size_t to,
-                              size_t *end, struct deadline d,
-                              struct err *err) MUST_CHECK;
+enum status trip_texts_window(const struct call *c, struct trip_texts *t,
+                              size_t from, size_t to, size_t *end) MUST_CHECK;
 /*
     Reads what is needed for the roster's trips [from, *end): at least one, at
     most those before `to` that a window holds. They are there until the next
     call. ST_PRECONDITION: a trip's object is not what the roster saw any more.
  */
 
-enum status trip_texts_take(struct trip_texts *t, size_t i, struct deadline d,
-                            const struct trip_text **text, struct str *json,
-                            struct err *err) MUST_CHECK;
+enum status trip_texts_take(const struct call *c, struct trip_texts *t,
+                            size_t i, const struct trip_text **text,
+                            struct str *json) MUST_CHECK;
 /*
     The text of the roster's trip i, which is in the window; it was unpacked and
     its CRC compared. json: NULL, or where to say it unpacked, until the next

@@ -322,8 +322,7 @@ static enum status put_in_order(struct work *w)
         return st;
     forget_lost_packs(&r, &here);
     roster_repair(&w->call, &r);
-    if ((st = summary_read(w->call.stores, w->call.user_id, w->call.deadline,
-                           w->call.arena, &now, w->call.err)) != ST_OK)
+    if ((st = summary_read(&w->call, &now)) != ST_OK)
         return st;
     remove_packs(w, &here, &now);
     remove_doubles(w, &now);

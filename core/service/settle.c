@@ -45,9 +45,9 @@ struct settling {
 static void *see_summary(void *ctx)
 {
     struct settling *w = ctx;
+    struct call seeing = call_with(w->c, w->seen.arena, &w->seen.err);
 
-    w->seen.st = summary_read(w->c->stores, w->trip->user_id, w->c->deadline,
-                              w->seen.arena, &w->seen.summary, &w->seen.err);
+    w->seen.st = summary_read(&seeing, &w->seen.summary);
     return NULL;
 }
 
@@ -208,7 +208,6 @@ static enum status write_object(struct settling *w,
     struct trip_reading reading;
     enum status st;
 
-    o->user_id = t->user_id;
     o->key = key_trip(a, t->user_id, t->trip_id, time_ms(t->end_us));
     if ((st = pack_analysis(w, out, &o->body)) != ST_OK ||
         (st = trip_object_open(o->key, &(struct object){.body = o->body}, a,
@@ -229,9 +228,9 @@ static enum status place_object(struct settling *w, struct settlement *out)
     enum placed placed;
     enum status st;
 
-    st = trip_object_put(w->c->stores, &w->object,
+    st = trip_object_put(w->c, &w->object,
                          summary_find(&w->seen.summary, w->trip->trip_id),
-                         w->c->deadline, w->c->arena, &placed, w->c->err);
+                         &placed);
     if (st == ST_OK && placed == PLACED_SUPERSEDED)
         out->how = SETTLED_SUPERSEDED;
     return st;
@@ -244,9 +243,8 @@ static enum status tell_summary(struct settling *w, struct settlement *out)
     enum merged merged;
     enum status st;
 
-    st = summary_add(w->c->stores, w->trip->user_id, &w->seen.summary,
-                     &w->object.row, w->c->deadline, w->c->arena, &merged,
-                     &w->other, w->c->err);
+    st =
+        summary_add(w->c, &w->seen.summary, &w->object.row, &merged, &w->other);
     if (st == ST_BUSY || st == ST_CORRUPT || st == ST_TOO_LARGE) {
         log_err(LOG_WARN, "summary_given_up", w->c->err);
         err_clear(w->c->err);
@@ -261,9 +259,8 @@ static enum status tell_summary(struct settling *w, struct settlement *out)
         out->how = SETTLED_SUPERSEDED;
     if (fault_point("finalize.after_summary"))
         return err_set(w->c->err, ST_UNAVAILABLE, NULL, "fault point");
-    return trip_object_tidy(w->c->stores, w->trip->user_id, &w->object.row,
-                            w->met ? &w->other : NULL, w->older, w->c->deadline,
-                            w->c->arena, w->c->err);
+    return trip_object_tidy(w->c, &w->object.row, w->met ? &w->other : NULL,
+                            w->older);
 }
 
 /* c: the settling's, or the one beside it. */
