@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "base/stats.h"
 #include "driver/pack.h"
+#include "driver/texts.h"
 #include "store/keys.h"
 
 #define SUMMARY_TRIES 5
@@ -100,17 +101,17 @@ static enum status choose_numbers(struct work *w)
 
 /* ---- a pack ---- */
 
-static size_t entries_of(const struct packing *p, const struct trip_text *text,
+static size_t entries_of(const struct text_want *want, size_t rows,
                          struct pack_entry *out)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < p->n; i++)
-        if (text[i].deflate.n)
-            out[n++] = (struct pack_entry){.trip_id = p->row[i]->trip_id,
-                                           .end_ms = p->row[i]->end_ms,
-                                           .etag = p->row[i]->etag,
-                                           .text = text[i]};
+    for (size_t i = 0; i < rows; i++)
+        if (want[i].text.deflate.n)
+            out[n++] = (struct pack_entry){.trip_id = want[i].row->trip_id,
+                                           .end_ms = want[i].row->end_ms,
+                                           .etag = want[i].row->etag,
+                                           .text = want[i].text};
     return n;
 }
 
@@ -118,7 +119,7 @@ static enum status put_pack(struct work *w, const struct packing *p,
                             const struct packing_texts *texts)
 {
     struct pack_entry *entry = arena_alloc_n(w->one.arena, p->n, sizeof *entry);
-    size_t n = entries_of(p, texts->text, entry);
+    size_t n = entries_of(texts->want, p->n, entry);
     enum object_condition cond = texts->version.z[0] ? COND_MATCH : COND_ABSENT;
     struct etag written;
     struct buf body;
@@ -142,11 +143,13 @@ static enum status put_pack(struct work *w, const struct packing *p,
     return st;
 }
 
-static void name_pack(const struct packing *p, const struct trip_text *text)
+static void name_pack(const struct packing *p, const struct text_want *want)
 {
     for (size_t i = 0; i < p->n; i++) {
-        p->row[i]->pack = text[i].deflate.n ? p->number : PACK_NONE;
-        if (text[i].deflate.n)
+        bool in = want[i].text.deflate.n > 0;
+
+        p->row[i]->pack = in ? p->number : PACK_NONE;
+        if (in)
             p->row[i]->fragment = STR_NONE;
     }
 }
@@ -181,7 +184,7 @@ static enum status write_pack(struct work *w, const struct packing *p)
         (st = see_version(w, p->number, &texts.version)) != ST_OK ||
         (st = put_pack(w, p, &texts)) != ST_OK)
         return st;
-    name_pack(p, texts.text);
+    name_pack(p, texts.want);
     return ST_OK;
 }
 

@@ -74,7 +74,8 @@ void packing_plan(const struct summary *sum, struct arena *a,
 /* ---- the texts of one of them (packing_texts.c) ---- */
 
 struct packing_texts {
-    struct trip_text *text; /* of its rows in order; empty: not to be had */
+    struct text_want *want; /* its rows in order (texts.h); empty: not to be
+                               had */
     struct etag version;    /* of the pack that is replaced; empty: none was
                                read */
 };
@@ -82,9 +83,10 @@ struct packing_texts {
 enum status packing_texts(const struct call *c, const struct packing *p,
                           struct packing_texts *out) MUST_CHECK;
 /*
-    From the rows themselves (loose ones), from the packs that they are in, and
-   from the trips' own objects, in this order. Not unpacked: whoever sends them
-   does that. A text that is not what its row says is not to be had.
+    From the rows themselves (loose ones), from the packs that they are in, one
+    at a time, and from the trips' own objects. Not unpacked: whoever sends them
+    does that. A text that is not what its row says is not to be had. ST_BUSY:
+    the pack that is replaced may just have been written by another.
  */
 
 /* ---- the packs that are there (packing_here.c) ---- */

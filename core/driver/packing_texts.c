@@ -1,166 +1,84 @@
-#include "driver/pack.h"
+/* The texts of a pack that is to be written. */
 #include "driver/packing.h"
-#include "store/keys.h"
+#include "driver/texts.h"
 
-struct gathering {
+struct packing_gathering {
     const struct call *c;
     const struct packing *p;
     struct packing_texts *out;
 };
 
-static bool lacks(const struct gathering *g, size_t i)
+/* A pack that is gone or spoilt has nothing in it. */
+static enum status packing_pack_read(void *ctx, const struct pack_read *p)
 {
-    return g->out->text[i].deflate.n == 0;
-}
+    struct packing_gathering *g = ctx;
+    bool replaced = p->number == g->p->number;
 
-/* Loose ones only: a pack that is replaced must be read, for its version. */
-static void take_at_hand(struct gathering *g)
-{
-    for (size_t i = 0; i < g->p->n; i++) {
-        const struct summary_row *row = g->p->row[i];
-
-        if (row->pack == PACK_NONE && (int64_t)row->fragment.n == row->deflate)
-            g->out->text[i] =
-                (struct trip_text){row->fragment, summary_row_sum(row)};
-    }
-}
-
-/* ---- from packs ---- */
-
-/* One that is gone or spoilt has nothing in it. young: somebody may have
- * written it after our rows were read. */
-static enum status open_pack(struct gathering *g, int64_t number,
-                             struct arena *scratch, struct pack *out,
-                             bool *young)
-{
-    struct str key = key_pack(scratch, g->c->user_id, number);
-    struct object obj;
-    enum status st = objects_get(g->c->stores->objects, key, NULL, PACK_MAX,
-                                 g->c->deadline, scratch, &obj, g->c->err);
-
-    if (st == ST_OK && number == g->p->number)
-        g->out->version = obj.etag;
-    *young = st == ST_OK && !stores_quiet(g->c->stores, obj.modified_us);
-    if (st == ST_OK)
-        st = pack_open(obj.body, scratch, out, g->c->err);
-    if (st != ST_NOT_FOUND && st != ST_CORRUPT && st != ST_TOO_LARGE)
-        return st;
-    pack_unusable(key, g->c->err);
-    err_clear(g->c->err);
-    *out = (struct pack){.n = 0};
-    return ST_OK;
-}
-
-static enum status take_from_pack(struct gathering *g, int64_t number,
-                                  struct arena *scratch)
-{
-    struct pack pack;
-    size_t taken = 0;
-    bool young;
-    enum status st = open_pack(g, number, scratch, &pack, &young);
-
-    if (st != ST_OK)
-        return st;
-    for (size_t i = 0; i < g->p->n; i++) {
-        const struct summary_row *row = g->p->row[i];
-        const struct pack_entry *e;
-
-        if (row->pack != number || !lacks(g, i) || !(e = pack_find(&pack, row)))
-            continue;
-        g->out->text[i] = e->text;
-        g->out->text[i].deflate = arena_copy(g->c->arena, e->text.deflate);
-        taken++;
+    if (p->obj && replaced)
+        g->out->version = p->obj->etag;
+    switch (p->st) {
+    case ST_OK:
+        break;
+    case ST_NOT_FOUND:
+    case ST_CORRUPT:
+    case ST_TOO_LARGE:
+        pack_unusable(p->key, p->err);
+        return ST_OK;
+    default:
+        *g->c->err = *p->err;
+        return p->st;
     }
     /* What our rows do not say is in it was replaced since, or another's
      * summary says so by now. */
-    if (number == g->p->number && young && taken < pack.n)
+    if (replaced && !stores_quiet(g->c->stores, p->obj->modified_us) &&
+        p->n - p->missing < p->entries)
         return err_set(g->c->err, ST_BUSY, NULL,
                        "another may just have packed");
     return ST_OK;
 }
 
-/* A row of the same pack that lacks its text still: the pack had it not. */
-static bool was_tried(const struct gathering *g, size_t i)
+/* What has gone, or is for a person, the next reader finds out. */
+static enum status packing_object_read(void *ctx, struct text_want *w,
+                                       enum status st,
+                                       const struct trip_text *text)
 {
-    for (size_t k = 0; k < i; k++)
-        if (g->p->row[k]->pack == g->p->row[i]->pack && lacks(g, k))
-            return true;
-    return false;
+    const struct packing_gathering *g = ctx;
+
+    if (st == ST_OK && summary_row_is_of(w->row, &text->sum, text->deflate.n))
+        w->text = *text;
+    if (st != ST_OK && st != ST_NOT_FOUND && st != ST_PRECONDITION &&
+        st != ST_CORRUPT && st != ST_TOO_LARGE)
+        return st;
+    err_clear(g->c->err);
+    return ST_OK;
 }
 
-static enum status take_from_packs(struct gathering *g)
+/* At hand are loose ones only: a pack that is replaced must be read, for its
+ * version. */
+static struct text_want want_of(const struct summary_row *row)
 {
-    struct arena *scratch = arena_new(0);
-    enum status st = ST_OK;
+    struct text_want w = {.row = row};
 
-    for (size_t i = 0; st == ST_OK && i < g->p->n; i++) {
-        int64_t number = g->p->row[i]->pack;
-
-        if (number == PACK_NONE || !lacks(g, i) || was_tried(g, i))
-            continue;
-        st = take_from_pack(g, number, scratch);
-        arena_reset(scratch);
-    }
-    arena_free(&scratch);
-    return st;
-}
-
-/* ---- from the trips' objects ---- */
-
-static enum status got_object(void *ctx, const struct object_want *want,
-                              enum status st, const struct object *obj,
-                              const struct err *err)
-{
-    struct gathering *g = ctx;
-    size_t i = (size_t)((struct summary_row **)want->user - g->p->row);
-    struct trip_text text;
-
-    if (st == ST_OK)
-        st = trip_object_text(obj, g->c->arena, &text, g->c->err);
-    else
-        *g->c->err = *err;
-    if (st == ST_OK &&
-        summary_row_is_of(g->p->row[i], &text.sum, text.deflate.n))
-        g->out->text[i] = text;
-    /* What has gone, or is for a person, the next reader finds out. */
-    if (st == ST_NOT_FOUND || st == ST_PRECONDITION || st == ST_CORRUPT ||
-        st == ST_TOO_LARGE)
-        st = ST_OK;
-    if (st == ST_OK)
-        err_clear(g->c->err);
-    return st;
-}
-
-static enum status take_objects(struct gathering *g)
-{
-    struct object_want *want =
-        arena_alloc_n(g->c->arena, g->p->n, sizeof *want);
-    size_t n = 0;
-
-    for (size_t i = 0; i < g->p->n; i++) {
-        const struct summary_row *row = g->p->row[i];
-
-        if (lacks(g, i))
-            want[n++] =
-                (struct object_want){.key = key_trip(g->c->arena, g->c->user_id,
-                                                     row->trip_id, row->end_ms),
-                                     .match = row->etag,
-                                     .user = &g->p->row[i]};
-    }
-    return n ? objects_get_many(g->c->stores->objects, want, n, TRIP_JSON_MAX,
-                                g->c->deadline, got_object, g, g->c->err)
-             : ST_OK;
+    if (row->pack == PACK_NONE && (int64_t)row->fragment.n == row->deflate)
+        w.text = (struct trip_text){row->fragment, summary_row_sum(row)};
+    return w;
 }
 
 enum status packing_texts(const struct call *c, const struct packing *p,
                           struct packing_texts *out)
 {
-    struct gathering g = {.c = c, .p = p, .out = out};
-    enum status st;
+    struct packing_gathering g = {.c = c, .p = p, .out = out};
+    struct texts t = {.c = c,
+                      .want = arena_alloc_n(c->arena, p->n, sizeof *t.want),
+                      .n = p->n,
+                      .pack_worth = 1,
+                      .packs_at_once = 1,
+                      .pack_read = packing_pack_read,
+                      .object_read = packing_object_read,
+                      .ctx = &g};
 
-    *out = (struct packing_texts){
-        .text = arena_alloc_n(c->arena, p->n, sizeof *out->text)};
-    take_at_hand(&g);
-    st = take_from_packs(&g);
-    return st == ST_OK ? take_objects(&g) : st;
+    *out = (struct packing_texts){.want = t.want};
+    for (size_t i = 0; i < p->n; i++)
+        t.want[i] = want_of(p->row[i]);
+    return texts_gather(&t);
 }

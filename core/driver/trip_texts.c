@@ -1,55 +1,66 @@
 #include "driver/trip_texts.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include "base/fault.h"
 #include "base/log.h"
-#include "driver/pack.h"
-#include "driver/trip_object.h"
+#include "driver/texts.h"
 #include "store/keys.h"
 
 /* What a window holds at most; a trip alone may be more. */
 #define WINDOW_TRIPS 2048
 #define WINDOW_BYTES ((int64_t)4 * 1024 * 1024)
 #define WINDOW_READS 256
-/* Packs that may be in memory at once, and how many texts one is fetched for;
- * for fewer than that their objects are less to read. */
+/* Packs that may be in memory at once, and how many texts one is read for: for
+ * fewer than that their objects are less to read. */
 #define WINDOW_PACKS 8
 #define PACK_WORTH 8
 
-struct slot {
-    struct trip_texts *texts;
-    struct roster_trip *trip;
-    struct trip_text text;
-    bool checked; /* unpacked and compared since it was stored */
-};
-
 struct trip_texts {
-    const struct call *c; /* of the reading under way */
+    struct call call; /* of the reading under way; its arena is the window's */
     struct roster *roster;
-    struct arena *a; /* of the window */
-    struct slot slot[WINDOW_TRIPS];
-    size_t from, n; /* the window: trips [from, from + n) of the roster */
+    struct texts
+        texts; /* of the window: trips [from, from + n) of the roster */
+    struct text_want want[WINDOW_TRIPS];
+    bool checked[WINDOW_TRIPS]; /* unpacked and compared since it was stored */
+    size_t from;
     struct buf json;
 };
+
+static enum status window_pack_read(void *ctx, const struct pack_read *p);
+static enum status window_object_read(void *ctx, struct text_want *w,
+                                      enum status st,
+                                      const struct trip_text *text);
 
 static void texts_free(void *ctx)
 {
     struct trip_texts *t = ctx;
 
     buf_free(&t->json);
-    arena_free(&t->a);
+    arena_free(&t->call.arena);
 }
 
 struct trip_texts *trip_texts_new(const struct call *c, struct roster *r)
 {
     struct trip_texts *t = arena_alloc(c->arena, sizeof *t);
 
+    t->call = call_with(c, arena_new(256 * 1024), c->err);
     t->roster = r;
-    t->a = arena_new(256 * 1024);
+    t->texts = (struct texts){.c = &t->call,
+                              .want = t->want,
+                              .pack_worth = PACK_WORTH,
+                              .packs_at_once = WINDOW_PACKS,
+                              .pack_read = window_pack_read,
+                              .object_read = window_object_read,
+                              .ctx = t};
     buf_init(&t->json, TRIP_JSON_MAX + 1);
     arena_defer(c->arena, texts_free, t);
     return t;
+}
+
+static struct roster_trip *trip_of(const struct trip_texts *t,
+                                   const struct text_want *w)
+{
+    return t->roster->trip[t->from + (size_t)(w - t->want)];
 }
 
 /* ---- the window ---- */
@@ -87,52 +98,71 @@ static size_t whole_packs(const struct roster *r, size_t from, size_t n)
 static void open_window(struct trip_texts *t, size_t from, size_t to)
 {
     const struct roster *r = t->roster;
+    size_t n = trips_that_fit(r, from, to);
 
-    arena_reset(t->a);
+    arena_reset(t->call.arena);
+    if (from + n < to)
+        n = whole_packs(r, from, n);
     t->from = from;
-    t->n = trips_that_fit(r, from, to);
-    if (from + t->n < to)
-        t->n = whole_packs(r, from, t->n);
-    for (size_t i = 0; i < t->n; i++)
-        t->slot[i] = (struct slot){.texts = t,
-                                   .trip = r->trip[from + i],
-                                   .text = r->trip[from + i]->text};
+    t->texts.n = n;
+    for (size_t i = 0; i < n; i++) {
+        const struct roster_trip *trip = r->trip[from + i];
+
+        t->want[i] = (struct text_want){
+            .row = &trip->row, .text = trip->text, .over = trip->unreadable};
+        t->checked[i] = false;
+    }
 }
 
-/* The object is the truth, even where the row says something else of it. */
-static void put_right(struct slot *slot)
+/* What is found out meanwhile goes into this call's err, by its deadline. */
+static enum status read_lacking(struct trip_texts *t)
 {
-    struct summary_row *row = &slot->trip->row;
+    if (texts_lack(&t->texts) && fault_point("answer.read"))
+        return err_set(t->call.err, ST_UNAVAILABLE, NULL, "fault point");
+    return texts_gather(&t->texts);
+}
 
-    if (summary_row_is_of(row, &slot->text.sum, slot->text.deflate.n))
+enum status trip_texts_window(const struct call *c, struct trip_texts *t,
+                              size_t from, size_t to, size_t *end)
+{
+    assert(from < to && to <= t->roster->n);
+    t->call = call_with(c, t->call.arena, c->err);
+    open_window(t, from, to);
+    *end = t->from + t->texts.n;
+    return read_lacking(t);
+}
+
+/* ---- the objects, which are the truth ---- */
+
+/* Even where the row says something else. */
+static void put_right(struct roster_trip *trip, const struct trip_text *text)
+{
+    if (summary_row_is_of(&trip->row, &text->sum, text->deflate.n))
         return;
-    summary_row_text(row, &slot->text.sum, slot->text.deflate.n);
-    slot->trip->restated = true;
+    summary_row_text(&trip->row, &text->sum, text->deflate.n);
+    trip->restated = true;
     log_line(LOG_WARN, "summary_row_wrong", "trip_id=%.*s",
-             STR_ARG(row->trip_id));
+             STR_ARG(trip->row.trip_id));
 }
 
-static enum status read_into(struct slot *slot, enum status st,
-                             const struct object *obj, const struct err *why)
+static enum status window_object_read(void *ctx, struct text_want *w,
+                                      enum status st,
+                                      const struct trip_text *text)
 {
-    struct trip_texts *t = slot->texts;
+    struct trip_texts *t = ctx;
 
-    if (st == ST_OK)
-        st = trip_object_text(obj, t->a, &slot->text, t->c->err);
-    else
-        *t->c->err = *why;
     switch (st) {
     case ST_OK:
-        slot->checked = true;
-        put_right(slot);
+        w->text = *text;
+        t->checked[w - t->want] = true;
+        put_right(trip_of(t, w), text);
         return ST_OK;
     case ST_NOT_FOUND:
         return ST_PRECONDITION;
     case ST_CORRUPT:
     case ST_TOO_LARGE:
-        slot->text = (struct trip_text){.deflate = STR_NONE};
-        roster_drop(t->c, t->roster, slot->trip, t->c->err);
-        err_clear(t->c->err);
+        roster_drop(&t->call, t->roster, trip_of(t, w), t->call.err);
+        err_clear(t->call.err);
         return ST_OK;
     default:
         return st;
@@ -141,185 +171,34 @@ static enum status read_into(struct slot *slot, enum status st,
 
 /* ---- packs, which are never the truth ---- */
 
-struct source { /* an object to be read, and whose texts are in it */
-    struct trip_texts *texts;
-    int64_t pack; /* PACK_NONE: the trip's own object */
-    struct slot **slot;
-    size_t n;
-};
-
 /* Its text is not, or not as it was, where the summary says. */
-static void distrust(struct slot *slot)
+static void distrust(struct trip_texts *t, struct text_want *w)
 {
-    slot->text = slot->trip->text = (struct trip_text){.deflate = STR_NONE};
-    slot->trip->row.pack = PACK_NONE;
-}
+    struct roster_trip *trip = trip_of(t, w);
 
-/* How many of its texts the pack does not have. */
-static size_t take_from(const struct source *src, const struct pack *pack)
-{
-    size_t missing = 0;
-
-    for (size_t i = 0; i < src->n; i++) {
-        struct slot *slot = src->slot[i];
-        const struct pack_entry *e = pack_find(pack, &slot->trip->row);
-
-        missing += !e;
-        if (!e) {
-            distrust(slot);
-            continue;
-        }
-        slot->text = e->text;
-        slot->text.deflate = arena_copy(src->texts->a, e->text.deflate);
-    }
-    return missing;
+    w->text = trip->text = (struct trip_text){.deflate = STR_NONE};
+    trip->row.pack = PACK_NONE;
 }
 
 /* What it does not give is read singly; a store that cannot be asked now says
  * nothing about the pack. */
-static void read_pack(const struct source *src, struct str key, enum status st,
-                      const struct object *obj, const struct err *why)
+static enum status window_pack_read(void *ctx, const struct pack_read *p)
 {
-    struct arena *a = arena_new(0);
-    struct pack pack = {.n = 0};
-    struct err err = st == ST_OK ? ERR_NONE : *why;
-    size_t missing = src->n;
+    struct trip_texts *t = ctx;
+    struct err err = *p->err;
 
-    if (st == ST_OK)
-        st = pack_open(obj->body, a, &pack, &err);
-    if (st == ST_OK || st == ST_NOT_FOUND || st == ST_CORRUPT ||
-        st == ST_TOO_LARGE)
-        missing = take_from(src, &pack);
-    if (st == ST_OK && missing)
-        err_set(&err, ST_NOT_FOUND, NULL, "it lacks %zu of %zu trips", missing,
-                src->n);
-    if (missing)
-        pack_unusable(key, &err);
-    arena_free(&a);
-}
-
-/* ---- what is read at once ---- */
-
-static struct object_want want_of(struct source *src)
-{
-    struct trip_texts *t = src->texts;
-    const struct summary_row *row = &src->slot[0]->trip->row;
-
-    if (src->pack != PACK_NONE)
-        return (struct object_want){
-            .key = key_pack(t->a, t->c->user_id, src->pack), .user = src};
-    return (struct object_want){
-        .key = key_trip(t->a, t->c->user_id, row->trip_id, row->end_ms),
-        .match = row->etag,
-        .user = src};
-}
-
-static enum status object_got(void *ctx, const struct object_want *want,
-                              enum status st, const struct object *obj,
-                              const struct err *err)
-{
-    const struct source *src = want->user;
-
-    (void)ctx;
-    if (src->pack == PACK_NONE)
-        return read_into(src->slot[0], st, obj, err);
-    read_pack(src, want->key, st, obj, err);
-    return ST_OK;
-}
-
-static bool lacks(const struct slot *slot)
-{
-    return !slot->text.deflate.n && !slot->trip->unreadable;
-}
-
-static int by_pack(const void *pa, const void *pb)
-{
-    const struct slot *a = *(struct slot *const *)pa;
-    const struct slot *b = *(struct slot *const *)pb;
-    int64_t of_a = a->trip->row.pack, of_b = b->trip->row.pack;
-
-    return of_a != of_b ? (of_a > of_b) - (of_a < of_b) : (a > b) - (a < b);
-}
-
-static int most_first(const void *pa, const void *pb)
-{
-    const struct source *a = pa, *b = pb;
-
-    return (a->n < b->n) - (a->n > b->n);
-}
-
-/* The slots that lack a text, each pack's together: the most wanted first. */
-static size_t by_packs(struct trip_texts *t, struct source *group)
-{
-    struct slot **slot = arena_alloc_n(t->a, t->n, sizeof *slot);
-    size_t n = 0, groups = 0;
-
-    for (size_t i = 0; i < t->n; i++)
-        if (lacks(&t->slot[i]))
-            slot[n++] = &t->slot[i];
-    if (n)
-        qsort(slot, n, sizeof *slot, by_pack);
-    for (size_t i = 0; i < n; i++) {
-        int64_t pack = slot[i]->trip->row.pack;
-
-        if (i == 0 || group[groups - 1].pack != pack)
-            group[groups++] = (struct source){t, pack, &slot[i], 0};
-        group[groups - 1].n++;
-    }
-    if (groups)
-        qsort(group, groups, sizeof *group, most_first);
-    return groups;
-}
-
-/* packs: whether to look into any. */
-static size_t choose_sources(struct trip_texts *t, bool packs,
-                             struct source *source)
-{
-    struct source *group = arena_alloc_n(t->a, t->n, sizeof *group);
-    size_t groups = by_packs(t, group), n = 0, fetched = 0;
-
-    for (size_t i = 0; i < groups; i++) {
-        const struct source *g = &group[i];
-
-        if (packs && g->pack != PACK_NONE && g->n >= PACK_WORTH &&
-            fetched < WINDOW_PACKS) {
-            source[n++] = *g;
-            fetched++;
-            continue;
-        }
-        for (size_t k = 0; k < g->n; k++)
-            source[n++] = (struct source){t, PACK_NONE, &g->slot[k], 1};
-    }
-    return n;
-}
-
-static enum status read_lacking(struct trip_texts *t, bool packs)
-{
-    struct source *source = arena_alloc_n(t->a, t->n, sizeof *source);
-    size_t n = choose_sources(t, packs, source);
-    struct object_want *want = arena_alloc_n(t->a, n + 1, sizeof *want);
-
-    if (!n)
+    if (!p->missing)
         return ST_OK;
-    if (fault_point("answer.read"))
-        return err_set(t->c->err, ST_UNAVAILABLE, NULL, "fault point");
-    for (size_t i = 0; i < n; i++)
-        want[i] = want_of(&source[i]);
-    return objects_get_many(t->c->stores->objects, want, n, TRIP_JSON_MAX,
-                            t->c->deadline, object_got, NULL, t->c->err);
-}
-
-enum status trip_texts_window(const struct call *c, struct trip_texts *t,
-                              size_t from, size_t to, size_t *end)
-{
-    enum status st;
-
-    assert(from < to && to <= t->roster->n);
-    t->c = c;
-    open_window(t, from, to);
-    *end = t->from + t->n;
-    st = read_lacking(t, true);
-    return st == ST_OK ? read_lacking(t, false) : st;
+    if (p->st == ST_OK || p->st == ST_NOT_FOUND || p->st == ST_CORRUPT ||
+        p->st == ST_TOO_LARGE)
+        for (size_t i = 0; i < p->n; i++)
+            if (!p->want[i]->text.deflate.n)
+                distrust(t, p->want[i]);
+    if (p->st == ST_OK)
+        err_set(&err, ST_NOT_FOUND, NULL, "it lacks %zu of %zu trips",
+                p->missing, p->n);
+    pack_unusable(p->key, &err);
+    return ST_OK;
 }
 
 /* ---- one of them ---- */
@@ -327,55 +206,54 @@ enum status trip_texts_window(const struct call *c, struct trip_texts *t,
 /* What a pack or the summary has of it is spoilt, but there are the objects.
  * Whatever came with it is not relied on either: one by one it would take as
  * many rounds. */
-static enum status read_again(struct slot *slot)
+static enum status read_again(struct trip_texts *t, const struct text_want *w)
 {
-    struct trip_texts *t = slot->texts;
-    int64_t pack = slot->trip->row.pack;
+    const struct call *c = &t->call;
+    int64_t pack = w->row->pack;
 
     if (pack != PACK_NONE)
-        pack_unusable(key_pack(t->a, t->c->user_id, pack), t->c->err);
+        pack_unusable(key_pack(c->arena, c->user_id, pack), c->err);
     else
-        log_err_of(LOG_WARN, "text_spoilt", "trip_id", slot->trip->row.trip_id,
-                   t->c->err);
-    err_clear(t->c->err);
-    for (size_t i = 0; i < t->n; i++)
-        if (!t->slot[i].checked && t->slot[i].trip->row.pack == pack)
-            distrust(&t->slot[i]);
-    return read_lacking(t, false);
+        log_err_of(LOG_WARN, "text_spoilt", "trip_id", w->row->trip_id, c->err);
+    err_clear(c->err);
+    for (size_t i = 0; i < t->texts.n; i++)
+        if (!t->checked[i] && t->want[i].row->pack == pack)
+            distrust(t, &t->want[i]);
+    return read_lacking(t);
 }
 
-static enum status unpack(struct slot *slot)
+static enum status unpack(struct trip_texts *t, const struct text_want *w)
 {
-    struct trip_texts *t = slot->texts;
-
     buf_reset(&t->json);
-    return gzip_fragment_text(slot->text.deflate, &slot->text.sum, &t->json,
-                              t->c->err);
+    return gzip_fragment_text(w->text.deflate, &w->text.sum, &t->json,
+                              t->call.err);
 }
 
 enum status trip_texts_take(const struct call *c, struct trip_texts *t,
                             size_t i, const struct trip_text **text,
                             struct str *json)
 {
-    struct slot *slot = &t->slot[i - t->from];
+    struct text_want *w = &t->want[i - t->from];
+    bool *checked = &t->checked[i - t->from];
+    const struct roster_trip *trip = t->roster->trip[i];
     enum status st = ST_OK;
 
-    assert(i >= t->from && i - t->from < t->n);
-    t->c = c;
+    assert(i >= t->from && i - t->from < t->texts.n);
+    t->call = call_with(c, t->call.arena, c->err);
     *text = NULL;
-    if (slot->trip->unreadable)
+    if (trip->unreadable)
         return ST_OK;
-    if (!slot->checked || json)
-        st = unpack(slot);
-    if (st == ST_CORRUPT && !slot->checked) {
-        st = read_again(slot);
-        if (st == ST_OK && json && !slot->trip->unreadable)
-            st = unpack(slot);
+    if (!*checked || json)
+        st = unpack(t, w);
+    if (st == ST_CORRUPT && !*checked) {
+        st = read_again(t, w);
+        if (st == ST_OK && json && !trip->unreadable)
+            st = unpack(t, w);
     }
-    if (st != ST_OK || slot->trip->unreadable)
+    if (st != ST_OK || trip->unreadable)
         return st;
-    slot->checked = true;
-    *text = &slot->text;
+    *checked = true;
+    *text = &w->text;
     if (json)
         *json = buf_str(&t->json);
     return ST_OK;
