@@ -1,9 +1,12 @@
 #include "driver/pack.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include "base/gzip_bundle.h"
+#include "base/isotime.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/rows.h"
 #include "base/stats.h"
 
 #define PACK_FORMAT 1
@@ -11,22 +14,34 @@
 #define FRONT_LEVEL 6 /* written rarely, read often */
 #define BACK STR_LIT("]}")
 
-static const char *const columns[] = {"trip_id", "end_ms", "etag",
-                                      "length",  "crc",    "deflate"};
-#define N_COLUMNS (sizeof columns / sizeof columns[0])
+struct pack_line { /* of the index */
+    struct str trip_id;
+    int64_t end_ms;
+    struct etag etag;
+    int64_t length, crc, deflate;
+};
+
+#define LINE(name, kind, member) COLUMN(struct pack_line, name, kind, member)
+
+static const struct column columns[] = {
+    LINE("trip_id", CELL_TEXT, trip_id), LINE("end_ms", CELL_WHOLE, end_ms),
+    LINE("etag", CELL_CHARS, etag.z),    LINE("length", CELL_WHOLE, length),
+    LINE("crc", CELL_WHOLE, crc),        LINE("deflate", CELL_WHOLE, deflate),
+};
+static const struct rows table = ROWS_OF(columns);
 
 /* ---- writing ---- */
 
-static void print_entry(const struct pack_entry *e, struct json_out *o)
+static void print_line(const struct pack_entry *e, struct json_out *o)
 {
-    json_begin_array(o, NULL);
-    json_put_str(o, NULL, e->trip_id);
-    json_put_int(o, NULL, e->end_ms);
-    json_put_z(o, NULL, e->etag.z);
-    json_put_int(o, NULL, (int64_t)e->text.sum.length);
-    json_put_int(o, NULL, e->text.sum.crc);
-    json_put_int(o, NULL, (int64_t)e->text.deflate.n);
-    json_end_array(o);
+    struct pack_line line = {.trip_id = e->trip_id,
+                             .end_ms = e->end_ms,
+                             .etag = e->etag,
+                             .length = (int64_t)e->text.sum.length,
+                             .crc = e->text.sum.crc,
+                             .deflate = (int64_t)e->text.deflate.n};
+
+    rows_put_row(&table, &line, NULL, o);
 }
 
 /* As far as the bracket behind which the analyses follow. */
@@ -38,13 +53,10 @@ static void print_front(const struct pack_entry *entry, size_t n,
     json_begin_object(&o, NULL);
     json_put_int(&o, "format", PACK_FORMAT);
     json_put_str(&o, "user_id", user_id);
-    json_begin_array(&o, "columns");
-    for (size_t k = 0; k < N_COLUMNS; k++)
-        json_put_z(&o, NULL, columns[k]);
-    json_end_array(&o);
+    rows_put_columns(&table, &o);
     json_begin_array(&o, "trips");
     for (size_t i = 0; i < n; i++)
-        print_entry(&entry[i], &o);
+        print_line(&entry[i], &o);
     json_end_array(&o);
     json_begin_array(&o, "analyses");
 }
@@ -72,53 +84,29 @@ static enum status not_a_pack(struct err *err, const char *why)
     return err_set(err, ST_CORRUPT, NULL, "not a pack: %s", why);
 }
 
-static bool same_columns(struct json v, struct arena *a)
+/* From 0 to max. */
+static bool count_fits(int64_t n, uint64_t max)
 {
-    struct json_iter it = json_iter(v);
-    struct json key, name;
-    size_t k = 0;
-
-    for (; json_next(&it, &key, &name); k++)
-        if (k == N_COLUMNS || !str_is(json_string(name, a), columns[k]))
-            return false;
-    return k == N_COLUMNS;
-}
-
-/* A whole number from 0 to max. */
-static bool parse_count(struct json v, uint64_t max, uint64_t *out)
-{
-    int64_t n;
-
-    if (!json_int(v, &n) || n < 0 || (uint64_t)n > max)
-        return false;
-    *out = (uint64_t)n;
-    return true;
+    return n >= 0 && (uint64_t)n <= max;
 }
 
 /* One line of the index, and its fragment behind that of the one before. */
-static bool parse_entry(struct json v, struct gzip_unbundle *u, struct arena *a,
-                        struct pack_entry *e)
+static bool parse_line(const struct rows *rows, struct json v, struct arena *a,
+                       struct gzip_unbundle *u, struct pack_entry *e)
 {
-    struct json_iter it = json_iter(v);
-    struct json key, cell[N_COLUMNS], more;
-    uint64_t crc, deflate;
-    struct str etag;
+    struct pack_line line = {.end_ms = 0};
+    struct row_rest rest;
 
-    for (size_t k = 0; k < N_COLUMNS; k++)
-        if (!json_next(&it, &key, &cell[k]))
-            return false;
-    if (json_next(&it, &key, &more) || cell[0].type != JSON_STRING)
+    if (!rows_read(rows, v, a, &line, &rest) || rest.gaps ||
+        line.end_ms == TIME_NONE || !line.etag.z[0] ||
+        !count_fits(line.length, TRIP_JSON_MAX) ||
+        !count_fits(line.crc, UINT32_MAX) ||
+        !count_fits(line.deflate, PACK_MAX))
         return false;
-    e->trip_id = json_string(cell[0], a);
-    etag = json_string(cell[2], a);
-    if (!json_int(cell[1], &e->end_ms) || !etag.n || etag.n > ETAG_MAX ||
-        !parse_count(cell[3], TRIP_JSON_MAX, &e->text.sum.length) ||
-        !parse_count(cell[4], UINT32_MAX, &crc) ||
-        !parse_count(cell[5], PACK_MAX, &deflate))
-        return false;
-    memcpy(e->etag.z, etag.p, etag.n);
-    e->text.sum.crc = (uint32_t)crc;
-    return gzip_unbundle_item(u, (size_t)deflate, &e->text.sum,
+    *e = (struct pack_entry){
+        .trip_id = line.trip_id, .end_ms = line.end_ms, .etag = line.etag};
+    e->text.sum = (struct gzip_sum){(uint32_t)line.crc, (uint64_t)line.length};
+    return gzip_unbundle_item(u, (size_t)line.deflate, &e->text.sum,
                               &e->text.deflate);
 }
 
@@ -128,16 +116,16 @@ static int entry_by_trip(const void *a, const void *b)
                    ((const struct pack_entry *)b)->trip_id);
 }
 
-static enum status parse_entries(struct json v, struct gzip_unbundle *u,
-                                 struct arena *a, struct pack *out,
-                                 struct err *err)
+static enum status parse_lines(const struct rows *rows, struct json v,
+                               struct arena *a, struct gzip_unbundle *u,
+                               struct pack *out, struct err *err)
 {
     struct json_iter it = json_iter(v);
     struct json key, line;
 
     out->entry = arena_alloc_n(a, json_count(v) + 1, sizeof *out->entry);
     for (out->n = 0; json_next(&it, &key, &line); out->n++)
-        if (!parse_entry(line, u, a, &out->entry[out->n]))
+        if (!parse_line(rows, line, a, u, &out->entry[out->n]))
             return not_a_pack(err, "a line of its index is wrong");
     if (out->n)
         qsort(out->entry, out->n, sizeof *out->entry, entry_by_trip);
@@ -153,16 +141,17 @@ static enum status parse_front(struct str text, struct gzip_unbundle *u,
                                struct err *err)
 {
     struct json root;
+    struct rows rows;
     int64_t format;
 
     if (json_check(text, JSON_DEPTH, &root, err) != ST_OK)
         return not_a_pack(err, "not JSON");
     if (!json_int(json_member(root, "format"), &format) ||
         format != PACK_FORMAT ||
-        !same_columns(json_member(root, "columns"), a) ||
-        !str_is(json_member(root, "analyses").raw, "[]"))
+        !rows_open(json_member(root, "columns"), &table, a, &rows) ||
+        !rows.same || !str_is(json_member(root, "analyses").raw, "[]"))
         return not_a_pack(err, "another format");
-    return parse_entries(json_member(root, "trips"), u, a, out, err);
+    return parse_lines(&rows, json_member(root, "trips"), a, u, out, err);
 }
 
 enum status pack_open(struct str body, struct arena *a, struct pack *out,

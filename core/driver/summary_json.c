@@ -4,87 +4,53 @@
 #include "base/gzip.h"
 #include "base/gzip_bundle.h"
 #include "base/json.h"
+#include "base/rows.h"
 #include "driver/summary.h"
 
 /* Quick to write on every finalize; the rows are mostly digits. */
 #define FRONT_LEVEL 1
 #define BACK STR_LIT("]}")
 
+#define ROW(name, kind, member) COLUMN(struct summary_row, name, kind, member)
+#define FIG(name, kind, member) ROW(name, kind, figures.member)
+
 /* Source of each figure: the analysis field of the same name. */
-enum kind { TEXT, TAG, WHOLE, REAL, FLAG };
-
-#define ROW(member) offsetof(struct summary_row, member)
-#define FIG(member) offsetof(struct summary_row, figures.member)
-
-static const struct column {
-    const char *name;
-    enum kind kind;
-    size_t at;
-} columns[] = {
-    {"trip_id", TEXT, ROW(trip_id)},
-    {"end_ms", WHOLE, ROW(end_ms)},
-    {"etag", TAG, ROW(etag)},
-    {"size", WHOLE, ROW(size)},
-    {"length", WHOLE, ROW(length)},
-    {"crc", WHOLE, ROW(crc)},
-    {"deflate", WHOLE, ROW(deflate)},
-    {"revision", WHOLE, ROW(revision)},
-    {"modified_us", WHOLE, ROW(modified_us)},
-    {"pack", WHOLE, ROW(pack)},
-    {"start_us", WHOLE, FIG(start_us)},
-    {"end_us", WHOLE, FIG(end_us)},
-    {"total_distance_miles", REAL, FIG(distance_miles)},
-    {"duration_minutes", REAL, FIG(duration_minutes)},
-    {"moving_time_minutes", REAL, FIG(moving_minutes)},
-    {"stationary_time_minutes", REAL, FIG(stationary_minutes)},
-    {"behavior_score", REAL, FIG(behavior_score)},
-    {"speed_consistency", REAL, FIG(speed_consistency)},
-    {"smoothness_score", REAL, FIG(smoothness)},
-    {"frequency_score", REAL, FIG(frequency_score)},
-    {"turn_safety_score", REAL, FIG(turn_safety)},
-    {"weighted_events_per_100_miles", REAL, FIG(weighted_per_100)},
-    {"max_speed_mph", REAL, FIG(max_speed_mph)},
-    {"total_harsh_events", WHOLE, FIG(harsh_events)},
-    {"total_dangerous_events", WHOLE, FIG(dangerous_events)},
-    {"sudden_accelerations", WHOLE, FIG(sudden_accelerations)},
-    {"sudden_decelerations", WHOLE, FIG(sudden_decelerations)},
-    {"hard_stops", WHOLE, FIG(hard_stops)},
-    {"total_turns", WHOLE, FIG(turns)},
-    {"safe_turns", WHOLE, FIG(safe_turns)},
-    {"dangerous_turns", WHOLE, FIG(dangerous_turns)},
-    {"context", TEXT, FIG(context)},
-    {"privacy_protected", FLAG, FIG(privacy_protected)},
+static const struct column columns[] = {
+    ROW("trip_id", CELL_TEXT, trip_id),
+    ROW("end_ms", CELL_WHOLE, end_ms),
+    ROW("etag", CELL_CHARS, etag.z),
+    ROW("size", CELL_WHOLE, size),
+    ROW("length", CELL_WHOLE, length),
+    ROW("crc", CELL_WHOLE, crc),
+    ROW("deflate", CELL_WHOLE, deflate),
+    ROW("revision", CELL_WHOLE, revision),
+    ROW("modified_us", CELL_WHOLE, modified_us),
+    ROW("pack", CELL_WHOLE, pack),
+    FIG("start_us", CELL_WHOLE, start_us),
+    FIG("end_us", CELL_WHOLE, end_us),
+    FIG("total_distance_miles", CELL_REAL, distance_miles),
+    FIG("duration_minutes", CELL_REAL, duration_minutes),
+    FIG("moving_time_minutes", CELL_REAL, moving_minutes),
+    FIG("stationary_time_minutes", CELL_REAL, stationary_minutes),
+    FIG("behavior_score", CELL_REAL, behavior_score),
+    FIG("speed_consistency", CELL_REAL, speed_consistency),
+    FIG("smoothness_score", CELL_REAL, smoothness),
+    FIG("frequency_score", CELL_REAL, frequency_score),
+    FIG("turn_safety_score", CELL_REAL, turn_safety),
+    FIG("weighted_events_per_100_miles", CELL_REAL, weighted_per_100),
+    FIG("max_speed_mph", CELL_REAL, max_speed_mph),
+    FIG("total_harsh_events", CELL_WHOLE, harsh_events),
+    FIG("total_dangerous_events", CELL_WHOLE, dangerous_events),
+    FIG("sudden_accelerations", CELL_WHOLE, sudden_accelerations),
+    FIG("sudden_decelerations", CELL_WHOLE, sudden_decelerations),
+    FIG("hard_stops", CELL_WHOLE, hard_stops),
+    FIG("total_turns", CELL_WHOLE, turns),
+    FIG("safe_turns", CELL_WHOLE, safe_turns),
+    FIG("dangerous_turns", CELL_WHOLE, dangerous_turns),
+    FIG("context", CELL_TEXT, context),
+    FIG("privacy_protected", CELL_FLAG, privacy_protected),
 };
-#define N_COLUMNS (sizeof columns / sizeof columns[0])
-
-static void print_cell(const struct column *col, const struct summary_row *row,
-                       struct json_out *o)
-{
-    const void *at = (const char *)row + col->at;
-    int64_t whole;
-
-    switch (col->kind) {
-    case TEXT:
-        json_put_str(o, NULL, *(const struct str *)at);
-        break;
-    case TAG:
-        json_put_z(o, NULL, ((const struct etag *)at)->z);
-        break;
-    case WHOLE:
-        whole = *(const int64_t *)at;
-        if (whole == TIME_NONE)
-            json_put_null(o, NULL);
-        else
-            json_put_int(o, NULL, whole);
-        break;
-    case REAL:
-        json_put_double(o, NULL, *(const double *)at);
-        break;
-    case FLAG:
-        json_put_bool(o, NULL, *(const bool *)at);
-        break;
-    }
-}
+static const struct rows table = ROWS_OF(columns);
 
 static int newest_start_first(const void *pa, const void *pb)
 {
@@ -137,20 +103,14 @@ static void print_front(const struct summary *s, struct str user_id,
     json_put_str(&o, "updated_at", time_print(now_us, now));
     if (s->n)
         print_aggregate(s, a, &o);
-    json_begin_array(&o, "columns");
-    for (size_t i = 0; i < N_COLUMNS; i++)
-        json_put_z(&o, NULL, columns[i].name);
-    json_end_array(&o);
+    rows_put_columns(&table, &o);
     json_begin_array(&o, "trips");
     for (size_t i = 0; i < s->n; i++) {
         struct summary_row row = s->row[i];
 
         if (here[i])
             row.pack = PACK_HERE;
-        json_begin_array(&o, NULL);
-        for (size_t k = 0; k < N_COLUMNS; k++)
-            print_cell(&columns[k], &row, &o);
-        json_end_array(&o);
+        rows_put_row(&table, &row, NULL, &o);
     }
     json_end_array(&o);
     json_begin_array(&o, "recent");
@@ -206,61 +166,6 @@ void summary_print(const struct summary *s, struct str user_id, int64_t now_us,
     gzip_bundle_end(&b, BACK);
 }
 
-static bool parse_cell(const struct column *col, struct json v, struct arena *a,
-                       struct summary_row *row)
-{
-    void *at = (char *)row + col->at;
-    struct str text;
-
-    switch (col->kind) {
-    case TEXT:
-        *(struct str *)at = json_string(v, a);
-        return v.type == JSON_STRING;
-    case TAG:
-        text = json_string(v, a);
-        if (v.type != JSON_STRING || text.n > ETAG_MAX)
-            return false;
-        memcpy(((struct etag *)at)->z, text.p, text.n);
-        return true;
-    case WHOLE:
-        if (v.type == JSON_NULL) {
-            *(int64_t *)at = TIME_NONE;
-            return true;
-        }
-        return json_int(v, at);
-    case REAL:
-        return json_double(v, at);
-    case FLAG:
-        *(bool *)at = v.type == JSON_TRUE;
-        return v.type == JSON_TRUE || v.type == JSON_FALSE;
-    }
-    return false;
-}
-
-static bool parse_row(struct json v, struct arena *a, struct summary_row *row)
-{
-    struct json_iter it = json_iter(v);
-    struct json key, cell;
-    size_t k = 0;
-
-    for (; json_next(&it, &key, &cell); k++)
-        if (k == N_COLUMNS || !parse_cell(&columns[k], cell, a, row))
-            return false;
-    return k == N_COLUMNS;
-}
-
-static bool same_columns(struct json v, struct arena *a)
-{
-    struct json_iter it = json_iter(v);
-    struct json key, name;
-    size_t k = 0;
-
-    for (; json_next(&it, &key, &name); k++)
-        if (k == N_COLUMNS || !str_is(json_string(name, a), columns[k].name))
-            return false;
-    return k == N_COLUMNS;
-}
-
 static enum status not_a_summary(struct err *err, const char *why)
 {
     return err_set(err, ST_CORRUPT, NULL, "not a summary: %s", why);
@@ -271,6 +176,8 @@ static enum status parse_text(struct str text, struct arena *a,
 {
     struct json root, v, key;
     struct json_iter it;
+    struct row_rest rest;
+    struct rows rows;
     int64_t format;
 
     if (json_check(text, JSON_DEPTH, &root, err) != ST_OK)
@@ -281,7 +188,8 @@ static enum status parse_text(struct str text, struct arena *a,
         out->newer = true;
         return ST_OK;
     }
-    if (!same_columns(json_member(root, "columns"), a))
+    if (!rows_open(json_member(root, "columns"), &table, a, &rows) ||
+        !rows.same)
         return not_a_summary(err, "other columns");
     v = json_member(root, "trips");
     out->row = arena_alloc_n(a, json_count(v) + 1, sizeof *out->row);
@@ -289,7 +197,8 @@ static enum status parse_text(struct str text, struct arena *a,
     for (out->n = 0; json_next(&it, &key, &v); out->n++) {
         struct summary_row *row = &out->row[out->n];
 
-        if (!parse_row(v, a, row) || row->pack < PACK_HERE)
+        if (!rows_read(&rows, v, a, row, &rest) || rest.gaps ||
+            row->pack < PACK_HERE)
             return not_a_summary(err, "a row is not as its columns say");
         if (out->n && str_cmp(row[-1].trip_id, row->trip_id) >= 0)
             return not_a_summary(err, "its rows are not sorted");
