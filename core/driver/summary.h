@@ -9,10 +9,11 @@
  *   {"format":1, "user_id":U, "updated_at":T, "aggregate":{...},
  *    "columns":["trip_id", ...], "trips":[[...], ...], "recent":[A, ...]}
  *
- * The columns are those of the table in summary_json.c; trips are sorted by
- * trip id. It is a bundle (base/gzip_bundle.h) whose items are the analyses of
- * some trips that are in no pack yet (pack.h), so that no object need be read
- * for them: those whose "pack" is PACK_HERE, in the order of the rows.
+ * The columns are those of the table in summary_json.c and of
+ * score/figures.def; trips are sorted by trip id. It is a bundle
+ * (base/gzip_bundle.h) whose items are the analyses of some trips that are in
+ * no pack yet (pack.h), so that no object need be read for them: those whose
+ * "pack" is PACK_HERE, in the order of the rows.
  */
 #ifndef DG_DRIVER_SUMMARY_H
 #define DG_DRIVER_SUMMARY_H

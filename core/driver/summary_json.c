@@ -12,9 +12,12 @@
 #define BACK STR_LIT("]}")
 
 #define ROW(name, kind, member) COLUMN(struct summary_row, name, kind, member)
-#define FIG(name, kind, member) ROW(name, kind, figures.member)
 
-/* Source of each figure: the analysis field of the same name. */
+/* Cells of figures (aggregate.h). */
+#define CELL_TIME CELL_WHOLE
+#define CELL_COUNT CELL_WHOLE
+#define CELL_CONTEXT CELL_TEXT
+
 static const struct column columns[] = {
     ROW("trip_id", CELL_TEXT, trip_id),
     ROW("end_ms", CELL_WHOLE, end_ms),
@@ -26,29 +29,10 @@ static const struct column columns[] = {
     ROW("revision", CELL_WHOLE, revision),
     ROW("modified_us", CELL_WHOLE, modified_us),
     ROW("pack", CELL_WHOLE, pack),
-    FIG("start_us", CELL_WHOLE, start_us),
-    FIG("end_us", CELL_WHOLE, end_us),
-    FIG("total_distance_miles", CELL_REAL, distance_miles),
-    FIG("duration_minutes", CELL_REAL, duration_minutes),
-    FIG("moving_time_minutes", CELL_REAL, moving_minutes),
-    FIG("stationary_time_minutes", CELL_REAL, stationary_minutes),
-    FIG("behavior_score", CELL_REAL, behavior_score),
-    FIG("speed_consistency", CELL_REAL, speed_consistency),
-    FIG("smoothness_score", CELL_REAL, smoothness),
-    FIG("frequency_score", CELL_REAL, frequency_score),
-    FIG("turn_safety_score", CELL_REAL, turn_safety),
-    FIG("weighted_events_per_100_miles", CELL_REAL, weighted_per_100),
-    FIG("max_speed_mph", CELL_REAL, max_speed_mph),
-    FIG("total_harsh_events", CELL_WHOLE, harsh_events),
-    FIG("total_dangerous_events", CELL_WHOLE, dangerous_events),
-    FIG("sudden_accelerations", CELL_WHOLE, sudden_accelerations),
-    FIG("sudden_decelerations", CELL_WHOLE, sudden_decelerations),
-    FIG("hard_stops", CELL_WHOLE, hard_stops),
-    FIG("total_turns", CELL_WHOLE, turns),
-    FIG("safe_turns", CELL_WHOLE, safe_turns),
-    FIG("dangerous_turns", CELL_WHOLE, dangerous_turns),
-    FIG("context", CELL_TEXT, context),
-    FIG("privacy_protected", CELL_FLAG, privacy_protected),
+#define FIGURE(column, field, kind, member)                                    \
+    ROW(#column, CELL_##kind, figures.member),
+#include "score/figures.def"
+#undef FIGURE
 };
 static const struct rows table = ROWS_OF(columns);
 

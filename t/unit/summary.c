@@ -80,6 +80,39 @@ static void text(struct arena *a)
     buf_free(&b);
 }
 
+/* The column order is the wire between hosts: one that differs rebuilds. */
+static void columns(struct arena *a)
+{
+    static const char want[] =
+        "\"columns\":["
+        "\"trip_id\",\"end_ms\",\"etag\",\"size\",\"length\",\"crc\","
+        "\"deflate\",\"revision\",\"modified_us\",\"pack\","
+        "\"start_us\",\"end_us\",\"total_distance_miles\","
+        "\"duration_minutes\",\"moving_time_minutes\","
+        "\"stationary_time_minutes\",\"behavior_score\","
+        "\"speed_consistency\",\"smoothness_score\","
+        "\"frequency_score\",\"turn_safety_score\","
+        "\"weighted_events_per_100_miles\",\"max_speed_mph\","
+        "\"total_harsh_events\",\"total_dangerous_events\","
+        "\"sudden_accelerations\",\"sudden_decelerations\","
+        "\"hard_stops\",\"total_turns\",\"safe_turns\","
+        "\"dangerous_turns\",\"context\",\"privacy_protected\""
+        "],"
+        "\"trips\":[],";
+    struct summary none = {.n = 0};
+    struct err err = ERR_NONE;
+    struct buf b, text;
+
+    buf_init(&b, 100000);
+    buf_init(&text, 100000);
+    summary_print(&none, STR_LIT("u"), 0, a, &b);
+    CHECK(gzip_unpack(buf_str(&b), &text, &err) == ST_OK);
+    buf_putc(&text, '\0');
+    CHECK(strstr(text.p, want) != NULL);
+    buf_free(&text);
+    buf_free(&b);
+}
+
 /* ---- analyses within it ---- */
 
 static void give_text(struct summary_row *row, struct arena *a)
@@ -237,6 +270,7 @@ int main(void)
     merging(a);
     ages();
     text(a);
+    columns(a);
     recent(a);
     most_recent(a);
     plain_gzip(a);
