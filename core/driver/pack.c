@@ -189,9 +189,8 @@ const struct pack_entry *pack_find(const struct pack *p,
     if (!p->n)
         return NULL;
     e = bsearch(&row->trip_id, p->entry, p->n, sizeof *e, trip_of);
-    return e && e->end_ms == row->end_ms &&
-                   strcmp(e->etag.z, row->etag.z) == 0 &&
-                   summary_row_is_of(row, &e->text.sum, e->text.deflate.n)
+    return e && summary_row_is_of(row, e->end_ms, &e->etag) &&
+                   summary_row_has_text(row, &e->text.sum, e->text.deflate.n)
                ? e
                : NULL;
 }

@@ -202,12 +202,6 @@ static enum status write_packs(struct work *w)
 
 /* ---- the summary ---- */
 
-static bool is_same_object(const struct summary_row *a,
-                           const struct summary_row *b)
-{
-    return a->end_ms == b->end_ms && strcmp(a->etag.z, b->etag.z) == 0;
-}
-
 /* Into a summary that somebody else wrote meanwhile: rows that he has, too, and
  * that were in the same pack for him. True if there is any. */
 static bool carry_over(const struct work *w, struct summary *now)
@@ -221,7 +215,8 @@ static bool carry_over(const struct work *w, struct summary *now)
         if (mine->pack == w->before[i])
             continue;
         row = summary_find(now, mine->trip_id);
-        if (!row || !is_same_object(row, mine) || row->pack != w->before[i])
+        if (!row || !summary_row_is_of(row, mine->end_ms, &mine->etag) ||
+            row->pack != w->before[i])
             continue;
         row->pack = mine->pack;
         any = true;

@@ -44,7 +44,8 @@ static enum status packing_object_read(void *ctx, struct text_want *w,
 {
     const struct packing_gathering *g = ctx;
 
-    if (st == ST_OK && summary_row_is_of(w->row, &text->sum, text->deflate.n))
+    if (st == ST_OK &&
+        summary_row_has_text(w->row, &text->sum, text->deflate.n))
         w->text = *text;
     if (st != ST_OK && st != ST_NOT_FOUND && st != ST_PRECONDITION &&
         st != ST_CORRUPT && st != ST_TOO_LARGE)

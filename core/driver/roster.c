@@ -75,10 +75,10 @@ static enum status listed(void *ctx, const struct object_entry *e)
 
 /* ---- 2. complete rows stand for their objects ---- */
 
-static bool row_is_of(const struct summary_row *row, const struct found *f)
+static bool is_complete(const struct summary_row *row, const struct found *f)
 {
-    return row && row->end_ms == f->end_ms && row->size == f->entry.size &&
-           strcmp(row->etag.z, f->entry.etag.z) == 0;
+    return row && summary_row_is_of(row, f->end_ms, &f->entry.etag) &&
+           row->size == f->entry.size;
 }
 
 static void match_rows(struct roster_look *t)
@@ -87,7 +87,7 @@ static void match_rows(struct roster_look *t)
         struct found *f = t->found[i];
         struct summary_row *row = summary_find(&t->seen, f->trip_id);
 
-        if (row_is_of(row, f)) {
+        if (is_complete(row, f)) {
             f->trip.row = *row;
             f->trip.row.modified_us = f->entry.modified_us;
             f->trip.text.deflate = row->fragment;
@@ -303,8 +303,7 @@ static enum status dropped_or_moved(struct roster_look *t)
         const struct summary_row *was = t->lost[i];
         const struct summary_row *still = summary_find(&now, was->trip_id);
 
-        if (!still || strcmp(still->etag.z, was->etag.z) != 0 ||
-            still->end_ms != was->end_ms)
+        if (!still || !summary_row_is_of(still, was->end_ms, &was->etag))
             t->again = true;
     }
     return st;

@@ -12,11 +12,10 @@ static bool is_same_row(const struct summary_row *a,
                         const struct summary_row *b)
 {
     return str_eq(a->trip_id, b->trip_id) &&
-           (!a->fragment.n || b->fragment.n) && a->end_ms == b->end_ms &&
-           a->revision == b->revision && a->size == b->size &&
-           a->length == b->length && a->crc == b->crc &&
-           a->deflate == b->deflate && a->pack == b->pack &&
-           strcmp(a->etag.z, b->etag.z) == 0;
+           summary_row_is_of(a, b->end_ms, &b->etag) &&
+           (!a->fragment.n || b->fragment.n) && a->revision == b->revision &&
+           a->size == b->size && a->length == b->length && a->crc == b->crc &&
+           a->deflate == b->deflate && a->pack == b->pack;
 }
 
 static bool says_the_same(const struct summary *seen, const struct summary *now)

@@ -41,8 +41,8 @@ struct gzip_sum summary_row_sum(const struct summary_row *row)
     return (struct gzip_sum){(uint32_t)row->crc, (uint64_t)row->length};
 }
 
-bool summary_row_is_of(const struct summary_row *row,
-                       const struct gzip_sum *sum, size_t deflate)
+bool summary_row_has_text(const struct summary_row *row,
+                          const struct gzip_sum *sum, size_t deflate)
 {
     return row->length == (int64_t)sum->length && row->crc == sum->crc &&
            row->deflate == (int64_t)deflate;
@@ -56,13 +56,31 @@ struct summary_row *summary_find(const struct summary *s, struct str trip_id)
     return found ? &s->row[i] : NULL;
 }
 
-bool summary_row_later(const struct summary_row *a, const struct summary_row *b)
+bool summary_row_is_of(const struct summary_row *row, int64_t end_ms,
+                       const struct etag *etag)
+{
+    return row->end_ms == end_ms && strcmp(row->etag.z, etag->z) == 0;
+}
+
+bool trip_later(const struct trip_age *a, const struct trip_age *b)
 {
     if (a->revision != b->revision)
         return a->revision > b->revision;
     if (a->modified_us != b->modified_us)
         return a->modified_us > b->modified_us;
     return a->end_ms > b->end_ms;
+}
+
+static struct trip_age row_age(const struct summary_row *row)
+{
+    return (struct trip_age){row->revision, row->modified_us, row->end_ms};
+}
+
+bool summary_row_later(const struct summary_row *a, const struct summary_row *b)
+{
+    struct trip_age age_a = row_age(a), age_b = row_age(b);
+
+    return trip_later(&age_a, &age_b);
 }
 
 static void insert_at(struct summary *s, size_t i,

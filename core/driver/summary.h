@@ -90,14 +90,24 @@ struct gzip_sum summary_row_sum(const struct summary_row *row);
     What the row says of the text.
  */
 
-bool summary_row_is_of(const struct summary_row *row,
-                       const struct gzip_sum *sum, size_t deflate);
+bool summary_row_has_text(const struct summary_row *row,
+                          const struct gzip_sum *sum, size_t deflate);
 /*
     Whether that is what it says.
  */
 
+bool summary_row_is_of(const struct summary_row *row, int64_t end_ms,
+                       const struct etag *etag);
+/*
+    Whether the row is of that very object of its trip: same key, same version.
+ */
+
 struct summary_row *summary_find(const struct summary *s, struct str trip_id);
 
+struct trip_age { /* what orders the analyses of one trip */
+    int64_t revision, modified_us, end_ms;
+};
+bool trip_later(const struct trip_age *a, const struct trip_age *b);
 bool summary_row_later(const struct summary_row *a,
                        const struct summary_row *b);
 /*

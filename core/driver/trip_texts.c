@@ -137,7 +137,7 @@ enum status trip_texts_window(const struct call *c, struct trip_texts *t,
 /* Even where the row says something else. */
 static void put_right(struct roster_trip *trip, const struct trip_text *text)
 {
-    if (summary_row_is_of(&trip->row, &text->sum, text->deflate.n))
+    if (summary_row_has_text(&trip->row, &text->sum, text->deflate.n))
         return;
     summary_row_text(&trip->row, &text->sum, text->deflate.n);
     trip->restated = true;

@@ -16,10 +16,9 @@
 
 struct object_here { /* a trip object of the driver */
     struct str trip_id, key;
-    int64_t end_ms;
     struct etag etag;
-    int64_t modified_us;
-    int64_t revision; /* -1: not known (unreadable, or gone meanwhile) */
+    struct trip_age age; /* revision -1: not known (unreadable, or gone
+                            meanwhile) */
 };
 
 struct work {
@@ -44,10 +43,10 @@ static void failed(struct work *w, const char *what, struct str trip_id)
 static enum status note_object(void *ctx, const struct object_entry *e)
 {
     struct work *w = ctx;
-    struct object_here here = {.revision = -1};
+    struct object_here here = {.age = {.revision = -1}};
     struct str user_id, trip_id;
 
-    if (!key_parse_trip(e->key, &user_id, &trip_id, &here.end_ms))
+    if (!key_parse_trip(e->key, &user_id, &trip_id, &here.age.end_ms))
         return ST_OK;
     if (w->n == w->room) {
         size_t room = w->room ? 2 * w->room : 64;
@@ -62,7 +61,7 @@ static enum status note_object(void *ctx, const struct object_entry *e)
     here.key = arena_copy(w->call.arena, e->key);
     here.trip_id = arena_copy(w->call.arena, trip_id);
     here.etag = e->etag;
-    here.modified_us = e->modified_us;
+    here.age.modified_us = e->modified_us;
     w->object[w->n++] = here;
     return ST_OK;
 }
@@ -72,7 +71,9 @@ static int by_trip(const void *pa, const void *pb)
     const struct object_here *a = pa, *b = pb;
     int c = str_cmp(a->trip_id, b->trip_id);
 
-    return c ? c : (a->end_ms > b->end_ms) - (a->end_ms < b->end_ms);
+    return c ? c
+             : (a->age.end_ms > b->age.end_ms) -
+                   (a->age.end_ms < b->age.end_ms);
 }
 
 static enum status list_objects(struct work *w)
@@ -91,7 +92,8 @@ static enum status list_objects(struct work *w)
 
 static bool has_object(const struct work *w, struct str trip_id)
 {
-    struct object_here sought = {.trip_id = trip_id, .end_ms = INT64_MIN};
+    struct object_here sought = {.trip_id = trip_id,
+                                 .age = {.end_ms = INT64_MIN}};
     size_t low = 0, high = w->n;
 
     while (low < high) {
@@ -143,7 +145,7 @@ static enum status read_revision(struct work *w, struct object_here *o)
                      w->call.deadline, w->trip, &obj, w->call.err);
     if (st == ST_OK)
         st = trip_object_open(o->key, &obj, w->trip, &reading, w->call.err);
-    o->revision = st == ST_OK ? reading.row.revision : -1;
+    o->age.revision = st == ST_OK ? reading.row.revision : -1;
     arena_reset(w->trip);
     if (st == ST_NOT_FOUND || st == ST_PRECONDITION || st == ST_CORRUPT) {
         err_clear(w->call.err);
@@ -161,8 +163,8 @@ static void remove_object(struct work *w, const struct object_here *o,
     enum status st = objects_delete(w->call.stores->objects, o->key, &o->etag,
                                     w->call.deadline, w->call.err);
 
-    if (st == ST_BUSY && stores_quiet(w->call.stores, o->modified_us) &&
-        stores_quiet(w->call.stores, later->modified_us)) {
+    if (st == ST_BUSY && stores_quiet(w->call.stores, o->age.modified_us) &&
+        stores_quiet(w->call.stores, later->age.modified_us)) {
         err_clear(w->call.err);
         st = objects_delete_unwatched(w->call.stores->objects, o->key,
                                       w->call.deadline, w->call.err);
@@ -173,22 +175,12 @@ static void remove_object(struct work *w, const struct object_here *o,
         failed(w, "remove", o->trip_id);
 }
 
-static bool is_later(const struct object_here *a, const struct object_here *b)
-{
-    if (a->revision != b->revision)
-        return a->revision > b->revision;
-    if (a->modified_us != b->modified_us)
-        return a->modified_us > b->modified_us;
-    return a->end_ms > b->end_ms;
-}
-
 static bool is_told(const struct summary *now, const struct object_here *o)
 {
     const struct summary_row *row = summary_find(now, o->trip_id);
 
-    return row &&
-           (row->revision > o->revision ||
-            (row->end_ms == o->end_ms && strcmp(row->etag.z, o->etag.z) == 0));
+    return row && (row->revision > o->age.revision ||
+                   summary_row_is_of(row, o->age.end_ms, &o->etag));
 }
 
 /* Objects [from, to) are of one trip. Unreadable ones are left for a person. A
@@ -204,15 +196,15 @@ static enum status keep_latest(struct work *w, size_t from, size_t to,
 
         if (st != ST_OK)
             return st;
-        if (w->object[i].revision >= 0 &&
-            (!latest || is_later(&w->object[i], latest)))
+        if (w->object[i].age.revision >= 0 &&
+            (!latest || trip_later(&w->object[i].age, &latest->age)))
             latest = &w->object[i];
     }
     if (latest && !is_told(now, latest))
         return err_set(w->call.err, ST_BUSY, NULL,
                        "the summary does not have the latest object's row");
     for (size_t i = from; i < to; i++)
-        if (latest && &w->object[i] != latest && w->object[i].revision >= 0)
+        if (latest && &w->object[i] != latest && w->object[i].age.revision >= 0)
             remove_object(w, &w->object[i], latest);
     return ST_OK;
 }
