@@ -118,7 +118,7 @@ def problems(files):
 WAIST = {
     ("answer", "driver"): 10,
     ("service", "driver"): 17,
-    ("service", "answer"): 18,
+    ("service", "answer"): 9,
 }
 
 

@@ -1,5 +1,7 @@
 #include "answer/reading.h"
 
+#include "answer/answer_stream.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/stats.h"
 
@@ -54,4 +56,72 @@ void reading_reply_body(struct reading *r, struct body b)
 {
     r->body = b;
     r->reply.length = body_length(&b);
+}
+
+/* ---- the way ---- */
+
+static enum status answer_cold(struct reading *r)
+{
+    enum status st;
+
+    stat_add(STAT_cache_misses, 1);
+    if (r->token.z[0]) {
+        st = cache_fill_begin(r->call.stores->cache, r->call.user_id,
+                              reading_fill(r), &r->token, r->call.deadline,
+                              r->call.err);
+        err_clear(r->call.err);
+        if (st == ST_BUSY && reading_wait_for_fill(r))
+            return ST_OK;
+        r->locked = st == ST_OK || st == ST_BUSY;
+    }
+    if (fault_point("analytics.before_store"))
+        return err_set(r->call.err, ST_UNAVAILABLE, NULL, "fault point");
+    return reading_from_store(r);
+}
+
+enum status reading_answer(struct reading *r)
+{
+    enum status st = reading_from_cache(r, r->call.deadline);
+
+    if (st != ST_OK)
+        return answer_cold(r);
+    stat_add(STAT_cache_hits, 1);
+    return ST_OK;
+}
+
+void reading_end(struct reading *r)
+{
+    if (r->locked)
+        cache_fill_end(r->call.stores->cache, r->call.user_id, reading_fill(r),
+                       &r->token,
+                       deadline_in(r->call.stores->conf->cache_timeout));
+    r->locked = false;
+}
+
+/* ---- the answer goes out ---- */
+
+/* Its trips are on their way to the reader, so they go into the cache and this
+ * host's file now or never. */
+static enum status send_and_keep(struct reading *r, const struct sink *out)
+{
+    struct answer *ans = r->streamed;
+    struct keeping k = reading_keeping(r, ans->read_began_ms);
+
+    stat_add(STAT_answers_streamed, 1);
+    if (view_whole(&r->variant.view) && ans->plain.each && ans->gzip.each)
+        answer_stream_fill(ans, answer_filling_new(&r->call, &r->token, ans));
+    if (answer_cacheable(&r->call, &r->token, ans, r->reply.length))
+        return keep_while_sent(&k, r->reply.etag, &r->body, out->write,
+                               out->ctx);
+    return body_each(&r->body, out->write, out->ctx, r->call.err);
+}
+
+enum status reading_send(struct reading *r, const struct sink *out)
+{
+    enum status st = out->begin(out->ctx, &r->reply);
+
+    if (st != ST_OK || r->reply.unchanged || r->reply.file.n || out->head)
+        return st;
+    return r->streamed ? send_and_keep(r, out)
+                       : body_each(&r->body, out->write, out->ctx, r->call.err);
 }

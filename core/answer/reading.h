@@ -1,6 +1,6 @@
 /*
- * reading.h - one GET /analyze-driver on its way: what analytics.c, which has
- * the whole way, shares with the cache's part of it and the store's.
+ * reading.h - one GET /analyze-driver on its way to a reader: from the cache,
+ * from whoever fills it just now, or from the store; and out.
  */
 #ifndef DG_ANSWER_READING_H
 #define DG_ANSWER_READING_H
@@ -34,6 +34,25 @@ enum status reading_unknown(struct reading *r) MUST_CHECK;
     ST_NOT_FOUND, driver_not_found: nobody is who was looked for.
  */
 
+enum status reading_answer(struct reading *r) MUST_CHECK;
+/*
+    Makes the reply for the call's user_id. A failure may be one of finding him
+    (r->stranger): then whoever had only a hint tries again. Nothing was sent.
+ */
+
+enum status reading_send(struct reading *r, const struct sink *out) MUST_CHECK;
+/*
+    The reply, and what belongs to it. A large answer is read, filled and kept
+    only now.
+ */
+
+void reading_end(struct reading *r);
+/*
+    After either of these: nobody waits any more for what this reader fills.
+ */
+
+/* ---- within: what reading*.c share ---- */
+
 struct str reading_fill(const struct reading *r);
 /*
     The entry that this reader would fill: whole answers the driver's, of which
@@ -42,8 +61,6 @@ struct str reading_fill(const struct reading *r);
 
 struct keeping reading_keeping(const struct reading *r, int64_t read_began_ms);
 
-/* ---- the reply ---- */
-
 bool reading_reply_is(struct reading *r, struct str etag, const char *source);
 /*
     Begins it. True if that is what the reader has already.
@@ -51,8 +68,6 @@ bool reading_reply_is(struct reading *r, struct str etag, const char *source);
 void reading_reply_file(struct reading *r, const struct file_name *name,
                         const char *source);
 void reading_reply_body(struct reading *r, struct body b);
-
-/* ---- where it comes from ---- */
 
 enum status reading_from_cache(struct reading *r, struct deadline d) MUST_CHECK;
 /*

@@ -10,12 +10,9 @@
  */
 #include "service/analytics.h"
 
-#include "answer/answer_stream.h"
 #include "answer/query.h"
 #include "answer/reading.h"
-#include "base/fault.h"
 #include "base/log.h"
-#include "base/stats.h"
 #include "driver/driver.h"
 #include "store/keys.h"
 
@@ -86,44 +83,6 @@ static enum status id_from_records(struct reading *r, struct email_hints *hints)
     return ST_OK;
 }
 
-static void fill_over(struct reading *r)
-{
-    if (r->locked)
-        cache_fill_end(r->call.stores->cache, r->call.user_id, reading_fill(r),
-                       &r->token,
-                       deadline_in(r->call.stores->conf->cache_timeout));
-    r->locked = false;
-}
-
-static enum status cold(struct reading *r)
-{
-    enum status st;
-
-    stat_add(STAT_cache_misses, 1);
-    if (r->token.z[0]) {
-        st = cache_fill_begin(r->call.stores->cache, r->call.user_id,
-                              reading_fill(r), &r->token, r->call.deadline,
-                              r->call.err);
-        err_clear(r->call.err);
-        if (st == ST_BUSY && reading_wait_for_fill(r))
-            return ST_OK;
-        r->locked = st == ST_OK || st == ST_BUSY;
-    }
-    if (fault_point("analytics.before_store"))
-        return err_set(r->call.err, ST_UNAVAILABLE, NULL, "fault point");
-    return reading_from_store(r);
-}
-
-static enum status answer_for_id(struct reading *r)
-{
-    enum status st = reading_from_cache(r, r->call.deadline);
-
-    if (st != ST_OK)
-        return cold(r);
-    stat_add(STAT_cache_hits, 1);
-    return ST_OK;
-}
-
 /* A hint may be wrong (the e-mail went to another user, the user was removed):
  * what it leads to is not found, and then the records decide. */
 static enum status answer_for(struct reading *r, struct email_hints *hints)
@@ -131,50 +90,22 @@ static enum status answer_for(struct reading *r, struct email_hints *hints)
     enum status st;
 
     if (!r->email.n)
-        return answer_for_id(r);
+        return reading_answer(r);
     if (email_hint(hints, r->email, r->call.arena, &r->call.user_id)) {
-        st = answer_for_id(r);
+        st = reading_answer(r);
         if (!r->stranger)
             return st;
         r->stranger = false;
-        fill_over(r);
+        reading_end(r);
         email_hint_drop(hints, r->email);
         err_clear(r->call.err);
     }
     st = id_from_records(r, hints);
     if (st == ST_OK)
-        st = answer_for_id(r);
+        st = reading_answer(r);
     if (r->stranger)
         email_hint_drop(hints, r->email);
     return st;
-}
-
-/* ---- the answer goes out ---- */
-
-/* Its trips are on their way to the reader, so they go into the cache and this
- * host's file now or never. */
-static enum status send_and_keep(struct reading *r, const struct sink *out)
-{
-    struct answer *ans = r->streamed;
-    struct keeping k = reading_keeping(r, ans->read_began_ms);
-
-    stat_add(STAT_answers_streamed, 1);
-    if (view_whole(&r->variant.view) && ans->plain.each && ans->gzip.each)
-        answer_stream_fill(ans, answer_filling_new(&r->call, &r->token, ans));
-    if (answer_cacheable(&r->call, &r->token, ans, r->reply.length))
-        return keep_while_sent(&k, r->reply.etag, &r->body, out->write,
-                               out->ctx);
-    return body_each(&r->body, out->write, out->ctx, r->call.err);
-}
-
-static enum status send_reply(struct reading *r, const struct sink *out)
-{
-    enum status st = out->begin(out->ctx, &r->reply);
-
-    if (st != ST_OK || r->reply.unchanged || r->reply.file.n || out->head)
-        return st;
-    return r->streamed ? send_and_keep(r, out)
-                       : body_each(&r->body, out->write, out->ctx, r->call.err);
 }
 
 enum status analytics_answer(struct service *s, const struct call *c,
@@ -188,8 +119,8 @@ enum status analytics_answer(struct service *s, const struct call *c,
     if ((st = read_query(&r)) == ST_OK &&
         (st = answer_for(&r, s->hints)) == ST_OK) {
         r.reply.took_us = clock_mono_us() - began_us;
-        st = send_reply(&r, out);
+        st = reading_send(&r, out);
     }
-    fill_over(&r);
+    reading_end(&r);
     return st;
 }
