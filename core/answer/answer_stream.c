@@ -116,7 +116,7 @@ static enum status same_trips(const struct kept_list *k, struct roster *out,
     if (st != ST_OK)
         return st;
     c = kept_call(k, err);
-    st = roster_take(&c, NULL, out);
+    st = roster_read(&c, NULL, out);
     if (st != ST_OK)
         return st;
     roster_state(out, &u, state);

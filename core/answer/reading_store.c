@@ -63,7 +63,7 @@ static enum status look_and_make(struct reading *r, const struct user *u,
                                  struct roster_look *look, struct answer *out)
 {
     struct roster *roster = arena_alloc(r->call.arena, sizeof *roster);
-    enum status st = roster_take(&r->call, look, roster);
+    enum status st = roster_read(&r->call, look, roster);
 
     if (st != ST_OK)
         return st;

@@ -103,8 +103,8 @@ static enum status put_trip(struct run *r, size_t i)
     bool chosen = r->list->fields != FIELDS_ALL;
     const struct trip_text *text;
     struct str json = STR_NONE;
-    enum status st = trip_texts_take(r->c, r->texts, i, &text,
-                                     r->out->plain || chosen ? &json : NULL);
+    enum status st = trip_texts_get(r->c, r->texts, i, &text,
+                                    r->out->plain || chosen ? &json : NULL);
 
     if (st != ST_OK)
         return st;

@@ -45,8 +45,8 @@ static void print_line(const struct pack_entry *e, struct json_out *o)
 }
 
 /* As far as the bracket behind which the analyses follow. */
-static void print_front(const struct pack_entry *entry, size_t n,
-                        struct str user_id, struct buf *front)
+static void print_pack_front(const struct pack_entry *entry, size_t n,
+                             struct str user_id, struct buf *front)
 {
     struct json_out o = {.b = front};
 
@@ -68,7 +68,7 @@ void pack_print(const struct pack_entry *entry, size_t n, struct str user_id,
     struct buf front;
 
     buf_init(&front, FRONT_MAX);
-    print_front(entry, n, user_id, &front);
+    print_pack_front(entry, n, user_id, &front);
     out->failed = out->failed || !buf_ok(&front);
     gzip_bundle_begin(&b, out, buf_str(&front), FRONT_LEVEL);
     for (size_t i = 0; i < n; i++)
@@ -175,7 +175,7 @@ enum status pack_open(struct str body, struct arena *a, struct pack *out,
     return st;
 }
 
-static int trip_of(const void *trip_id, const void *entry)
+static int entry_of_trip(const void *trip_id, const void *entry)
 {
     return str_cmp(*(const struct str *)trip_id,
                    ((const struct pack_entry *)entry)->trip_id);
@@ -188,7 +188,7 @@ const struct pack_entry *pack_find(const struct pack *p,
 
     if (!p->n)
         return NULL;
-    e = bsearch(&row->trip_id, p->entry, p->n, sizeof *e, trip_of);
+    e = bsearch(&row->trip_id, p->entry, p->n, sizeof *e, entry_of_trip);
     return e && summary_row_is_of(row, e->end_ms, &e->etag) &&
                    summary_row_has_text(row, &e->text.sum, e->text.deflate.n)
                ? e

@@ -21,14 +21,14 @@ struct work {
     struct summary *sum;
     struct packing_plan plan;
     struct packs_here here;
-    bool looked;     /* here is filled in */
+    bool listed;     /* here is filled in */
     int64_t *before; /* in which pack each row was */
     size_t written;
     struct err err;
 };
 
 /* That others were quicker is nothing to warn of. */
-static void failed(struct work *w, const char *event, size_t packs)
+static void packing_failed(struct work *w, const char *event, size_t packs)
 {
     enum log_level level = summary_overtaken(w->err.st) ? LOG_INFO : LOG_WARN;
 
@@ -58,14 +58,14 @@ static const bool *taken_numbers(struct work *w, size_t most)
     return taken;
 }
 
-static enum status look_around(struct work *w)
+static enum status list_packs(struct work *w)
 {
     enum status st;
 
-    if (w->looked)
+    if (w->listed)
         return ST_OK;
     st = packs_list(&w->run, &w->here);
-    w->looked = st == ST_OK;
+    w->listed = st == ST_OK;
     return st;
 }
 
@@ -86,7 +86,7 @@ static enum status choose_numbers(struct work *w)
 
     if (!has_new_packs(&w->plan))
         return ST_OK;
-    if ((st = look_around(w)) != ST_OK)
+    if ((st = list_packs(w)) != ST_OK)
         return st;
     taken = taken_numbers(w, w->sum->n + w->here.n + w->plan.n);
     for (size_t i = 0; i < w->plan.n; i++) {
@@ -115,8 +115,8 @@ static size_t entries_of(const struct text_want *want, size_t rows,
     return n;
 }
 
-static enum status put_pack(struct work *w, const struct packing *p,
-                            const struct packing_texts *texts)
+static enum status store_pack(struct work *w, const struct planned_pack *p,
+                              const struct packing_texts *texts)
 {
     struct pack_entry *entry = arena_alloc_n(w->one.arena, p->n, sizeof *entry);
     size_t n = entries_of(texts->want, p->n, entry);
@@ -143,7 +143,8 @@ static enum status put_pack(struct work *w, const struct packing *p,
     return st;
 }
 
-static void name_pack(const struct packing *p, const struct text_want *want)
+static void name_pack(const struct planned_pack *p,
+                      const struct text_want *want)
 {
     for (size_t i = 0; i < p->n; i++) {
         bool in = want[i].text.deflate.n > 0;
@@ -164,14 +165,14 @@ static enum status see_version(struct work *w, int64_t number,
 
     if (version->z[0])
         return ST_OK;
-    if ((st = look_around(w)) != ST_OK)
+    if ((st = list_packs(w)) != ST_OK)
         return st;
     if ((there = packs_find(&w->here, number)) != NULL)
         *version = there->etag;
     return ST_OK;
 }
 
-static enum status write_pack(struct work *w, const struct packing *p)
+static enum status write_pack(struct work *w, const struct planned_pack *p)
 {
     struct packing_texts texts;
     enum status st;
@@ -182,7 +183,7 @@ static enum status write_pack(struct work *w, const struct packing *p)
     st = packing_texts(&w->one, p, &texts);
     if (st != ST_OK ||
         (st = see_version(w, p->number, &texts.version)) != ST_OK ||
-        (st = put_pack(w, p, &texts)) != ST_OK)
+        (st = store_pack(w, p, &texts)) != ST_OK)
         return st;
     name_pack(p, texts.want);
     return ST_OK;
@@ -224,7 +225,7 @@ static bool carry_over(const struct work *w, struct summary *now)
     return any;
 }
 
-static enum status tell_summary(struct work *w, struct deadline d)
+static enum status name_in_summary(struct work *w, struct deadline d)
 {
     struct call tell = w->one;
     struct summary now, *sum = w->sum;
@@ -261,13 +262,13 @@ static void pack_all(struct work *w, struct deadline d)
         w->before[i] = w->sum->row[i].pack;
     packing_plan(w->sum, w->run.arena, &w->plan);
     if (write_packs(w) != ST_OK)
-        failed(w, "pack_not_written", 1);
+        packing_failed(w, "pack_not_written", 1);
     if (!w->written)
         return;
-    if (tell_summary(w, d) == ST_OK)
+    if (name_in_summary(w, d) == ST_OK)
         stat_add(STAT_packs_written, w->written);
     else
-        failed(w, "packs_not_named", w->written);
+        packing_failed(w, "packs_not_named", w->written);
 }
 
 void packing_run(const struct call *c, struct summary *sum)

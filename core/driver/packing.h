@@ -52,15 +52,15 @@ void packing_later(const struct call *c, const struct summary *sum);
 
 /* ---- the plan: a pure function of the rows (packing_plan.c) ---- */
 
-struct packing {    /* a pack to be written */
-    int64_t number; /* of the one that it replaces; PACK_NONE: a new one */
+struct planned_pack { /* a pack to be written */
+    int64_t number;   /* of the one that it replaces; PACK_NONE: a new one */
     struct summary_row **row; /* by end time */
     size_t n;
     size_t bytes; /* of their fragments */
 };
 
 struct packing_plan {
-    struct packing *pack;
+    struct planned_pack *pack;
     size_t n;
 };
 
@@ -80,7 +80,7 @@ struct packing_texts {
                                read */
 };
 
-enum status packing_texts(const struct call *c, const struct packing *p,
+enum status packing_texts(const struct call *c, const struct planned_pack *p,
                           struct packing_texts *out) MUST_CHECK;
 /*
     From the rows themselves (loose ones), from the packs that they are in, one

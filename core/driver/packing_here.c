@@ -9,7 +9,7 @@ struct listing {
     size_t room;
 };
 
-static enum status note(void *ctx, const struct object_entry *e)
+static enum status note_pack(void *ctx, const struct object_entry *e)
 {
     struct listing *l = ctx;
     struct packs_here *out = l->out;
@@ -31,7 +31,7 @@ static enum status note(void *ctx, const struct object_entry *e)
     return ST_OK;
 }
 
-static int by_number(const void *pa, const void *pb)
+static int pack_by_number(const void *pa, const void *pb)
 {
     const struct pack_here *a = pa, *b = pb;
 
@@ -47,9 +47,9 @@ enum status packs_list(const struct call *c, struct packs_here *out)
     *out = (struct packs_here){.n = 0};
     st =
         objects_list(c->stores->objects, key_packs_prefix(c->arena, c->user_id),
-                     c->deadline, note, &l, &pages, c->err);
+                     c->deadline, note_pack, &l, &pages, c->err);
     if (st == ST_OK && out->n)
-        qsort(out->pack, out->n, sizeof *out->pack, by_number);
+        qsort(out->pack, out->n, sizeof *out->pack, pack_by_number);
     return st;
 }
 
@@ -59,6 +59,6 @@ const struct pack_here *packs_find(const struct packs_here *here,
     struct pack_here sought = {.number = number};
 
     return here->n ? bsearch(&sought, here->pack, here->n, sizeof *here->pack,
-                             by_number)
+                             pack_by_number)
                    : NULL;
 }

@@ -45,7 +45,7 @@ size_t packing_loose(const struct summary *sum)
     return loose;
 }
 
-static int by_end(const void *pa, const void *pb)
+static int row_by_end(const void *pa, const void *pb)
 {
     const struct summary_row *a = *(struct summary_row *const *)pa;
     const struct summary_row *b = *(struct summary_row *const *)pb;
@@ -55,23 +55,23 @@ static int by_end(const void *pa, const void *pb)
     return str_cmp(a->trip_id, b->trip_id);
 }
 
-static int by_pack(const void *pa, const void *pb)
+static int row_by_pack(const void *pa, const void *pb)
 {
     const struct summary_row *a = *(struct summary_row *const *)pa;
     const struct summary_row *b = *(struct summary_row *const *)pb;
 
     if (a->pack != b->pack)
         return a->pack < b->pack ? -1 : 1;
-    return by_end(pa, pb);
+    return row_by_end(pa, pb);
 }
 
-static bool fits(size_t n, size_t bytes, size_t more, size_t more_bytes)
+static bool lot_fits(size_t n, size_t bytes, size_t more, size_t more_bytes)
 {
     return n + more <= PACKING_TRIPS && bytes + more_bytes <= PACKING_BYTES;
 }
 
 /* How full a pack of so much is, by the limit that it is nearer to. */
-static uint64_t fullness(const struct lot *l)
+static uint64_t lot_fullness(const struct lot *l)
 {
     uint64_t by_n = (uint64_t)(l->to - l->from) * PACKING_BYTES;
     uint64_t by_bytes = (uint64_t)l->bytes * PACKING_TRIPS;
@@ -82,7 +82,7 @@ static uint64_t fullness(const struct lot *l)
 static int fullest_first(const void *pa, const void *pb)
 {
     const struct lot *a = pa, *b = pb;
-    uint64_t fa = fullness(a), fb = fullness(b);
+    uint64_t fa = lot_fullness(a), fb = lot_fullness(b);
 
     if (fa != fb)
         return fa > fb ? -1 : 1;
@@ -90,11 +90,11 @@ static int fullest_first(const void *pa, const void *pb)
 }
 
 /* A pack that is there is one lot whatever its size. */
-static bool goes_on(const struct lot *l, const struct summary_row *row)
+static bool lot_goes_on(const struct lot *l, const struct summary_row *row)
 {
     return row->pack == l->number &&
            (row->pack != PACK_NONE ||
-            fits(l->to - l->from, l->bytes, 1, (size_t)row->deflate));
+            lot_fits(l->to - l->from, l->bytes, 1, (size_t)row->deflate));
 }
 
 static void make_lots(struct planning *p, struct arena *a)
@@ -104,7 +104,7 @@ static void make_lots(struct planning *p, struct arena *a)
     for (size_t i = 0; i < p->n; i++) {
         const struct summary_row *row = p->row[i];
 
-        if (i == 0 || !goes_on(l, row)) {
+        if (i == 0 || !lot_goes_on(l, row)) {
             l = &p->lot[p->lots++];
             *l = (struct lot){.from = i, .to = i, .number = row->pack};
         }
@@ -123,7 +123,7 @@ static void fill_bins(struct planning *p, struct arena *a)
         struct bin *b = p->bin;
 
         while (b < p->bin + p->bins &&
-               !fits(b->n, b->bytes, l->to - l->from, l->bytes))
+               !lot_fits(b->n, b->bytes, l->to - l->from, l->bytes))
             b++;
         l->bin = (size_t)(b - p->bin);
         p->bins += l->bin == p->bins;
@@ -135,8 +135,8 @@ static void fill_bins(struct planning *p, struct arena *a)
     }
 }
 
-static void put_pack(const struct planning *p, size_t bin, struct arena *a,
-                     struct packing *out)
+static void plan_pack(const struct planning *p, size_t bin, struct arena *a,
+                      struct planned_pack *out)
 {
     const struct bin *b = &p->bin[bin];
 
@@ -147,7 +147,7 @@ static void put_pack(const struct planning *p, size_t bin, struct arena *a,
         if (p->lot[i].bin == bin)
             for (size_t k = p->lot[i].from; k < p->lot[i].to; k++)
                 out->row[out->n++] = p->row[k];
-    qsort(out->row, out->n, sizeof(struct summary_row *), by_end);
+    qsort(out->row, out->n, sizeof(struct summary_row *), row_by_end);
 }
 
 void packing_plan(const struct summary *sum, struct arena *a,
@@ -160,12 +160,12 @@ void packing_plan(const struct summary *sum, struct arena *a,
         if (can_be_packed(&sum->row[i]))
             p.row[p.n++] = &sum->row[i];
     if (p.n)
-        qsort(p.row, p.n, sizeof(struct summary_row *), by_pack);
+        qsort(p.row, p.n, sizeof(struct summary_row *), row_by_pack);
     make_lots(&p, a);
     fill_bins(&p, a);
     *out = (struct packing_plan){
         .pack = arena_alloc_n(a, p.bins + 1, sizeof *out->pack)};
     for (size_t i = 0; i < p.bins; i++)
         if (p.bin[i].lots > 1 || p.bin[i].number == PACK_NONE)
-            put_pack(&p, i, a, &out->pack[out->n++]);
+            plan_pack(&p, i, a, &out->pack[out->n++]);
 }

@@ -4,7 +4,7 @@
 
 struct packing_gathering {
     const struct call *c;
-    const struct packing *p;
+    const struct planned_pack *p;
     struct packing_texts *out;
 };
 
@@ -56,7 +56,7 @@ static enum status packing_object_read(void *ctx, struct text_want *w,
 
 /* At hand are loose ones only: a pack that is replaced must be read, for its
  * version. */
-static struct text_want want_of(const struct summary_row *row)
+static struct text_want packing_want(const struct summary_row *row)
 {
     struct text_want w = {.row = row};
 
@@ -65,7 +65,7 @@ static struct text_want want_of(const struct summary_row *row)
     return w;
 }
 
-enum status packing_texts(const struct call *c, const struct packing *p,
+enum status packing_texts(const struct call *c, const struct planned_pack *p,
                           struct packing_texts *out)
 {
     struct packing_gathering g = {.c = c, .p = p, .out = out};
@@ -80,6 +80,6 @@ enum status packing_texts(const struct call *c, const struct packing *p,
 
     *out = (struct packing_texts){.want = t.want};
     for (size_t i = 0; i < p->n; i++)
-        t.want[i] = want_of(p->row[i]);
+        t.want[i] = packing_want(p->row[i]);
     return texts_gather(&t);
 }

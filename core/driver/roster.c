@@ -52,7 +52,7 @@ static void add_found(struct roster_look *t, struct found *f)
     t->found[t->n++] = f;
 }
 
-static enum status listed(void *ctx, const struct object_entry *e)
+static enum status note_listed(void *ctx, const struct object_entry *e)
 {
     struct roster_look *t = ctx;
     struct str user_id, trip_id;
@@ -99,13 +99,13 @@ static void match_rows(struct roster_look *t)
 
 /* ---- 3. the others are read, as the version that was listed ---- */
 
-static void unreadable(struct str key, const struct err *why)
+static void report_unreadable(struct str key, const struct err *why)
 {
     stat_add(STAT_unreadable_trips, 1);
     log_err_of(LOG_ERROR, "trip_unreadable", "key", key, why);
 }
 
-static void keep_text(struct roster_look *t, struct found *f,
+static void hold_text(struct roster_look *t, struct found *f,
                       const struct trip_text *text)
 {
     if (t->kept + text->deflate.n > KEEP_TEXT)
@@ -115,8 +115,8 @@ static void keep_text(struct roster_look *t, struct found *f,
     f->trip.text.sum = text->sum;
 }
 
-static enum status keep_reading(struct roster_look *t, struct found *f,
-                                const struct object *obj)
+static enum status use_reading(struct roster_look *t, struct found *f,
+                               const struct object *obj)
 {
     struct trip_reading reading;
     struct str *context = &reading.row.figures.context;
@@ -125,7 +125,7 @@ static enum status keep_reading(struct roster_look *t, struct found *f,
     arena_reset(t->scratch);
     st = trip_object_open(f->entry.key, obj, t->scratch, &reading, t->call.err);
     if (st == ST_CORRUPT) {
-        unreadable(f->entry.key, t->call.err);
+        report_unreadable(f->entry.key, t->call.err);
         err_clear(t->call.err);
         f->trip.unreadable = f->counts = true;
         return ST_OK;
@@ -136,13 +136,13 @@ static enum status keep_reading(struct roster_look *t, struct found *f,
     reading.row.trip_id = f->trip_id;
     f->trip.row = reading.row;
     f->counts = true;
-    keep_text(t, f, &reading.text);
+    hold_text(t, f, &reading.text);
     return ST_OK;
 }
 
-static enum status read_one(void *ctx, const struct object_want *want,
-                            enum status st, const struct object *obj,
-                            const struct err *err)
+static enum status found_read(void *ctx, const struct object_want *want,
+                              enum status st, const struct object *obj,
+                              const struct err *err)
 {
     struct roster_look *t = ctx;
     struct found *f = want->user;
@@ -151,14 +151,14 @@ static enum status read_one(void *ctx, const struct object_want *want,
         st = ST_NOT_FOUND;
     switch (st) {
     case ST_OK:
-        return keep_reading(t, f, obj);
+        return use_reading(t, f, obj);
     case ST_NOT_FOUND:
     case ST_PRECONDITION:
         t->again = true;
         return ST_OK;
     case ST_CORRUPT:
     case ST_TOO_LARGE:
-        unreadable(f->entry.key, err);
+        report_unreadable(f->entry.key, err);
         f->trip.unreadable = f->counts = true;
         return ST_OK;
     case ST_BAD_REQUEST:
@@ -195,12 +195,12 @@ static enum status read_missing(struct roster_look *t)
                                              .match = t->found[i]->entry.etag,
                                              .user = t->found[i]};
     return objects_get_many(t->call.stores->objects, want, n, TRIP_JSON_MAX,
-                            t->call.deadline, read_one, t, t->call.err);
+                            t->call.deadline, found_read, t, t->call.err);
 }
 
 /* ---- 4. rows that were not listed are looked for ---- */
 
-static int by_trip(const void *pa, const void *pb)
+static int found_by_trip(const void *pa, const void *pb)
 {
     const struct found *a = *(struct found *const *)pa;
     const struct found *b = *(struct found *const *)pb;
@@ -250,11 +250,11 @@ static enum status row_got(void *ctx, const struct object_want *want,
     }
     if (st != ST_PRECONDITION)
         add_found(t, f);
-    return read_one(t, want, st, obj, err);
+    return found_read(t, want, st, obj, err);
 }
 
-static struct object_want want_of(struct roster_look *t,
-                                  const struct summary_row *row)
+static struct object_want want_of_row(struct roster_look *t,
+                                      const struct summary_row *row)
 {
     struct found *f = arena_alloc(t->call.arena, sizeof *f);
 
@@ -268,13 +268,13 @@ static struct object_want want_of(struct roster_look *t,
 }
 
 /* The objects of the rows that no listed object answers, as they were then. */
-static enum status look_for_rows(struct roster_look *t)
+static enum status seek_rows(struct roster_look *t)
 {
     struct object_want *want;
     size_t n = 0;
 
     if (t->n)
-        qsort(t->found, t->n, sizeof *t->found, by_trip);
+        qsort(t->found, t->n, sizeof *t->found, found_by_trip);
     for (size_t i = 0; i < t->seen.n; i++)
         n += !row_is_answered(t, &t->seen.row[i]);
     if (!n)
@@ -283,7 +283,7 @@ static enum status look_for_rows(struct roster_look *t)
     n = 0;
     for (size_t i = 0; i < t->seen.n; i++)
         if (!row_is_answered(t, &t->seen.row[i]))
-            want[n++] = want_of(t, &t->seen.row[i]);
+            want[n++] = want_of_row(t, &t->seen.row[i]);
     t->lost = arena_alloc_n(t->call.arena, n, sizeof *t->lost);
     return objects_get_many(t->call.stores->objects, want, n, TRIP_JSON_MAX,
                             t->call.deadline, row_got, t, t->call.err);
@@ -338,10 +338,10 @@ static struct roster_trip *latest_of(struct found **found, size_t from,
     return latest;
 }
 
-static void choose(struct roster_look *t, struct roster *out)
+static void choose_latest(struct roster_look *t, struct roster *out)
 {
     if (t->n)
-        qsort(t->found, t->n, sizeof *t->found, by_trip);
+        qsort(t->found, t->n, sizeof *t->found, found_by_trip);
     out->trip = arena_alloc_n(t->call.arena, t->n + 1, sizeof *out->trip);
     for (size_t from = 0, to; from < t->n; from = to) {
         struct roster_trip *latest;
@@ -360,7 +360,7 @@ static void choose(struct roster_look *t, struct roster *out)
     out->seen = t->seen;
 }
 
-static enum status faulty(struct roster_look *t, const char *point)
+static enum status roster_fault(struct roster_look *t, const char *point)
 {
     return fault_point(point)
                ? err_set(t->call.err, ST_UNAVAILABLE, NULL, "fault point")
@@ -373,23 +373,23 @@ enum status roster_look(const struct call *c, struct roster_look **out)
 
     *out = t;
     *t = (struct roster_look){.call = *c, .began_ms = clock_wall_us() / 1000};
-    return roster_listing(c, listed, t, &t->seen);
+    return roster_listing(c, note_listed, t, &t->seen);
 }
 
-static enum status take_from(struct roster_look *t)
+static enum status resolve_look(struct roster_look *t)
 {
-    enum status st = faulty(t, "roster.matched");
+    enum status st = roster_fault(t, "roster.matched");
 
     if (st != ST_OK)
         return st;
     match_rows(t);
     if ((st = read_missing(t)) != ST_OK || t->again ||
-        (st = look_for_rows(t)) != ST_OK || t->again)
+        (st = seek_rows(t)) != ST_OK || t->again)
         return st;
     return dropped_or_moved(t);
 }
 
-enum status roster_take(const struct call *c, struct roster_look *look,
+enum status roster_read(const struct call *c, struct roster_look *look,
                         struct roster *out)
 {
     struct arena *scratch = arena_within(c->arena, 256 * 1024);
@@ -404,11 +404,11 @@ enum status roster_take(const struct call *c, struct roster_look *look,
             return st;
         look->scratch = scratch;
         look->call = *c;
-        if ((st = take_from(look)) != ST_OK)
+        if ((st = resolve_look(look)) != ST_OK)
             return st;
         if (!look->again) {
-            choose(look, out);
-            return faulty(look, "roster.taken");
+            choose_latest(look, out);
+            return roster_fault(look, "roster.taken");
         }
         stat_add(STAT_listings_retaken, 1);
         look = NULL;
@@ -425,6 +425,7 @@ void roster_drop(const struct call *c, struct roster *r, struct roster_trip *t,
 
     t->unreadable = true;
     r->unreadable++;
-    unreadable(key_trip(a, c->user_id, t->row.trip_id, t->row.end_ms), why);
+    report_unreadable(key_trip(a, c->user_id, t->row.trip_id, t->row.end_ms),
+                      why);
     arena_free(&a);
 }

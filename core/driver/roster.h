@@ -48,11 +48,11 @@ struct roster_look; /* the listing and the summary */
 enum status roster_look(const struct call *c,
                         struct roster_look **out) MUST_CHECK;
 /*
-    The first step of roster_take by itself, for who has to learn something
+    The first step of roster_read by itself, for who has to learn something
     else meanwhile that decides about the rest. It asks the object store alone.
  */
 
-enum status roster_take(const struct call *c, struct roster_look *look,
+enum status roster_read(const struct call *c, struct roster_look *look,
                         struct roster *out) MUST_CHECK;
 /*
     look: the first step, done just before with the same arena, or NULL.

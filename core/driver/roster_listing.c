@@ -81,7 +81,7 @@ static enum status list_rest(const struct listing *l, struct arena *a)
 
 /* ---- both ---- */
 
-static enum status look(struct listing *l, struct arena *scratch)
+static enum status list_and_read(struct listing *l, struct arena *scratch)
 {
     struct object_want summary = {.key = key_summary(scratch, l->c->user_id)};
     struct object_range range = {.prefix =
@@ -114,7 +114,7 @@ enum status roster_listing(const struct call *c, objects_listed listed,
     enum status st;
 
     buf_init(&l.last, OBJECT_KEY_MAX);
-    st = look(&l, scratch);
+    st = list_and_read(&l, scratch);
     buf_free(&l.last);
     arena_free(&scratch);
     return st;

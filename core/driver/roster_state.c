@@ -5,7 +5,7 @@
 
 #define STATE_TEXT_MAX ((size_t)64 * 1024 * 1024)
 
-static void put_user(const struct user *u, struct json_out *o)
+static void put_state_user(const struct user *u, struct json_out *o)
 {
     json_put_str(o, NULL, u->user_id);
     json_put_str(o, NULL, u->email);
@@ -25,7 +25,7 @@ void roster_state(const struct roster *r, const struct user *u,
     struct json_out o = {.b = &b};
 
     buf_init(&b, STATE_TEXT_MAX);
-    put_user(u, &o);
+    put_state_user(u, &o);
     for (size_t i = 0; i < r->n; i++) {
         const struct roster_trip *t = r->trip[i];
 

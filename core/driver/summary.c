@@ -115,8 +115,8 @@ enum merged summary_merge(struct summary *s, const struct summary_row *row,
 }
 
 /* body: in the call's arena. */
-static void read_body(const struct call *c, const struct etag *etag,
-                      struct str body, struct summary *out)
+static void read_summary(const struct call *c, const struct etag *etag,
+                         struct str body, struct summary *out)
 {
     out->etag = *etag;
     if (summary_parse(body, c->arena, out, c->err) == ST_OK)
@@ -137,7 +137,7 @@ enum status summary_got(const struct call *c, enum status st,
         return ST_OK;
     *out = (struct summary){.n = 0};
     if (st == ST_OK)
-        read_body(c, &obj->etag, arena_copy(c->arena, obj->body), out);
+        read_summary(c, &obj->etag, arena_copy(c->arena, obj->body), out);
     else if (st != ST_NOT_FOUND)
         *c->err = *why;
     return st == ST_NOT_FOUND ? ST_OK : st;
@@ -153,7 +153,7 @@ enum status summary_read(const struct call *c, struct summary *out)
     st = objects_get(c->stores->objects, key, NULL, SUMMARY_JSON_MAX,
                      c->deadline, c->arena, &obj, c->err);
     if (st == ST_OK)
-        read_body(c, &obj.etag, obj.body, out);
+        read_summary(c, &obj.etag, obj.body, out);
     else if (st == ST_NOT_FOUND)
         err_clear(c->err);
     return st == ST_NOT_FOUND ? ST_OK : st;

@@ -74,9 +74,9 @@ static void print_aggregate(const struct summary *s, struct arena *a,
 }
 
 /* As far as the bracket behind which the analyses follow. */
-static void print_front(const struct summary *s, struct str user_id,
-                        int64_t now_us, const bool *here, struct arena *a,
-                        struct buf *front)
+static void print_summary_front(const struct summary *s, struct str user_id,
+                                int64_t now_us, const bool *here,
+                                struct arena *a, struct buf *front)
 {
     struct json_out o = {.b = front};
     char now[TIME_TEXT_MAX];
@@ -135,7 +135,7 @@ void summary_print(const struct summary *s, struct str user_id, int64_t now_us,
     struct buf front;
 
     buf_init(&front, SUMMARY_JSON_MAX);
-    print_front(s, user_id, now_us, here, a, &front);
+    print_summary_front(s, user_id, now_us, here, a, &front);
     out->failed = out->failed || !buf_ok(&front);
     gzip_bundle_begin(&b, out, buf_str(&front), FRONT_LEVEL);
     buf_free(&front);
@@ -191,7 +191,7 @@ static enum status parse_text(struct str text, struct arena *a,
 }
 
 /* The fragments that are there; u NULL: none are. */
-static enum status take_recent(struct summary *s, struct gzip_unbundle *u,
+static enum status read_recent(struct summary *s, struct gzip_unbundle *u,
                                struct arena *a, struct err *err)
 {
     for (size_t i = 0; i < s->n; i++) {
@@ -230,5 +230,5 @@ enum status summary_parse(struct str body, struct arena *a, struct summary *out,
     buf_free(&text);
     if (st != ST_OK || out->newer)
         return st;
-    return take_recent(out, bundle ? &u : NULL, a, err);
+    return read_recent(out, bundle ? &u : NULL, a, err);
 }

@@ -13,9 +13,9 @@
 #define SAME_TRIP_MAX 64
 
 /* json: a buf to append the text to. */
-static enum status split(const struct object *obj, struct arena *a,
-                         struct buf *json, struct trip_text *out,
-                         struct err *err)
+static enum status split_object(const struct object *obj, struct arena *a,
+                                struct buf *json, struct trip_text *out,
+                                struct err *err)
 {
     struct buf deflate;
     enum status st;
@@ -38,7 +38,7 @@ enum status trip_object_text(const struct object *obj, struct arena *a,
     enum status st;
 
     buf_init(&json, TRIP_JSON_MAX);
-    st = split(obj, a, &json, out, err);
+    st = split_object(obj, a, &json, out, err);
     buf_free(&json);
     return st;
 }
@@ -70,7 +70,7 @@ enum status trip_object_open(struct str key, const struct object *obj,
     if (!key_parse_trip(key, &user_id, &trip_id, &out->row.end_ms))
         return err_set(err, ST_CORRUPT, NULL, "not a trip's key");
     buf_init(&json, TRIP_JSON_MAX);
-    st = split(obj, a, &json, &out->text, err);
+    st = split_object(obj, a, &json, &out->text, err);
     if (st == ST_OK)
         st = read_figures(arena_copy(a, buf_str(&json)), a, &out->row, err);
     buf_free(&json);
@@ -86,8 +86,9 @@ enum status trip_object_open(struct str key, const struct object *obj,
 }
 
 /* What lies under the key now: its version, and whether it is later. */
-static enum status look_under(const struct call *c, const struct trip_object *t,
-                              struct etag *version, enum placed *how)
+static enum status read_under_key(const struct call *c,
+                                  const struct trip_object *t,
+                                  struct etag *version, enum placed *how)
 {
     struct trip_reading there;
     struct object obj;
@@ -131,7 +132,7 @@ enum status trip_object_put(const struct call *c, struct trip_object *t,
         if (st != ST_PRECONDITION && st != ST_BUSY && st != ST_NOT_FOUND)
             return st;
         err_clear(c->err);
-        st = look_under(c, t, &version, how);
+        st = read_under_key(c, t, &version, how);
         if (st != ST_OK || *how == PLACED_SUPERSEDED)
             return st;
     }
@@ -177,7 +178,7 @@ struct siblings {
     size_t n;
 };
 
-static enum status sibling(void *ctx, const struct object_entry *e)
+static enum status note_sibling(void *ctx, const struct object_entry *e)
 {
     struct siblings *list = ctx;
     struct str user_id, trip_id;
@@ -191,8 +192,10 @@ static enum status sibling(void *ctx, const struct object_entry *e)
     return ST_OK;
 }
 
-static enum status judge(const struct call *c, const struct summary_row *mine,
-                         const struct object_entry *e, bool *mine_went)
+static enum status remove_if_older(const struct call *c,
+                                   const struct summary_row *mine,
+                                   const struct object_entry *e,
+                                   bool *mine_went)
 {
     struct trip_reading there;
     struct object obj;
@@ -222,7 +225,7 @@ static enum status tidy_listed(const struct call *c,
     list->trip_id = mine->trip_id;
     st = objects_list(c->stores->objects,
                       key_trip_prefix(c->arena, c->user_id, mine->trip_id),
-                      c->deadline, sibling, list, &pages, c->err);
+                      c->deadline, note_sibling, list, &pages, c->err);
     for (size_t i = 0; st == ST_OK && i < list->n && !*mine_went; i++) {
         struct str user, trip;
         int64_t end_ms;
@@ -230,14 +233,14 @@ static enum status tidy_listed(const struct call *c,
 
         assert(parsed);
         if (end_ms != mine->end_ms)
-            st = judge(c, mine, &list->entry[i], mine_went);
+            st = remove_if_older(c, mine, &list->entry[i], mine_went);
     }
     return st;
 }
 
 enum status trip_object_tidy(const struct call *c,
                              const struct summary_row *mine,
-                             const struct summary_row *other, bool look)
+                             const struct summary_row *other, bool list)
 {
     bool mine_went = false;
     enum status st = ST_OK;
@@ -246,7 +249,7 @@ enum status trip_object_tidy(const struct call *c,
         return err_set(c->err, ST_UNAVAILABLE, NULL, "fault point");
     if (other)
         st = remove_older(c, mine, other, &mine_went);
-    if (st == ST_OK && look && !mine_went)
+    if (st == ST_OK && list && !mine_went)
         st = tidy_listed(c, mine, &mine_went);
     return st;
 }

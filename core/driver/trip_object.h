@@ -61,10 +61,10 @@ enum status trip_object_text(const struct object *obj, struct arena *a,
 enum status trip_object_tidy(const struct call *c,
                              const struct summary_row *mine,
                              const struct summary_row *other,
-                             bool look) MUST_CHECK;
+                             bool list) MUST_CHECK;
 /*
     After the summary holds `mine` or a later row: of this trip's objects, the
-    older go. other: the row that the summary's merge met, or NULL; look: also
+    older go. other: the row that the summary's merge met, or NULL; list: also
     list the trip's objects (needed unless this is the trip's first claim and
     the summary had no row of it). Removes its own object when a later one was
     seen. What cannot be removed conditionally here is left to reconcile.

@@ -31,7 +31,7 @@ static enum status window_object_read(void *ctx, struct text_want *w,
                                       enum status st,
                                       const struct trip_text *text);
 
-static void texts_free(void *ctx)
+static void trip_texts_free(void *ctx)
 {
     struct trip_texts *t = ctx;
 
@@ -53,7 +53,7 @@ struct trip_texts *trip_texts_new(const struct call *c, struct roster *r)
                               .object_read = window_object_read,
                               .ctx = t};
     buf_init(&t->json, TRIP_JSON_MAX + 1);
-    arena_defer(c->arena, texts_free, t);
+    arena_defer(c->arena, trip_texts_free, t);
     return t;
 }
 
@@ -135,7 +135,8 @@ enum status trip_texts_window(const struct call *c, struct trip_texts *t,
 /* ---- the objects, which are the truth ---- */
 
 /* Even where the row says something else. */
-static void put_right(struct roster_trip *trip, const struct trip_text *text)
+static void put_row_right(struct roster_trip *trip,
+                          const struct trip_text *text)
 {
     if (summary_row_has_text(&trip->row, &text->sum, text->deflate.n))
         return;
@@ -155,7 +156,7 @@ static enum status window_object_read(void *ctx, struct text_want *w,
     case ST_OK:
         w->text = *text;
         t->checked[w - t->want] = true;
-        put_right(trip_of(t, w), text);
+        put_row_right(trip_of(t, w), text);
         return ST_OK;
     case ST_NOT_FOUND:
         return ST_PRECONDITION;
@@ -172,7 +173,7 @@ static enum status window_object_read(void *ctx, struct text_want *w,
 /* ---- packs, which are never the truth ---- */
 
 /* Its text is not, or not as it was, where the summary says. */
-static void distrust(struct trip_texts *t, struct text_want *w)
+static void distrust_text(struct trip_texts *t, struct text_want *w)
 {
     struct roster_trip *trip = trip_of(t, w);
 
@@ -193,7 +194,7 @@ static enum status window_pack_read(void *ctx, const struct pack_read *p)
         p->st == ST_TOO_LARGE)
         for (size_t i = 0; i < p->n; i++)
             if (!p->want[i]->text.deflate.n)
-                distrust(t, p->want[i]);
+                distrust_text(t, p->want[i]);
     if (p->st == ST_OK)
         err_set(&err, ST_NOT_FOUND, NULL, "it lacks %zu of %zu trips",
                 p->missing, p->n);
@@ -206,7 +207,8 @@ static enum status window_pack_read(void *ctx, const struct pack_read *p)
 /* What a pack or the summary has of it is spoilt, but there are the objects.
  * Whatever came with it is not relied on either: one by one it would take as
  * many rounds. */
-static enum status read_again(struct trip_texts *t, const struct text_want *w)
+static enum status read_text_again(struct trip_texts *t,
+                                   const struct text_want *w)
 {
     const struct call *c = &t->call;
     int64_t pack = w->row->pack;
@@ -218,20 +220,19 @@ static enum status read_again(struct trip_texts *t, const struct text_want *w)
     err_clear(c->err);
     for (size_t i = 0; i < t->texts.n; i++)
         if (!t->checked[i] && t->want[i].row->pack == pack)
-            distrust(t, &t->want[i]);
+            distrust_text(t, &t->want[i]);
     return read_lacking(t);
 }
 
-static enum status unpack(struct trip_texts *t, const struct text_want *w)
+static enum status inflate_text(struct trip_texts *t, const struct text_want *w)
 {
     buf_reset(&t->json);
     return gzip_fragment_text(w->text.deflate, &w->text.sum, &t->json,
                               t->call.err);
 }
 
-enum status trip_texts_take(const struct call *c, struct trip_texts *t,
-                            size_t i, const struct trip_text **text,
-                            struct str *json)
+enum status trip_texts_get(const struct call *c, struct trip_texts *t, size_t i,
+                           const struct trip_text **text, struct str *json)
 {
     struct text_want *w = &t->want[i - t->from];
     bool *checked = &t->checked[i - t->from];
@@ -244,11 +245,11 @@ enum status trip_texts_take(const struct call *c, struct trip_texts *t,
     if (trip->unreadable)
         return ST_OK;
     if (!*checked || json)
-        st = unpack(t, w);
+        st = inflate_text(t, w);
     if (st == ST_CORRUPT && !*checked) {
-        st = read_again(t, w);
+        st = read_text_again(t, w);
         if (st == ST_OK && json && !trip->unreadable)
-            st = unpack(t, w);
+            st = inflate_text(t, w);
     }
     if (st != ST_OK || trip->unreadable)
         return st;

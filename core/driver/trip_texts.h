@@ -29,9 +29,9 @@ enum status trip_texts_window(const struct call *c, struct trip_texts *t,
     call. ST_PRECONDITION: a trip's object is not what the roster saw any more.
  */
 
-enum status trip_texts_take(const struct call *c, struct trip_texts *t,
-                            size_t i, const struct trip_text **text,
-                            struct str *json) MUST_CHECK;
+enum status trip_texts_get(const struct call *c, struct trip_texts *t, size_t i,
+                           const struct trip_text **text,
+                           struct str *json) MUST_CHECK;
 /*
     The text of the roster's trip i, which is in the window; it was unpacked and
     its CRC compared. json: NULL, or where to say it unpacked, until the next

@@ -45,8 +45,8 @@ struct parsing {
     struct err *err;
 };
 
-static enum status wrong(struct parsing *p, const char *member,
-                         const char *what)
+static enum status wrong_user(struct parsing *p, const char *member,
+                              const char *what)
 {
     return err_set(p->err, ST_BAD_REQUEST, "bad_user", "user %zu: %s %s",
                    p->index, member, what);
@@ -62,18 +62,18 @@ static enum status read_member(struct parsing *p, const struct member *m,
     switch (m->kind) {
     case TEXT:
         if (!cJSON_IsString(v))
-            return wrong(p, m->name, "must be a string");
+            return wrong_user(p, m->name, "must be a string");
         *(struct str *)at = arena_copy(p->a, str_of(v->valuestring));
         return ST_OK;
     case REAL:
         if (!cJSON_IsNumber(v))
-            return wrong(p, m->name, "must be a number");
+            return wrong_user(p, m->name, "must be a number");
         *(double *)at = v->valuedouble;
         return ST_OK;
     case WHOLE:
         if (!cJSON_IsNumber(v) || v->valuedouble != floor(v->valuedouble) ||
             fabs(v->valuedouble) > 1e9)
-            return wrong(p, m->name, "must be a whole number");
+            return wrong_user(p, m->name, "must be a whole number");
         *(int64_t *)at = (int64_t)v->valuedouble;
         return ST_OK;
     }
@@ -90,13 +90,13 @@ static enum status read_part(struct parsing *p, const struct member *table,
     if (cJSON_IsNull(v))
         return ST_OK;
     if (!cJSON_IsObject(v))
-        return wrong(p, v->string, "must be an object");
+        return wrong_user(p, v->string, "must be an object");
     *has = true;
     /* Half a place would be one in the Gulf of Guinea. */
     if (table == base_point &&
         (!cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(v, "latitude")) ||
          !cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(v, "longitude"))))
-        return wrong(p, v->string, "needs a latitude and a longitude");
+        return wrong_user(p, v->string, "needs a latitude and a longitude");
     return read_members(p, table, v, u);
 }
 
@@ -119,7 +119,7 @@ static enum status read_members(struct parsing *p, const struct member *table,
         else if (table == plain && strcmp(v->string, "privacy_settings") == 0)
             st = read_part(p, privacy, v, &u->has_privacy, u);
         else
-            st = wrong(p, v->string, "is not a member of a user");
+            st = wrong_user(p, v->string, "is not a member of a user");
         if (st != ST_OK)
             return st;
     }
@@ -132,36 +132,36 @@ static enum status check_user(struct parsing *p, struct user *u)
     bool known = false;
 
     if (!id_valid(u->user_id))
-        return wrong(p, "user_id",
-                     "is missing or not 1 to 128 characters of "
-                     "A-Z a-z 0-9 . _ @ + : = - without a "
-                     "leading dot");
+        return wrong_user(p, "user_id",
+                          "is missing or not 1 to 128 characters of "
+                          "A-Z a-z 0-9 . _ @ + : = - without a "
+                          "leading dot");
     u->email = driver_email_lower(u->email, p->a);
     if (!driver_email_plausible(u->email))
-        return wrong(p, "email", "is missing or not an address");
+        return wrong_user(p, "email", "is missing or not an address");
     if (u->has_base_point &&
         (fabs(u->latitude) > 90 || fabs(u->longitude) > 180))
-        return wrong(p, "base_point", "is not on the globe");
+        return wrong_user(p, "base_point", "is not on the globe");
     if (!u->has_privacy)
         return ST_OK;
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
         known = known || str_is(u->consent, levels[i]);
     if (!known)
-        return wrong(p, "consentLevel", "must be full, basic or minimal");
+        return wrong_user(p, "consentLevel", "must be full, basic or minimal");
     if (u->retention_months < 1 || u->retention_months > 24)
-        return wrong(p, "dataRetentionPeriod", "must be 1 to 24 months");
+        return wrong_user(p, "dataRetentionPeriod", "must be 1 to 24 months");
     return ST_OK;
 }
 
-static enum status read_user(struct parsing *p, const cJSON *v,
-                             struct user_list *out)
+static enum status parse_user(struct parsing *p, const cJSON *v,
+                              struct user_list *out)
 {
     struct user *u = &out->user[out->n];
     enum status st;
 
     p->index = out->n + 1;
     if (!cJSON_IsObject(v))
-        return wrong(p, "it", "must be an object");
+        return wrong_user(p, "it", "must be an object");
     if ((st = read_members(p, plain, v, u)) != ST_OK ||
         (st = check_user(p, u)) != ST_OK)
         return st;
@@ -214,7 +214,7 @@ enum status users_parse(struct str text, struct arena *a, struct user_list *out,
     arena_defer(a, delete_tree, tree);
     if (cJSON_IsObject(tree)) {
         out->user = arena_alloc_n(a, 1, sizeof *out->user);
-        return read_user(&p, tree, out);
+        return parse_user(&p, tree, out);
     }
     if (!cJSON_IsArray(tree))
         return err_set(err, ST_BAD_REQUEST, "bad_user",
@@ -223,7 +223,7 @@ enum status users_parse(struct str text, struct arena *a, struct user_list *out,
                               sizeof *out->user);
     cJSON_ArrayForEach(v, tree)
     {
-        if ((st = read_user(&p, v, out)) != ST_OK)
+        if ((st = parse_user(&p, v, out)) != ST_OK)
             return st;
     }
     if ((st = refuse_twice(out, USER(user_id), "user_id", &p)) != ST_OK)

@@ -309,7 +309,7 @@ static enum status put_in_order(struct work *w)
     enum status st;
 
     /* What the summary named when it was read must be there by now. */
-    if ((st = roster_take(&w->call, NULL, &r)) != ST_OK ||
+    if ((st = roster_read(&w->call, NULL, &r)) != ST_OK ||
         (st = packs_list(&w->call, &here)) != ST_OK)
         return st;
     forget_lost_packs(&r, &here);
