@@ -41,8 +41,10 @@ static enum status collect_part(void *ctx, enum coding coding, struct str bytes,
     return pieces_put(c->list[coding], bytes, err);
 }
 
-static enum status collect(const struct call *c, const struct trip_list *l,
-                           const struct answer_wish *wish, struct answer *out)
+static enum status collect_trips(const struct call *c,
+                                 const struct trip_list *l,
+                                 const struct answer_wish *wish,
+                                 struct answer *out)
 {
     const char *folder = c->stores->conf->server_spool;
     struct collecting to_lists = {
@@ -126,7 +128,7 @@ static enum status make_front(const struct call *c, const struct user *u,
     return st;
 }
 
-static size_t readable(const struct roster *r)
+static size_t readable_trips(const struct roster *r)
 {
     size_t n = 0;
 
@@ -149,10 +151,10 @@ enum status answer_make(const struct call *c, const struct user *u,
         trip_list_length(&list, CODING_PLAIN) > ANSWER_COLLECTED)
         answer_stream(c, &list, wish, out);
     else
-        st = collect(c, &list, wish, out);
+        st = collect_trips(c, &list, wish, out);
     if (st != ST_OK)
         return st;
-    if (!readable(r) && r->unreadable)
+    if (!readable_trips(r) && r->unreadable)
         return err_set(c->err, ST_CORRUPT, "trips_unreadable",
                        "None of the driver's %zu trips can be read",
                        r->unreadable);

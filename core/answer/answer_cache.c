@@ -201,7 +201,7 @@ struct answer_filling *answer_filling_new(const struct call *c,
 }
 
 /* Every call has the cache's own time limit. */
-static struct deadline soon(const struct answer_filling *f)
+static struct deadline filling_deadline(const struct answer_filling *f)
 {
     return deadline_in(f->c->stores->conf->server_request_timeout);
 }
@@ -219,7 +219,7 @@ static void put_piece(struct answer_filling *f, struct open_piece *p)
     struct err err = ERR_NONE;
     enum status st = cache_piece_put(
         f->c->stores->cache, f->c->user_id, f->token, p->index++,
-        (struct str){p->bytes, p->n}, soon(f), &err);
+        (struct str){p->bytes, p->n}, filling_deadline(f), &err);
 
     p->n = 0;
     if (st != ST_OK)
@@ -266,7 +266,7 @@ bool answer_filling_end(struct answer_filling *f)
         assert(!f->open[CODING_PLAIN].left && !f->open[CODING_GZIP].left);
         f->st = cache_commit(f->c->stores->cache, f->c->user_id, CACHE_WHOLE,
                              f->token, head_text(ans, f->c->arena),
-                             ans->read_began_ms, soon(f), &err);
+                             ans->read_began_ms, filling_deadline(f), &err);
         if (f->st != ST_OK)
             filling_failed(f, f->st, &err);
     }

@@ -142,8 +142,8 @@ static enum status put_rest(void *ctx, enum coding coding, struct str bytes,
 }
 
 /* What the cache lacks, from the store: the list's bytes behind `skip`. */
-static enum status replace(const struct kept_list *k, size_t skip,
-                           files_take take, void *to, struct err *err)
+static enum status replace_rest(const struct kept_list *k, size_t skip,
+                                files_take take, void *to, struct err *err)
 {
     struct roster *roster = arena_alloc(k->c->arena, sizeof *roster);
     struct call c = call_with(k->c, k->c->arena, err);
@@ -182,7 +182,7 @@ static enum status kept_each(void *ctx, files_take take, void *to,
             continue;
         }
         err_clear(err); /* the cache has counted it */
-        st = replace(k, (size_t)i * CACHE_PIECE_MAX, take, to, err);
+        st = replace_rest(k, (size_t)i * CACHE_PIECE_MAX, take, to, err);
         break;
     }
     free(piece);

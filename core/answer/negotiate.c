@@ -7,7 +7,7 @@
 #define Q_UNSAID (-1)
 
 /* Cuts the list at the next separator; quotes are no business of codings. */
-static struct str cut(struct str *rest, char separator)
+static struct str cut_item(struct str *rest, char separator)
 {
     const char *at = rest->n ? memchr(rest->p, separator, rest->n) : NULL;
     struct str part = {rest->p, at ? (size_t)(at - rest->p) : rest->n};
@@ -23,7 +23,7 @@ static bool same_word(struct str s, const char *word)
 }
 
 /* "0", "0.5", "1.000"; Q_UNSAID for anything else. */
-static int quality(struct str s)
+static int read_quality(struct str s)
 {
     int q, place = Q_ONE;
 
@@ -45,13 +45,13 @@ static int read_coding(struct str item, struct str *name)
 {
     int q = Q_ONE;
 
-    *name = cut(&item, ';');
+    *name = cut_item(&item, ';');
     while (item.n) {
-        struct str param = cut(&item, ';');
-        struct str key = cut(&param, '=');
+        struct str param = cut_item(&item, ';');
+        struct str key = cut_item(&param, '=');
 
         if (same_word(key, "q"))
-            q = quality(param);
+            q = read_quality(param);
     }
     return q;
 }
@@ -61,7 +61,7 @@ enum coding coding_accepted(struct str header)
     int plain = Q_UNSAID, gzip = Q_UNSAID, other = Q_UNSAID;
 
     while (header.n) {
-        struct str name, item = cut(&header, ',');
+        struct str name, item = cut_item(&header, ',');
         int q = read_coding(item, &name);
 
         if (same_word(name, "gzip") || same_word(name, "x-gzip"))
@@ -81,7 +81,7 @@ enum coding coding_accepted(struct str header)
     return plain > 0 ? CODING_PLAIN : CODING_NONE;
 }
 
-static struct str opaque(struct str tag)
+static struct str opaque_tag(struct str tag)
 {
     if (str_starts(tag, STR_LIT("W/")))
         tag = (struct str){tag.p + 2, tag.n - 2};
@@ -89,7 +89,7 @@ static struct str opaque(struct str tag)
 }
 
 /* The next `"..."` or `W/"..."`, which may hold commas; STR_NONE at the end. */
-static struct str next_tag(struct str *rest)
+static struct str next_etag(struct str *rest)
 {
     const char *open = rest->n ? memchr(rest->p, '"', rest->n) : NULL;
     size_t left = open ? rest->n - (size_t)(open - rest->p) - 1 : 0;
@@ -110,8 +110,8 @@ bool etag_listed(struct str header, struct str etag)
 
     if (str_is(rest, "*"))
         return true;
-    while ((tag = next_tag(&rest)).n)
-        if (str_eq(tag, opaque(etag)))
+    while ((tag = next_etag(&rest)).n)
+        if (str_eq(tag, opaque_tag(etag)))
             return true;
     return false;
 }

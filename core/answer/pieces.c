@@ -64,7 +64,7 @@ static char *must_alloc(size_t n)
     return p;
 }
 
-static enum status open_file(struct pieces *p, struct err *err)
+static enum status scratch_open(struct pieces *p, struct err *err)
 {
     if (p->fd < 0)
         p->fd = open(p->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -75,10 +75,10 @@ static enum status open_file(struct pieces *p, struct err *err)
     return ST_OK;
 }
 
-static enum status write_file(struct pieces *p, const char *bytes, size_t n,
-                              struct err *err)
+static enum status scratch_write(struct pieces *p, const char *bytes, size_t n,
+                                 struct err *err)
 {
-    enum status st = open_file(p, err);
+    enum status st = scratch_open(p, err);
 
     if (st != ST_OK)
         return st;
@@ -108,7 +108,7 @@ static enum status add_piece(struct pieces *p, char *bytes, size_t size,
     if (p->in_memory + size > PIECES_IN_MEMORY) {
         piece.bytes = NULL;
         piece.offset = p->file_size;
-        st = write_file(p, bytes, size, err);
+        st = scratch_write(p, bytes, size, err);
         free(bytes);
         if (st != ST_OK)
             return st;
@@ -190,8 +190,8 @@ size_t pieces_total(const struct pieces *p)
     return p->total;
 }
 
-static enum status read_file(struct pieces *p, const struct piece *piece,
-                             struct str *out, struct err *err)
+static enum status scratch_read(struct pieces *p, const struct piece *piece,
+                                struct str *out, struct err *err)
 {
     if (!p->scratch)
         p->scratch = must_alloc(CACHE_PIECE_MAX);
@@ -223,7 +223,7 @@ enum status pieces_get(struct pieces *p, int index, struct str *out,
     }
     piece = &p->at[index];
     if (!piece->bytes)
-        return read_file(p, piece, out, err);
+        return scratch_read(p, piece, out, err);
     *out = (struct str){piece->bytes, piece->size};
     return ST_OK;
 }

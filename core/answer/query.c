@@ -1,6 +1,6 @@
 #include "answer/query.h"
 
-static int hex_digit(char c)
+static int query_hex(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -8,7 +8,7 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool decode(struct str in, struct arena *a, struct str *out)
+static bool query_decode(struct str in, struct arena *a, struct str *out)
 {
     char *to = arena_alloc(a, in.n + 1);
     size_t n = 0;
@@ -19,8 +19,8 @@ static bool decode(struct str in, struct arena *a, struct str *out)
         if (c == '+') {
             c = ' ';
         } else if (c == '%') {
-            int high = i + 1 < in.n ? hex_digit(in.p[i + 1]) : -1;
-            int low = i + 2 < in.n ? hex_digit(in.p[i + 2]) : -1;
+            int high = i + 1 < in.n ? query_hex(in.p[i + 1]) : -1;
+            int low = i + 2 < in.n ? query_hex(in.p[i + 2]) : -1;
 
             if (high < 0 || low < 0)
                 return false;
@@ -35,8 +35,8 @@ static bool decode(struct str in, struct arena *a, struct str *out)
     return true;
 }
 
-static enum status add(struct str pair, struct arena *a, struct query *q,
-                       struct err *err)
+static enum status query_add(struct str pair, struct arena *a, struct query *q,
+                             struct err *err)
 {
     const char *eq = memchr(pair.p, '=', pair.n);
     size_t name_n = eq ? (size_t)(eq - pair.p) : pair.n;
@@ -47,8 +47,8 @@ static enum status add(struct str pair, struct arena *a, struct query *q,
     if (q->n == QUERY_PARAMS_MAX)
         return err_set(err, ST_BAD_REQUEST, "bad_query",
                        "At most %d query parameters", QUERY_PARAMS_MAX);
-    if (!decode((struct str){pair.p, name_n}, a, &p.name) ||
-        !decode(value, a, &p.value))
+    if (!query_decode((struct str){pair.p, name_n}, a, &p.name) ||
+        !query_decode(value, a, &p.value))
         return err_set(err, ST_BAD_REQUEST, "bad_query",
                        "The query has a broken percent code");
     for (size_t i = 0; i < q->n; i++)
@@ -66,7 +66,8 @@ enum status query_parse(struct str text, struct arena *a, struct query *out,
     while (text.n) {
         const char *amp = memchr(text.p, '&', text.n);
         size_t n = amp ? (size_t)(amp - text.p) : text.n;
-        enum status st = n ? add((struct str){text.p, n}, a, out, err) : ST_OK;
+        enum status st =
+            n ? query_add((struct str){text.p, n}, a, out, err) : ST_OK;
 
         if (st != ST_OK)
             return st;

@@ -35,7 +35,7 @@ struct keeping reading_keeping(const struct reading *r, int64_t read_began_ms)
                             .read_began_ms = read_began_ms};
 }
 
-bool reading_reply_is(struct reading *r, struct str etag, const char *source)
+bool reading_reply_begin(struct reading *r, struct str etag, const char *source)
 {
     r->reply = (struct reply){.etag = arena_copy(r->call.arena, etag),
                               .gzip = r->variant.coding == CODING_GZIP,

@@ -61,7 +61,8 @@ struct str reading_fill(const struct reading *r);
 
 struct keeping reading_keeping(const struct reading *r, int64_t read_began_ms);
 
-bool reading_reply_is(struct reading *r, struct str etag, const char *source);
+bool reading_reply_begin(struct reading *r, struct str etag,
+                         const char *source);
 /*
     Begins it. True if that is what the reader has already.
  */

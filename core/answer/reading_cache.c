@@ -19,7 +19,7 @@ static bool from_kept(struct reading *r, const struct cache_entry *e)
 
     if (!e->hit || kept_read(e->head, &kept, r->call.err) != ST_OK)
         return false;
-    if (reading_reply_is(r, kept.etag, "cache"))
+    if (reading_reply_begin(r, kept.etag, "cache"))
         return true;
     if (kept.here) {
         reading_reply_body(r, (struct body){.front = kept.body});
@@ -64,7 +64,7 @@ static enum status from_entry(struct reading *r, const struct cache_entry *e,
     if (r->email.n && !str_eq(r->email, found.answer.email))
         return ST_NOT_FOUND;
     etag = variant_etag(&r->variant, found.answer.state, a);
-    if (reading_reply_is(r, etag, "cache")) {
+    if (reading_reply_begin(r, etag, "cache")) {
         keep_etag(&k, etag, true);
         return ST_OK;
     }

@@ -22,8 +22,8 @@ static enum status no_trips(struct reading *r)
     return ST_NOT_FOUND;
 }
 
-static enum status the_driver(struct reading *r, struct user *u,
-                              struct roster_look **look)
+static enum status look_at_driver(struct reading *r, struct user *u,
+                                  struct roster_look **look)
 {
     enum status st = driver_look(&r->call, r->email, u, look);
 
@@ -31,8 +31,8 @@ static enum status the_driver(struct reading *r, struct user *u,
 }
 
 /* Nothing but the listing says that the reader has it: no object is read. */
-static bool unchanged(struct reading *r, const struct user *u,
-                      const struct roster *roster)
+static bool reply_unchanged(struct reading *r, const struct user *u,
+                            const struct roster *roster)
 {
     struct keeping k = reading_keeping(r, roster->read_began_ms);
     char state[ROSTER_STATE + 1];
@@ -40,15 +40,15 @@ static bool unchanged(struct reading *r, const struct user *u,
 
     roster_state(roster, u, state);
     etag = variant_etag(&r->variant, str_of(state), r->call.arena);
-    if (!reading_reply_is(r, etag, "store"))
+    if (!reading_reply_begin(r, etag, "store"))
         return false;
     if (r->token.z[0] && !roster->unreadable)
         keep_etag(&k, etag, true);
     return true;
 }
 
-static enum status make(struct reading *r, const struct user *u,
-                        struct roster *roster, struct answer *out)
+static enum status make_answer(struct reading *r, const struct user *u,
+                               struct roster *roster, struct answer *out)
 {
     bool gzip = r->variant.coding == CODING_GZIP;
     /* Whole answers are kept in both codings, for whoever comes next. */
@@ -59,7 +59,7 @@ static enum status make(struct reading *r, const struct user *u,
     return answer_make(&r->call, u, roster, &wish, out);
 }
 
-static enum status look_and_make(struct reading *r, const struct user *u,
+static enum status read_and_make(struct reading *r, const struct user *u,
                                  struct roster_look *look, struct answer *out)
 {
     struct roster *roster = arena_alloc(r->call.arena, sizeof *roster);
@@ -71,7 +71,8 @@ static enum status look_and_make(struct reading *r, const struct user *u,
         roster_repair_later(&r->call, roster);
         return no_trips(r);
     }
-    if (!unchanged(r, u, roster) && (st = make(r, u, roster, out)) != ST_OK)
+    if (!reply_unchanged(r, u, roster) &&
+        (st = make_answer(r, u, roster, out)) != ST_OK)
         return st;
     roster_repair_later(&r->call, roster);
     return ST_OK;
@@ -83,8 +84,8 @@ static void fill_and_keep(struct reading *r, struct answer *ans)
     struct arena *a = r->call.arena;
     struct file_name name;
 
-    (void)reading_reply_is(r, variant_etag(&r->variant, ans->state, a),
-                           "store");
+    (void)reading_reply_begin(r, variant_etag(&r->variant, ans->state, a),
+                              "store");
     r->reply.unchanged = false; /* that was asked before its trips were read */
     reading_reply_body(r, body_make(&r->variant, ans, a));
     if (ans->streamed) {
@@ -104,10 +105,10 @@ enum status reading_from_store(struct reading *r)
     struct answer *answer = arena_alloc(r->call.arena, sizeof *answer);
     struct roster_look *look;
     struct user u;
-    enum status st = the_driver(r, &u, &look);
+    enum status st = look_at_driver(r, &u, &look);
 
     for (int tries = 0; st == ST_OK && tries < ROSTER_TRIES; tries++) {
-        st = look_and_make(r, &u, tries ? NULL : look, answer);
+        st = read_and_make(r, &u, tries ? NULL : look, answer);
         if (st == ST_PRECONDITION) { /* changed under our hands */
             stat_add(STAT_listings_retaken, 1);
             err_clear(r->call.err);

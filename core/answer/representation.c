@@ -153,14 +153,14 @@ enum status kept_read(struct str head, struct kept *out, struct err *err)
     return ST_OK;
 }
 
-static enum status append(void *to, struct str part)
+static enum status append_part(void *to, struct str part)
 {
     buf_put(to, part);
     return ST_OK;
 }
 
-static void keep(const struct keeping *k, struct str etag, char where,
-                 const struct body *b)
+static void keep_entry(const struct keeping *k, struct str etag, char where,
+                       const struct body *b)
 {
     struct err err = ERR_NONE;
     enum status st = ST_OK;
@@ -169,7 +169,7 @@ static void keep(const struct keeping *k, struct str etag, char where,
     buf_init(&head, KEPT_IN_ENTRY + 1024);
     buf_printf(&head, "%c %c %.*s\n", KEPT_FORMAT, where, STR_ARG(etag));
     if (b)
-        st = body_each(b, append, &head, &err);
+        st = body_each(b, append_part, &head, &err);
     assert(buf_ok(&head));
     if (st == ST_OK)
         st = cache_commit(k->c->stores->cache, k->c->user_id, k->variant->name,
@@ -200,9 +200,9 @@ static enum status body_source(void *ctx, files_take take, void *to,
     return body_each(ctx, take, to, err);
 }
 
-static enum status write_file(const struct keeping *k, files_source source,
-                              void *ctx, struct file_name *name,
-                              struct err *err)
+static enum status write_body_file(const struct keeping *k, files_source source,
+                                   void *ctx, struct file_name *name,
+                                   struct err *err)
 {
     enum status st;
 
@@ -228,15 +228,15 @@ bool keep_body(const struct keeping *k, struct str etag, const struct body *b,
     bool file = false;
 
     if (body_length(b) <= KEPT_IN_ENTRY) {
-        keep(k, etag, WHERE_HERE, b);
+        keep_entry(k, etag, WHERE_HERE, b);
         return false;
     }
     if (k->c->stores->files) {
-        file = write_file(k, body_source, &copy, name, &err) == ST_OK;
+        file = write_body_file(k, body_source, &copy, name, &err) == ST_OK;
         if (!file)
             file_failed(&err);
     }
-    keep(k, etag, file ? WHERE_FILE : WHERE_NOWHERE, NULL);
+    keep_entry(k, etag, file ? WHERE_FILE : WHERE_NOWHERE, NULL);
     return file;
 }
 
@@ -282,7 +282,7 @@ enum status keep_while_sent(const struct keeping *k, struct str etag,
     struct err file_err = ERR_NONE;
     struct file_name name;
     bool file = k->c->stores->files &&
-                write_file(k, tee_source, &tee, &name, &file_err) == ST_OK;
+                write_body_file(k, tee_source, &tee, &name, &file_err) == ST_OK;
 
     if (!tee.begun)
         tee.st = body_each(b, take, to, k->c->err);
@@ -290,11 +290,11 @@ enum status keep_while_sent(const struct keeping *k, struct str etag,
         return tee.st;
     if (k->c->stores->files && !file)
         file_failed(&file_err);
-    keep(k, etag, file ? WHERE_FILE : WHERE_NOWHERE, NULL);
+    keep_entry(k, etag, file ? WHERE_FILE : WHERE_NOWHERE, NULL);
     return ST_OK;
 }
 
 void keep_etag(const struct keeping *k, struct str etag, bool file)
 {
-    keep(k, etag, file ? WHERE_FILE : WHERE_NOWHERE, NULL);
+    keep_entry(k, etag, file ? WHERE_FILE : WHERE_NOWHERE, NULL);
 }

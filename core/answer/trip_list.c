@@ -40,7 +40,7 @@ static enum status hand_on(struct run *r, enum coding coding, struct buf *b)
 }
 
 /* Chosen fields are in the plain part alone until here. */
-static void pack_chosen(struct run *r)
+static void compress_chosen(struct run *r)
 {
     struct gzip_sum sum;
 
@@ -56,7 +56,7 @@ static enum status hand_on_over(struct run *r, size_t size)
         buf_ok(&r->gzip))
         return ST_OK;
     if (r->out->gzip && r->list->fields != FIELDS_ALL && buf_ok(&r->plain))
-        pack_chosen(r);
+        compress_chosen(r);
     if (r->out->plain)
         st = hand_on(r, CODING_PLAIN, &r->plain);
     else
@@ -97,7 +97,7 @@ static void put_chosen(struct run *r, struct str json, bool comma)
     analysis_fields_put(r->list->fields, json_of(str_trim(json)), &r->plain);
 }
 
-static enum status put_trip(struct run *r, size_t i)
+static enum status put_listed_trip(struct run *r, size_t i)
 {
     const struct roster_trip *trip = r->list->roster->trip[i];
     bool chosen = r->list->fields != FIELDS_ALL;
@@ -128,7 +128,7 @@ static enum status put_window(struct run *r, size_t from, size_t to,
     enum status st = trip_texts_window(r->c, r->texts, from, to, end);
 
     for (; st == ST_OK && from < *end; from++)
-        st = put_trip(r, from);
+        st = put_listed_trip(r, from);
     return st;
 }
 
