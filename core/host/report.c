@@ -16,7 +16,7 @@ void pending_count(struct stores *s, struct deadline d, struct pending *out)
         out->records = -1;
 }
 
-static void put_count(struct json_out *o, const char *key, int64_t n)
+static void put_known_count(struct json_out *o, const char *key, int64_t n)
 {
     if (n < 0)
         json_put_null(o, key);
@@ -43,17 +43,17 @@ static void put_slot(struct json_out *o, const struct slot_view *v, int64_t now)
         json_put_z(o, "request_id", v->request_id);
     else
         json_put_null(o, "request_id");
-    put_count(o, "busy_ms", busy ? now - v->since_ms : -1);
-    put_count(o, "rss_bytes", v->rss_bytes);
+    put_known_count(o, "busy_ms", busy ? now - v->since_ms : -1);
+    put_known_count(o, "rss_bytes", v->rss_bytes);
     json_end_object(o);
 }
 
 static void put_pending(struct json_out *o, const struct pending *p)
 {
     json_begin_object(o, "pending");
-    put_count(o, "spool_trips", p->trips);
-    put_count(o, "spool_tokens", p->tokens);
-    put_count(o, "records", p->records);
+    put_known_count(o, "spool_trips", p->trips);
+    put_known_count(o, "spool_tokens", p->tokens);
+    put_known_count(o, "records", p->records);
     if (p->err.st != ST_OK)
         json_put_z(o, "error", p->err.text);
     json_end_object(o);

@@ -41,7 +41,7 @@ static enum status read_number(struct json root, struct intake *in,
     return ST_OK;
 }
 
-static enum status too_large(struct err *err)
+static enum status batch_too_large(struct err *err)
 {
     return err_set(err, ST_TOO_LARGE, "batch_too_large",
                    "A batch has at most %d bytes; send fewer points a batch",
@@ -57,7 +57,7 @@ static enum status read_metrics(const struct call *c, struct json root,
     if (st != ST_OK || metrics.type == JSON_NONE)
         return st;
     if (metrics.raw.n > BATCH_MAX_BYTES)
-        return too_large(c->err);
+        return batch_too_large(c->err);
     in->batch.metrics = arena_copy(c->arena, metrics.raw);
     json_numeric(json_member(metrics, "gps_quality_score"), &in->quality_score);
     return ST_OK;
@@ -158,7 +158,7 @@ static enum status sift_deltas(struct intake *in, struct err *err)
     buf_putc(&in->accepted, ']');
     in->batch.original_count = (int64_t)index;
     in->batch.deltas = buf_str(&in->accepted);
-    return buf_ok(&in->accepted) ? ST_OK : too_large(err);
+    return buf_ok(&in->accepted) ? ST_OK : batch_too_large(err);
 }
 
 static enum status no_valid_deltas(const struct call *c, struct intake *in)
@@ -191,7 +191,7 @@ static void put_statistics(const struct intake *in, const char *key,
     json_end_object(o);
 }
 
-static void put_answer(const struct intake *in, struct buf *answer)
+static void put_batch_answer(const struct intake *in, struct buf *answer)
 {
     const struct batch *b = &in->batch;
     struct json_out o = {.b = answer};
@@ -233,7 +233,7 @@ static enum status fit_item(const struct call *c, struct intake *in)
     in->batch.issues =
         arena_printf(c->arena, "[%.*s]", STR_ARG(buf_str(&in->issues)));
     return in->accepted.n + in->batch.metrics.n > BATCH_MAX_BYTES
-               ? too_large(c->err)
+               ? batch_too_large(c->err)
                : ST_OK;
 }
 
@@ -252,7 +252,8 @@ static enum status owe_rescore(const struct call *c, const struct batch *b)
     return st;
 }
 
-static enum status store(const struct call *c, struct intake *in, int64_t now)
+static enum status store_intake(const struct call *c, struct intake *in,
+                                int64_t now)
 {
     bool completed = false;
     enum status st = records_batch_store(c->stores->records, &in->batch, now,
@@ -261,8 +262,8 @@ static enum status store(const struct call *c, struct intake *in, int64_t now)
     return st == ST_OK && completed ? owe_rescore(c, &in->batch) : st;
 }
 
-static enum status take(const struct call *c, struct str body,
-                        struct intake *in)
+static enum status read_and_store(const struct call *c, struct str body,
+                                  struct intake *in)
 {
     struct json root;
     int64_t now = clock_wall_us();
@@ -280,7 +281,7 @@ static enum status take(const struct call *c, struct str body,
         (st = fit_item(c, in)) != ST_OK)
         return st;
     in->batch.uploaded_us = now;
-    return store(c, in, now);
+    return store_intake(c, in, now);
 }
 
 enum status batch_store(const struct call *c, struct str body,
@@ -291,9 +292,9 @@ enum status batch_store(const struct call *c, struct str body,
 
     buf_init(&in.accepted, BATCH_MAX_BYTES);
     buf_init(&in.issues, 64 * 1024);
-    st = take(c, body, &in);
+    st = read_and_store(c, body, &in);
     if (st == ST_OK) {
-        put_answer(&in, answer);
+        put_batch_answer(&in, answer);
         stat_add(STAT_batches_stored, 1);
         stat_add(STAT_deltas_rejected, in.n_issues);
     }

@@ -184,9 +184,9 @@ static void put_analysis(const struct conf *conf, bool settled,
     json_end_object(o);
 }
 
-static void put_answer(const struct conf *conf, const struct trip *t,
-                       bool settled, const struct settlement *done,
-                       struct buf *answer)
+static void put_finalize_answer(const struct conf *conf, const struct trip *t,
+                                bool settled, const struct settlement *done,
+                                struct buf *answer)
 {
     struct json_out o = {.b = answer};
     struct json quality = json_of(t->trip_quality);
@@ -208,7 +208,7 @@ static void put_answer(const struct conf *conf, const struct trip *t,
 
 /* What maintenance has still to do is promised by the answer, even if the
  * machine stops right after it. */
-static enum status promise(const struct call *c, struct spool_trip *entry)
+static enum status promise_trip(const struct call *c, struct spool_trip *entry)
 {
     enum status st = spool_trip_keep(c->stores->spool, entry, c->err);
 
@@ -230,13 +230,13 @@ static enum status settle_claimed(const struct call *c, const struct trip *t,
     if (settled && !done->again)
         spool_trip_done(c->stores->spool, entry);
     else
-        st = promise(c, entry);
+        st = promise_trip(c, entry);
     if (st != ST_OK)
         return st;
     if (!settled)
         stat_add(STAT_analyses_pending, 1);
     stat_add(STAT_trips_finalized, 1);
-    put_answer(c->stores->conf, t, settled, done, answer);
+    put_finalize_answer(c->stores->conf, t, settled, done, answer);
     return ST_OK;
 }
 

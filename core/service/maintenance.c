@@ -25,8 +25,8 @@ static struct call entry_call(const struct pass *p, struct str user_id)
     return c;
 }
 
-static enum status keep_for_later(struct pass *p, const char *event,
-                                  enum status st)
+static enum status leave_for_later(struct pass *p, const char *event,
+                                   enum status st)
 {
     if (st != ST_OK) {
         log_err(LOG_WARN, event, p->c->err);
@@ -44,7 +44,7 @@ static bool is_outage(enum status st)
 /* Trying again changes nothing: a person has to look. The record stays pending,
  * so `driveguardctl status` counts the trip and reconcile tries it again; only
  * this host's spool is rid of it. */
-static enum status set_aside(struct pass *p, struct str trip_id)
+static enum status set_trip_aside(struct pass *p, struct str trip_id)
 {
     struct log_value space, why;
 
@@ -67,8 +67,8 @@ static enum status trip_entry(void *ctx, struct str user_id, struct str trip_id)
     st = finalize_pending(&c, trip_id);
     arena_reset(p->c->arena);
     if (st == ST_CORRUPT || st == ST_TOO_LARGE)
-        return set_aside(p, trip_id);
-    return keep_for_later(p, "trip_still_pending", st);
+        return set_trip_aside(p, trip_id);
+    return leave_for_later(p, "trip_still_pending", st);
 }
 
 static enum status token_entry(void *ctx, struct str user_id)

@@ -30,7 +30,8 @@ struct work {
     bool only_without_objects; /* the others were done before */
 };
 
-static void failed(struct work *w, const char *what, struct str trip_id)
+static void reconcile_failed(struct work *w, const char *what,
+                             struct str trip_id)
 {
     w->report->failures++;
     err_add(w->call.err, "%s", what);
@@ -66,7 +67,7 @@ static enum status note_object(void *ctx, const struct object_entry *e)
     return ST_OK;
 }
 
-static int by_trip(const void *pa, const void *pb)
+static int object_by_trip(const void *pa, const void *pb)
 {
     const struct object_here *a = pa, *b = pb;
     int c = str_cmp(a->trip_id, b->trip_id);
@@ -86,7 +87,7 @@ static enum status list_objects(struct work *w)
                       key_trips_prefix(w->call.arena, w->call.user_id),
                       w->call.deadline, note_object, w, &pages, w->call.err);
     if (st == ST_OK && w->n)
-        qsort(w->object, w->n, sizeof *w->object, by_trip);
+        qsort(w->object, w->n, sizeof *w->object, object_by_trip);
     return st;
 }
 
@@ -99,7 +100,7 @@ static bool has_object(const struct work *w, struct str trip_id)
     while (low < high) {
         size_t mid = low + (high - low) / 2;
 
-        if (by_trip(&w->object[mid], &sought) < 0)
+        if (object_by_trip(&w->object[mid], &sought) < 0)
             low = mid + 1;
         else
             high = mid;
@@ -128,7 +129,7 @@ static enum status score_trip_again(void *ctx, const struct trip *t)
     if (st == ST_OK)
         w->report->trips_scored++;
     else
-        failed(w, "score", t->trip_id);
+        reconcile_failed(w, "score", t->trip_id);
     arena_reset(w->trip);
     return ST_OK;
 }
@@ -172,7 +173,7 @@ static void remove_object(struct work *w, const struct object_here *o,
     if (st == ST_OK)
         w->report->objects_removed++;
     else
-        failed(w, "remove", o->trip_id);
+        reconcile_failed(w, "remove", o->trip_id);
 }
 
 static bool is_told(const struct summary *now, const struct object_here *o)
@@ -186,8 +187,8 @@ static bool is_told(const struct summary *now, const struct object_here *o)
 /* Objects [from, to) are of one trip. Unreadable ones are left for a person. A
  * reader who has listed where the latest was not yet, and looks later where the
  * older is no more, finds the trip by the summary's row alone. */
-static enum status keep_latest(struct work *w, size_t from, size_t to,
-                               const struct summary *now)
+static enum status leave_latest(struct work *w, size_t from, size_t to,
+                                const struct summary *now)
 {
     struct object_here *latest = NULL;
 
@@ -215,8 +216,8 @@ static void remove_doubles(struct work *w, const struct summary *now)
         for (next = i + 1; next < w->n && str_eq(w->object[next].trip_id,
                                                  w->object[i].trip_id);)
             next++;
-        if (next - i > 1 && keep_latest(w, i, next, now) != ST_OK)
-            failed(w, "doubles", w->object[i].trip_id);
+        if (next - i > 1 && leave_latest(w, i, next, now) != ST_OK)
+            reconcile_failed(w, "doubles", w->object[i].trip_id);
     }
 }
 
@@ -283,7 +284,7 @@ static void remove_pack(struct work *w, const struct pack_here *p)
     } else if (st == ST_PRECONDITION) { /* it is in use again */
         err_clear(w->call.err);
     } else {
-        failed(w, "remove", key);
+        reconcile_failed(w, "remove", key);
     }
 }
 
@@ -321,7 +322,7 @@ static enum status put_in_order(struct work *w)
     for (size_t i = 0; i < r.n; i++)
         if (r.trip[i]->row.revision > 0 &&
             move_record(w, &r.trip[i]->row) != ST_OK)
-            failed(w, "record", r.trip[i]->row.trip_id);
+            reconcile_failed(w, "record", r.trip[i]->row.trip_id);
     return driver_changed(&w->call);
 }
 
@@ -368,7 +369,7 @@ struct everybody {
     bool only_without_objects;
 };
 
-static enum status one_driver(void *ctx, struct str user_id)
+static enum status reconcile_one(void *ctx, struct str user_id)
 {
     struct everybody *all = ctx;
     struct err err = ERR_NONE;
@@ -385,14 +386,14 @@ static enum status one_driver(void *ctx, struct str user_id)
     return ST_OK;
 }
 
-static enum status one_user(void *ctx, const struct user *u)
+static enum status reconcile_user(void *ctx, const struct user *u)
 {
-    return one_driver(ctx, u->user_id);
+    return reconcile_one(ctx, u->user_id);
 }
 
-static enum status one_pending(void *ctx, const struct trip *t)
+static enum status reconcile_pending(void *ctx, const struct trip *t)
 {
-    return one_driver(ctx, t->user_id);
+    return reconcile_one(ctx, t->user_id);
 }
 
 enum status reconcile_all(const struct call *c, struct reconcile_report *report)
@@ -402,13 +403,15 @@ enum status reconcile_all(const struct call *c, struct reconcile_report *report)
     struct stores *s = c->stores;
     enum status st;
 
-    st = objects_drivers(s->objects, d, one_driver, &all, c->err);
+    st = objects_drivers(s->objects, d, reconcile_one, &all, c->err);
     if (st != ST_OK)
         return st;
     all.only_without_objects = true;
-    if ((st = records_users(s->records, d, one_user, &all, c->err)) != ST_OK ||
-        (st = records_trips_unsettled(s->records, STR_NONE, d, one_pending,
-                                      &all, c->err)) != ST_OK)
+    if ((st = records_users(s->records, d, reconcile_user, &all, c->err)) !=
+            ST_OK ||
+        (st = records_trips_unsettled(s->records, STR_NONE, d,
+                                      reconcile_pending, &all, c->err)) !=
+            ST_OK)
         return st;
     return objects_sweep(s->objects, d, c->err);
 }

@@ -75,8 +75,8 @@ static enum score_version version_of(const struct conf *c)
     return strcmp(c->scoring_version, "3.0") == 0 ? SCORE_3_0 : SCORE_3_1;
 }
 
-static enum status read_batch(struct settling *w, const struct batch *b,
-                              struct delta_list *deltas)
+static enum status read_batch_deltas(struct settling *w, const struct batch *b,
+                                     struct delta_list *deltas)
 {
     enum status st = deltas_read(b->deltas, w->c->arena, deltas, w->c->err);
 
@@ -97,8 +97,8 @@ static bool upload_under_way(const struct settling *w, size_t batches)
            clock_wall_us() - w->trip->updated_us < grace_us;
 }
 
-static enum status insufficient(struct settlement *out, const char *reason,
-                                struct err *err)
+static enum status settle_insufficient(struct settlement *out,
+                                       const char *reason, struct err *err)
 {
     out->how = SETTLED_INSUFFICIENT;
     out->reason = reason;
@@ -116,7 +116,8 @@ static enum status read_deltas(struct settling *w, struct delta_list *deltas,
     st = records_batches(w->c->stores->records, w->trip, w->c->deadline,
                          w->c->arena, &batches, w->c->err);
     if (st == ST_TOO_LARGE) /* nor will it ever be less */
-        return insufficient(out, "more points than a trip may have", w->c->err);
+        return settle_insufficient(out, "more points than a trip may have",
+                                   w->c->err);
     if (st != ST_OK)
         return st;
     for (size_t i = 0; i < batches.n; i++) {
@@ -125,7 +126,7 @@ static enum status read_deltas(struct settling *w, struct delta_list *deltas,
     }
     deltas_reserve(deltas, (size_t)n_deltas, w->c->arena);
     for (size_t i = 0; st == ST_OK && i < batches.n; i++)
-        st = read_batch(w, &batches.batch[i], deltas);
+        st = read_batch_deltas(w, &batches.batch[i], deltas);
     if (st != ST_OK)
         return st;
     out->batches = batches.n;
@@ -135,8 +136,9 @@ static enum status read_deltas(struct settling *w, struct delta_list *deltas,
     return ST_OK;
 }
 
-static enum status score(struct settling *w, const struct delta_list *deltas,
-                         struct settlement *out)
+static enum status score_deltas(struct settling *w,
+                                const struct delta_list *deltas,
+                                struct settlement *out)
 {
     struct score_input in = {
         .version = version_of(w->c->stores->conf),
@@ -160,13 +162,14 @@ static enum status score(struct settling *w, const struct delta_list *deltas,
     }
     st = score_trip(&in, w->c->arena, &out->analysis);
     if (st == ST_NOT_FOUND)
-        return insufficient(out, "fewer than two points", w->c->err);
+        return settle_insufficient(out, "fewer than two points", w->c->err);
     out->has_analysis = st == ST_OK;
     return st;
 }
 
-static enum status pack_analysis(struct settling *w,
-                                 const struct settlement *out, struct str *body)
+static enum status compress_analysis(struct settling *w,
+                                     const struct settlement *out,
+                                     struct str *body)
 {
     const struct trip *t = w->trip;
     struct arena *a = w->c->arena;
@@ -209,7 +212,7 @@ static enum status write_object(struct settling *w,
     enum status st;
 
     o->key = key_trip(a, t->user_id, t->trip_id, time_ms(t->end_us));
-    if ((st = pack_analysis(w, out, &o->body)) != ST_OK ||
+    if ((st = compress_analysis(w, out, &o->body)) != ST_OK ||
         (st = trip_object_open(o->key, &(struct object){.body = o->body}, a,
                                &reading, w->c->err)) != ST_OK)
         return st;
@@ -325,7 +328,7 @@ static enum status tell_and_end(struct settling *w, struct settlement *out)
     return e.st;
 }
 
-static void count(const struct settlement *out)
+static void count_settlement(const struct settlement *out)
 {
     switch (out->how) {
     case SETTLED_STORED:
@@ -358,7 +361,7 @@ static enum status store_analysis(struct settling *w, struct settlement *out)
     return tell_and_end(w, out);
 }
 
-static enum status settle(struct settling *w, struct settlement *out)
+static enum status settle_in_order(struct settling *w, struct settlement *out)
 {
     struct delta_list deltas = {.n = 0};
     enum status st;
@@ -367,7 +370,7 @@ static enum status settle(struct settling *w, struct settlement *out)
     if ((st = load_user(w)) == ST_OK &&
         (st = read_deltas(w, &deltas, out)) == ST_OK &&
         out->how != SETTLED_INSUFFICIENT)
-        st = score(w, &deltas, out);
+        st = score_deltas(w, &deltas, out);
     beside_wait(&w->seen.beside);
     if (st == ST_OK && out->has_analysis)
         st = store_analysis(w, out);
@@ -385,7 +388,7 @@ enum status settle_trip(const struct call *c, const struct trip *claimed,
     enum status st;
 
     *out = (struct settlement){.how = SETTLED_STORED};
-    st = settle(&w, out);
+    st = settle_in_order(&w, out);
     if (st == ST_OK && fault_point("finalize.before_token"))
         st = err_set(c->err, ST_UNAVAILABLE, NULL, "fault point");
     /* A loser replaces the token too: its reader must see the winner. */
@@ -393,7 +396,7 @@ enum status settle_trip(const struct call *c, const struct trip *claimed,
         st = driver_changed(c);
     if (st != ST_OK)
         return st;
-    count(out);
+    count_settlement(out);
     if (w.told)
         packing_later(c, &w.seen.summary);
     return ST_OK;
