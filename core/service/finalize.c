@@ -135,7 +135,7 @@ static void put_unknown_counts(const struct trip *t, struct json_out *o)
     json_put_null(o, "batch_aggregation_summary");
 }
 
-static void put_counts(const struct settlement *done, struct json_out *o)
+static void put_counts(const struct scored *done, struct json_out *o)
 {
     const struct delta_counts *f = &done->counts;
     double quality = data_quality(f);
@@ -159,7 +159,8 @@ static void put_counts(const struct settlement *done, struct json_out *o)
 static void put_analysis(const struct conf *conf, bool settled,
                          const struct settlement *done, struct json_out *o)
 {
-    bool stored = settled && done->has_analysis;
+    bool stored = settled && done->how != SETTLED_INSUFFICIENT;
+    const struct analysis *an = &done->scored.analysis;
 
     json_begin_object(o, "analysis");
     json_put_z(o, "status",
@@ -167,16 +168,15 @@ static void put_analysis(const struct conf *conf, bool settled,
                : settled ? "insufficient_data"
                          : "pending");
     if (stored) {
-        json_put_double(o, "behavior_score", done->analysis.behavior_score);
-        json_put_z(o, "behavior_category", done->analysis.behavior_category);
-        json_put_double(o, "total_distance_miles",
-                        done->analysis.distance_miles);
+        json_put_double(o, "behavior_score", an->behavior_score);
+        json_put_z(o, "behavior_category", an->behavior_category);
+        json_put_double(o, "total_distance_miles", an->distance_miles);
     } else {
         json_put_null(o, "behavior_score");
         json_put_null(o, "behavior_category");
         json_put_null(o, "total_distance_miles");
         json_put_z(o, "reason",
-                   settled ? done->reason
+                   settled ? done->scored.insufficient
                            : "the stores did not answer in time; the "
                              "analysis follows by itself");
     }
@@ -194,8 +194,8 @@ static void put_finalize_answer(const struct conf *conf, const struct trip *t,
     json_begin_object(&o, NULL);
     json_put_z(&o, "message", "Trip finalized successfully");
     put_times(t, &o);
-    if (done->has_counts)
-        put_counts(done, &o);
+    if (done->scored.has_counts)
+        put_counts(&done->scored, &o);
     else
         put_unknown_counts(t, &o);
     json_put_bool(&o, "iphone_gps_enabled",

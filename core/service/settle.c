@@ -1,21 +1,14 @@
 #include "service/settle.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include "base/beside.h"
 #include "base/fault.h"
-#include "base/gzip.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/stats.h"
 #include "driver/driver.h"
 #include "driver/packing.h"
 #include "driver/summary.h"
 #include "driver/trip_object.h"
-#include "score/analysis_json.h"
-#include "store/keys.h"
-
-#define TRIP_GZIP_LEVEL 6
 
 /* An upload may be between its two steps for as long as its request may run
  * (request_timeout, and a worker that is killed past it). */
@@ -32,8 +25,8 @@ struct settling {
         enum status st;
         struct err err;
     } seen; /* the summary, read while the records are asked */
-    struct trip_object object;
-    struct summary_row other; /* what the merge met */
+    struct trip_object *object; /* of the settlement */
+    struct summary_row other;   /* what the merge met */
     bool met;
     bool older; /* there may be an older object of the trip */
     bool told;  /* the summary as it was seen has the row, and was written */
@@ -70,22 +63,6 @@ static enum status load_user(struct settling *w)
     return ST_OK;
 }
 
-static enum score_version version_of(const struct conf *c)
-{
-    return strcmp(c->scoring_version, "3.0") == 0 ? SCORE_3_0 : SCORE_3_1;
-}
-
-static enum status read_batch_deltas(struct settling *w, const struct batch *b,
-                                     struct delta_list *deltas)
-{
-    enum status st = deltas_read(b->deltas, w->c->arena, deltas, w->c->err);
-
-    return st == ST_OK ? ST_OK
-                       : err_set(w->c->err, ST_CORRUPT, "batch_corrupt",
-                                 "batch %lld of the trip is not readable",
-                                 (long long)b->number);
-}
-
 /* Fewer batches than the record counts: an upload is between its two steps, or
  * was when its worker died, long ago. */
 static bool upload_under_way(const struct settling *w, size_t batches)
@@ -97,141 +74,51 @@ static bool upload_under_way(const struct settling *w, size_t batches)
            clock_wall_us() - w->trip->updated_us < grace_us;
 }
 
-static enum status settle_insufficient(struct settlement *out,
-                                       const char *reason, struct err *err)
+static enum status load_batches(struct settling *w, struct trip_batches *out,
+                                struct settlement *to)
 {
-    out->how = SETTLED_INSUFFICIENT;
-    out->reason = reason;
-    err_clear(err);
-    return ST_OK;
-}
+    enum status st =
+        records_batches(w->c->stores->records, w->trip, w->c->deadline,
+                        w->c->arena, out, w->c->err);
 
-static enum status read_deltas(struct settling *w, struct delta_list *deltas,
-                               struct settlement *out)
-{
-    struct trip_batches batches;
-    int64_t n_deltas = 0;
-    enum status st;
-
-    st = records_batches(w->c->stores->records, w->trip, w->c->deadline,
-                         w->c->arena, &batches, w->c->err);
-    if (st == ST_TOO_LARGE) /* nor will it ever be less */
-        return settle_insufficient(out, "more points than a trip may have",
-                                   w->c->err);
-    if (st != ST_OK)
-        return st;
-    for (size_t i = 0; i < batches.n; i++) {
-        n_deltas += batches.batch[i].deltas_count;
-        out->original_deltas += batches.batch[i].original_count;
+    if (st == ST_TOO_LARGE) { /* nor will it ever be less */
+        to->scored.insufficient = "more points than a trip may have";
+        err_clear(w->c->err);
+        return ST_OK;
     }
-    deltas_reserve(deltas, (size_t)n_deltas, w->c->arena);
-    for (size_t i = 0; st == ST_OK && i < batches.n; i++)
-        st = read_batch_deltas(w, &batches.batch[i], deltas);
-    if (st != ST_OK)
-        return st;
-    out->batches = batches.n;
-    out->counts = deltas->counts;
-    out->has_counts = true;
-    out->again = upload_under_way(w, batches.n);
-    return ST_OK;
-}
-
-static enum status score_deltas(struct settling *w,
-                                const struct delta_list *deltas,
-                                struct settlement *out)
-{
-    struct score_input in = {
-        .version = version_of(w->c->stores->conf),
-        .deltas = deltas->deltas,
-        .n_deltas = deltas->n,
-        .base = base_point_fallback,
-    };
-    struct json quality;
-    enum status st;
-
-    if (w->user.has_base_point)
-        in.base =
-            (struct base_point){w->user.latitude, w->user.longitude,
-                                w->user.city, w->user.state, w->user.source};
-    if (w->trip->trip_quality.n) {
-        st = json_check(w->trip->trip_quality, JSON_DEPTH, &quality, w->c->err);
-        if (st != ST_OK)
-            return err_set(w->c->err, ST_CORRUPT, "trip_corrupt",
-                           "the trip's trip_quality is not readable");
-        in.totals = client_totals_read(quality);
-    }
-    st = score_trip(&in, w->c->arena, &out->analysis);
-    if (st == ST_NOT_FOUND)
-        return settle_insufficient(out, "fewer than two points", w->c->err);
-    out->has_analysis = st == ST_OK;
+    to->again = st == ST_OK && upload_under_way(w, out->n);
     return st;
 }
 
-static enum status compress_analysis(struct settling *w,
-                                     const struct settlement *out,
-                                     struct str *body)
+static enum status score_batches(struct settling *w, struct settlement *out)
 {
-    const struct trip *t = w->trip;
-    struct arena *a = w->c->arena;
-    struct analysis_head head = {
-        .trip_id = t->trip_id,
-        .start_us = t->start_us,
-        .end_us = t->end_us,
-        .revision = t->revision,
-        .version = version_of(w->c->stores->conf),
-        .zone = time_zone_of_zip(w->user.zipcode),
+    struct trip_batches batches = {.n = 0};
+    struct scoring_input in = {
+        .trip = w->trip,
+        .user = &w->user,
+        .batches = &batches,
+        .rules = score_rules_named(w->c->stores->conf->scoring_version),
     };
-    struct buf text, packed;
-    struct json_out jo = {.b = &text};
     enum status st;
 
-    buf_init(&text, TRIP_JSON_MAX);
-    buf_init(&packed, TRIP_JSON_MAX);
-    analysis_write(&head, &out->analysis, a, &jo);
-    if (!buf_ok(&text))
-        st = err_set(w->c->err, ST_TOO_LARGE, "analysis_too_large",
-                     "the trip's analysis is larger than %zu bytes",
-                     TRIP_JSON_MAX);
-    else
-        st = gzip_pack(buf_str(&text), TRIP_GZIP_LEVEL, &packed, w->c->err);
-    *body = arena_copy(a, buf_str(&packed));
-    buf_free(&packed);
-    buf_free(&text);
+    if ((st = load_user(w)) == ST_OK &&
+        (st = load_batches(w, &batches, out)) == ST_OK &&
+        !out->scored.insufficient)
+        st = scoring_do(&in, w->c->arena, &out->scored, w->c->err);
+    if (st == ST_OK && out->scored.insufficient)
+        out->how = SETTLED_INSUFFICIENT;
+    w->object = &out->scored.object;
     return st;
 }
 
-/* The analysis as bytes, and its row: read back from those very bytes, so that
- * the row says what any later reader of the object would find. */
-static enum status write_object(struct settling *w,
-                                const struct settlement *out)
-{
-    const struct trip *t = w->trip;
-    struct arena *a = w->c->arena;
-    struct trip_object *o = &w->object;
-    struct trip_reading reading;
-    enum status st;
-
-    o->key = key_trip(a, t->user_id, t->trip_id, time_ms(t->end_us));
-    if ((st = compress_analysis(w, out, &o->body)) != ST_OK ||
-        (st = trip_object_open(o->key, &(struct object){.body = o->body}, a,
-                               &reading, w->c->err)) != ST_OK)
-        return st;
-    o->row = reading.row;
-    o->row.fragment = reading.text.deflate;
-    o->meta = (struct object_meta){
-        .trip_id = t->trip_id,
-        .user_id = t->user_id,
-        .behavior_score = arena_printf(a, "%.1f", out->analysis.behavior_score),
-    };
-    return ST_OK;
-}
+/* ---- placing what came of it ---- */
 
 static enum status place_object(struct settling *w, struct settlement *out)
 {
     enum placed placed;
     enum status st;
 
-    st = trip_object_put(w->c, &w->object,
+    st = trip_object_put(w->c, w->object,
                          summary_find(&w->seen.summary, w->trip->trip_id),
                          &placed);
     if (st == ST_OK && placed == PLACED_SUPERSEDED)
@@ -246,8 +133,8 @@ static enum status tell_summary(struct settling *w, struct settlement *out)
     enum merged merged;
     enum status st;
 
-    st =
-        summary_add(w->c, &w->seen.summary, &w->object.row, &merged, &w->other);
+    st = summary_add(w->c, &w->seen.summary, &w->object->row, &merged,
+                     &w->other);
     if (st == ST_BUSY || st == ST_CORRUPT || st == ST_TOO_LARGE) {
         log_err(LOG_WARN, "summary_given_up", w->c->err);
         err_clear(w->c->err);
@@ -262,7 +149,7 @@ static enum status tell_summary(struct settling *w, struct settlement *out)
         out->how = SETTLED_SUPERSEDED;
     if (fault_point("finalize.after_summary"))
         return err_set(w->c->err, ST_UNAVAILABLE, NULL, "fault point");
-    return trip_object_tidy(w->c, &w->object.row, w->met ? &w->other : NULL,
+    return trip_object_tidy(w->c, &w->object->row, w->met ? &w->other : NULL,
                             w->older);
 }
 
@@ -272,7 +159,7 @@ static enum status end_claim(const struct call *c, const struct settling *w,
 {
     enum status st = records_trip_stored(
         c->stores->records, w->trip->trip_id, w->trip->revision, as,
-        as == ANALYSIS_STORED ? w->object.key : STR_NONE, c->deadline, c->err);
+        as == ANALYSIS_STORED ? w->object->key : STR_NONE, c->deadline, c->err);
 
     if (st != ST_PRECONDITION)
         return st;
@@ -351,8 +238,8 @@ static enum status store_analysis(struct settling *w, struct settlement *out)
         *w->c->err = w->seen.err;
         return w->seen.st;
     }
-    if ((st = write_object(w, out)) != ST_OK ||
-        (st = place_object(w, out)) != ST_OK)
+    st = place_object(w, out);
+    if (st != ST_OK)
         return st;
     if (fault_point("finalize.after_object"))
         return err_set(w->c->err, ST_UNAVAILABLE, NULL, "fault point");
@@ -363,16 +250,12 @@ static enum status store_analysis(struct settling *w, struct settlement *out)
 
 static enum status settle_in_order(struct settling *w, struct settlement *out)
 {
-    struct delta_list deltas = {.n = 0};
     enum status st;
 
     start_seeing(w);
-    if ((st = load_user(w)) == ST_OK &&
-        (st = read_deltas(w, &deltas, out)) == ST_OK &&
-        out->how != SETTLED_INSUFFICIENT)
-        st = score_deltas(w, &deltas, out);
+    st = score_batches(w, out);
     beside_wait(&w->seen.beside);
-    if (st == ST_OK && out->has_analysis)
+    if (st == ST_OK && out->how != SETTLED_INSUFFICIENT)
         st = store_analysis(w, out);
     if (st == ST_OK && !out->again && !w->ended)
         st = end_claim(w->c, w,
