@@ -100,11 +100,10 @@ static bool read_cell(const struct column *col, struct json v, struct arena *a,
     case CELL_CHARS:
         return read_chars(col, v, a, to);
     case CELL_WHOLE:
-        if (v.type == JSON_NULL) {
-            *(int64_t *)to = TIME_NONE;
-            return true;
-        }
         return json_int(v, to);
+    case CELL_TIME:
+        *(int64_t *)to = TIME_NONE;
+        return v.type == JSON_NULL || json_int(v, to);
     case CELL_REAL:
         return json_double(v, to);
     case CELL_FLAG:
@@ -112,6 +111,12 @@ static bool read_cell(const struct column *col, struct json v, struct arena *a,
         return v.type == JSON_TRUE || v.type == JSON_FALSE;
     }
     return false;
+}
+
+/* How a row says that it does not know. */
+static enum json_type gap_of(const struct column *col)
+{
+    return col->kind == CELL_TIME ? JSON_FALSE : JSON_NULL;
 }
 
 static void add_gap(struct row_rest *rest, size_t column)
@@ -153,7 +158,7 @@ bool rows_read(const struct rows *t, struct json line, struct arena *a,
         k = t->cell[i];
         if (k == ROWS_UNKNOWN)
             rest->other[others++] = v.raw;
-        else if (v.type == JSON_NULL && t->known[k].kind != CELL_WHOLE)
+        else if (v.type == gap_of(&t->known[k]))
             add_gap(rest, k);
         else if (!read_cell(&t->known[k], v, a, row))
             return false;
@@ -186,6 +191,9 @@ static void put_cell(const struct column *col, const void *row,
         json_put_z(o, NULL, at);
         break;
     case CELL_WHOLE:
+        json_put_int(o, NULL, *(const int64_t *)at);
+        break;
+    case CELL_TIME:
         if (*(const int64_t *)at == TIME_NONE)
             json_put_null(o, NULL);
         else
@@ -200,6 +208,14 @@ static void put_cell(const struct column *col, const void *row,
     }
 }
 
+static void put_gap(const struct column *col, struct json_out *o)
+{
+    if (gap_of(col) == JSON_FALSE)
+        json_put_bool(o, NULL, false);
+    else
+        json_put_null(o, NULL);
+}
+
 void rows_put_row(const struct rows *t, const void *row,
                   const struct row_rest *rest, struct json_out *o)
 {
@@ -207,7 +223,7 @@ void rows_put_row(const struct rows *t, const void *row,
     json_begin_array(o, NULL);
     for (size_t k = 0; k < t->n; k++)
         if (rest && row_lacks(rest, k))
-            json_put_null(o, NULL);
+            put_gap(&t->known[k], o);
         else
             put_cell(&t->known[k], row, o);
     for (size_t i = 0; i < t->others; i++)

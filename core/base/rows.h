@@ -20,7 +20,8 @@
 enum cell_kind {
     CELL_TEXT,  /* struct str */
     CELL_CHARS, /* char[], with a NUL in it */
-    CELL_WHOLE, /* int64_t; null is TIME_NONE, which is a value here */
+    CELL_WHOLE, /* int64_t */
+    CELL_TIME,  /* int64_t; null is TIME_NONE, a value: false is the gap */
     CELL_REAL,  /* double */
     CELL_FLAG,  /* bool */
 };

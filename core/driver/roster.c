@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/stats.h"
+#include "driver/roster_complete.h"
 #include "driver/roster_listing.h"
 #include "driver/trip_object.h"
 #include "store/keys.h"
@@ -376,7 +377,22 @@ enum status roster_look(const struct call *c, struct roster_look **out)
     return roster_listing(c, note_listed, t, &t->seen);
 }
 
-static enum status resolve_look(struct roster_look *t)
+/* ---- 6. figures that rows lack ---- */
+
+static enum status complete_rows(struct roster_look *t, struct roster *out)
+{
+    enum status st = roster_complete(&t->call, out, KEEP_TEXT - t->kept);
+
+    if (st != ST_PRECONDITION)
+        return st;
+    t->again = true;
+    err_clear(t->call.err);
+    return ST_OK;
+}
+
+/* ---- all of it ---- */
+
+static enum status resolve_look(struct roster_look *t, struct roster *out)
 {
     enum status st = roster_fault(t, "roster.matched");
 
@@ -384,32 +400,32 @@ static enum status resolve_look(struct roster_look *t)
         return st;
     match_rows(t);
     if ((st = read_missing(t)) != ST_OK || t->again ||
-        (st = seek_rows(t)) != ST_OK || t->again)
+        (st = seek_rows(t)) != ST_OK || t->again ||
+        (st = dropped_or_moved(t)) != ST_OK || t->again)
         return st;
-    return dropped_or_moved(t);
+    choose_latest(t, out);
+    return complete_rows(t, out);
 }
 
 enum status roster_read(const struct call *c, struct roster_look *look,
                         struct roster *out)
 {
     struct arena *scratch = arena_within(c->arena, 256 * 1024);
+    int64_t began_ms = look ? look->began_ms : clock_wall_us() / 1000;
     enum status st;
 
-    *out = (struct roster){.read_began_ms =
-                               look ? look->began_ms : clock_wall_us() / 1000};
     for (int tries = 0; tries < ROSTER_TRIES; tries++) {
         struct arena_mark mark = arena_mark(c->arena);
 
+        *out = (struct roster){.read_began_ms = began_ms};
         if (!look && (st = roster_look(c, &look)) != ST_OK)
             return st;
         look->scratch = scratch;
         look->call = *c;
-        if ((st = resolve_look(look)) != ST_OK)
+        if ((st = resolve_look(look, out)) != ST_OK)
             return st;
-        if (!look->again) {
-            choose_latest(look, out);
+        if (!look->again)
             return roster_fault(look, "roster.taken");
-        }
         stat_add(STAT_listings_retaken, 1);
         look = NULL;
         arena_release(c->arena, mark);

@@ -5,7 +5,9 @@
  * no equal row in the summary is read as the very version that was listed; one
  * that is gone or another by then means that the listing is taken again. A row
  * that is not listed is looked for before it is dropped. Of two objects of one
- * trip the later counts. Nothing is ever removed here.
+ * trip the later counts. A row that lacks figures (another version of this
+ * service wrote it) has them from its trip's text, which for most is in a pack.
+ * Nothing is ever removed here.
  */
 #ifndef DG_DRIVER_ROSTER_H
 #define DG_DRIVER_ROSTER_H
@@ -28,7 +30,8 @@ struct roster_trip {
 };
 
 struct roster {
-    struct roster_trip **trip; /* newest end first, ties by trip id */
+    struct roster_trip **trip; /* newest end first, ties by trip id; all rows
+                                  have their figures, but of the unreadable */
     size_t n;
     size_t unreadable;     /* trip objects left out because of that */
     struct summary seen;   /* the summary as it was read */

@@ -15,7 +15,8 @@ static bool is_same_row(const struct summary_row *a,
            summary_row_is_of(a, b->end_ms, &b->etag) &&
            (!a->fragment.n || b->fragment.n) && a->revision == b->revision &&
            a->size == b->size && a->length == b->length && a->crc == b->crc &&
-           a->deflate == b->deflate && a->pack == b->pack;
+           a->deflate == b->deflate && a->pack == b->pack &&
+           summary_row_lacks(a) == summary_row_lacks(b);
 }
 
 static bool says_the_same(const struct summary *seen, const struct summary *now)
@@ -47,7 +48,8 @@ static struct summary_row row_of(const struct roster_trip *t)
 
 static struct summary summary_of(const struct roster *r, struct arena *a)
 {
-    struct summary sum = {.etag = r->seen.etag};
+    struct summary sum = {
+        .etag = r->seen.etag, .other = r->seen.other, .others = r->seen.others};
 
     sum.row = arena_alloc_n(a, r->n + 1, sizeof *sum.row);
     for (size_t i = 0; i < r->n; i++)

@@ -48,6 +48,24 @@ bool summary_row_has_text(const struct summary_row *row,
            row->deflate == (int64_t)deflate;
 }
 
+bool summary_row_lacks(const struct summary_row *row)
+{
+    return row->rest && row->rest->gaps;
+}
+
+void summary_row_complete(struct summary_row *row,
+                          const struct trip_figures *figures, struct arena *a)
+{
+    struct row_rest *rest = NULL;
+
+    row->figures = *figures;
+    if (row->rest && row->rest->other) {
+        rest = arena_alloc(a, sizeof *rest);
+        rest->other = row->rest->other;
+    }
+    row->rest = rest;
+}
+
 struct summary_row *summary_find(const struct summary *s, struct str trip_id)
 {
     bool found;
@@ -125,8 +143,7 @@ static void read_summary(const struct call *c, const struct etag *etag,
     log_err_of(LOG_WARN, "summary_unreadable", "key",
                key_summary(c->arena, c->user_id), c->err);
     err_clear(c->err);
-    out->row = NULL;
-    out->n = 0;
+    *out = (struct summary){.etag = *etag};
 }
 
 enum status summary_got(const struct call *c, enum status st,

@@ -10,15 +10,19 @@
  *    "columns":["trip_id", ...], "trips":[[...], ...], "recent":[A, ...]}
  *
  * The columns are those of the table in summary_json.c and of
- * score/figures.def; trips are sorted by trip id. It is a bundle
- * (base/gzip_bundle.h) whose items are the analyses of some trips that are in
- * no pack yet (pack.h), so that no object need be read for them: those whose
- * "pack" is PACK_HERE, in the order of the rows.
+ * score/figures.def, by name, so that hosts of two versions may share a
+ * summary: columns that a reader does not know are kept as they are; a row that
+ * lacks a figure says so, and its trip's text tells it (roster.h). Trips are
+ * sorted by trip id. It is a bundle (base/gzip_bundle.h) whose items are the
+ * analyses of some trips that are in no pack yet (pack.h), so that no object
+ * need be read for them: those whose "pack" is PACK_HERE, in the order of the
+ * rows.
  */
 #ifndef DG_DRIVER_SUMMARY_H
 #define DG_DRIVER_SUMMARY_H
 
 #include "base/gzip_join.h"
+#include "base/rows.h"
 #include "driver/call.h"
 #include "score/aggregate.h"
 
@@ -46,13 +50,17 @@ struct summary_row {
     int64_t pack;        /* the number of the pack that has the text, too */
     struct str fragment; /* the text, where it is at hand; not checked */
     struct trip_figures figures;
+    const struct row_rest *rest; /* figures that it lacks, cells of columns that
+                                    are not ours; NULL: neither */
 };
 
 struct summary {
     struct summary_row *row; /* by trip_id ascending */
     size_t n;
-    struct etag etag; /* of the summary object; empty: there is none */
-    bool newer;       /* of a later format than ours: not to be overwritten */
+    struct str *other; /* names of columns that are not ours, */
+    size_t others;     /* in the order of the rows' cells */
+    struct etag etag;  /* of the summary object; empty: there is none */
+    bool newer;        /* of a later format than ours: not to be overwritten */
 };
 
 /* ---- the bytes (summary_json.c) ---- */
@@ -61,13 +69,15 @@ void summary_print(const struct summary *s, struct str user_id, int64_t now_us,
                    struct arena *a, struct buf *out);
 /*
     Appends the object's body. Fragments of rows in no pack go in as far as
-    they fit; the other rows just say what they know.
+    they fit; the other rows just say what they know. While a row lacks a figure
+    there is no aggregate.
  */
 enum status summary_parse(struct str body, struct arena *a, struct summary *out,
                           struct err *err) MUST_CHECK;
 /*
-    Fills row, n and newer; strings and fragments live in the arena. ST_CORRUPT
-    when it is not a summary. Of one that is plain gzip no fragments are taken.
+    Fills rows, columns and newer; strings and fragments live in the arena.
+    ST_CORRUPT when it is not a summary, which includes a row that lacks
+    anything but figures. Of one that is plain gzip no fragments are taken.
  */
 
 /* ---- rows in memory ---- */
@@ -100,6 +110,17 @@ bool summary_row_is_of(const struct summary_row *row, int64_t end_ms,
                        const struct etag *etag);
 /*
     Whether the row is of that very object of its trip: same key, same version.
+ */
+
+bool summary_row_lacks(const struct summary_row *row);
+/*
+    Whether any of its figures is not known.
+ */
+
+void summary_row_complete(struct summary_row *row,
+                          const struct trip_figures *figures, struct arena *a);
+/*
+    Gives it all of them; cells that are not ours stay.
  */
 
 struct summary_row *summary_find(const struct summary *s, struct str trip_id);

@@ -14,7 +14,6 @@
 #define ROW(name, kind, member) COLUMN(struct summary_row, name, kind, member)
 
 /* Cells of figures (aggregate.h). */
-#define CELL_TIME CELL_WHOLE
 #define CELL_COUNT CELL_WHOLE
 #define CELL_CONTEXT CELL_TEXT
 
@@ -27,7 +26,7 @@ static const struct column columns[] = {
     ROW("crc", CELL_WHOLE, crc),
     ROW("deflate", CELL_WHOLE, deflate),
     ROW("revision", CELL_WHOLE, revision),
-    ROW("modified_us", CELL_WHOLE, modified_us),
+    ROW("modified_us", CELL_TIME, modified_us),
     ROW("pack", CELL_WHOLE, pack),
 #define FIGURE(column, field, kind, member)                                    \
     ROW(#column, CELL_##kind, figures.member),
@@ -35,6 +34,10 @@ static const struct column columns[] = {
 #undef FIGURE
 };
 static const struct rows table = ROWS_OF(columns);
+
+/* The columns before this one say which object the row is of, and where its
+ * text is: without them it is no row. */
+#define FIRST_FIGURE 10
 
 static int newest_start_first(const void *pa, const void *pb)
 {
@@ -73,6 +76,38 @@ static void print_aggregate(const struct summary *s, struct arena *a,
     json_end_object(o);
 }
 
+static bool has_all_figures(const struct summary *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (summary_row_lacks(&s->row[i]))
+            return false;
+    return true;
+}
+
+/* Columns that are not ours are null in rows that are. */
+static void print_rows(const struct summary *s, const bool *here,
+                       struct arena *a, struct json_out *o)
+{
+    struct row_rest ours = {
+        .other = arena_alloc_n(a, s->others + 1, sizeof *ours.other)};
+    struct rows t = table;
+
+    t.other = s->other;
+    t.others = s->others;
+    for (size_t i = 0; i < s->others; i++)
+        ours.other[i] = STR_LIT("null");
+    rows_put_columns(&t, o);
+    json_begin_array(o, "trips");
+    for (size_t i = 0; i < s->n; i++) {
+        struct summary_row row = s->row[i];
+
+        if (here[i])
+            row.pack = PACK_HERE;
+        rows_put_row(&t, &row, row.rest ? row.rest : &ours, o);
+    }
+    json_end_array(o);
+}
+
 /* As far as the bracket behind which the analyses follow. */
 static void print_summary_front(const struct summary *s, struct str user_id,
                                 int64_t now_us, const bool *here,
@@ -85,18 +120,9 @@ static void print_summary_front(const struct summary *s, struct str user_id,
     json_put_int(&o, "format", SUMMARY_FORMAT);
     json_put_str(&o, "user_id", user_id);
     json_put_str(&o, "updated_at", time_print(now_us, now));
-    if (s->n)
+    if (s->n && has_all_figures(s))
         print_aggregate(s, a, &o);
-    rows_put_columns(&table, &o);
-    json_begin_array(&o, "trips");
-    for (size_t i = 0; i < s->n; i++) {
-        struct summary_row row = s->row[i];
-
-        if (here[i])
-            row.pack = PACK_HERE;
-        rows_put_row(&table, &row, NULL, &o);
-    }
-    json_end_array(&o);
+    print_rows(s, here, a, &o);
     json_begin_array(&o, "recent");
 }
 
@@ -155,39 +181,60 @@ static enum status not_a_summary(struct err *err, const char *why)
     return err_set(err, ST_CORRUPT, NULL, "not a summary: %s", why);
 }
 
+/* False when it lacks more than figures. */
+static bool parse_row(const struct rows *t, struct json line, struct arena *a,
+                      struct summary_row *out)
+{
+    struct row_rest rest, *kept;
+
+    if (!rows_read(t, line, a, out, &rest) || out->pack < PACK_HERE)
+        return false;
+    for (size_t k = 0; rest.gaps && k < FIRST_FIGURE; k++)
+        if (row_lacks(&rest, k))
+            return false;
+    if (!rest.gaps && !t->others)
+        return true;
+    kept = arena_alloc(a, sizeof *kept);
+    *kept = rest;
+    out->rest = kept;
+    return true;
+}
+
+static enum status parse_rows(struct json root, struct arena *a,
+                              struct summary *out, struct err *err)
+{
+    struct json v = json_member(root, "trips"), key;
+    struct json_iter it = json_iter(v);
+    struct rows t;
+
+    if (!rows_open(json_member(root, "columns"), &table, a, &t))
+        return not_a_summary(err, "no columns");
+    out->other = t.other;
+    out->others = t.others;
+    out->row = arena_alloc_n(a, json_count(v) + 1, sizeof *out->row);
+    for (out->n = 0; json_next(&it, &key, &v); out->n++) {
+        struct summary_row *row = &out->row[out->n];
+
+        if (!parse_row(&t, v, a, row))
+            return not_a_summary(err, "a row is not as its columns say");
+        if (out->n && str_cmp(row[-1].trip_id, row->trip_id) >= 0)
+            return not_a_summary(err, "its rows are not sorted");
+    }
+    return ST_OK;
+}
+
 static enum status parse_text(struct str text, struct arena *a,
                               struct summary *out, struct err *err)
 {
-    struct json root, v, key;
-    struct json_iter it;
-    struct row_rest rest;
-    struct rows rows;
+    struct json root;
     int64_t format;
 
     if (json_check(text, JSON_DEPTH, &root, err) != ST_OK)
         return not_a_summary(err, "not JSON");
     if (!json_int(json_member(root, "format"), &format))
         return not_a_summary(err, "no format number");
-    if (format > SUMMARY_FORMAT) {
-        out->newer = true;
-        return ST_OK;
-    }
-    if (!rows_open(json_member(root, "columns"), &table, a, &rows) ||
-        !rows.same)
-        return not_a_summary(err, "other columns");
-    v = json_member(root, "trips");
-    out->row = arena_alloc_n(a, json_count(v) + 1, sizeof *out->row);
-    it = json_iter(v);
-    for (out->n = 0; json_next(&it, &key, &v); out->n++) {
-        struct summary_row *row = &out->row[out->n];
-
-        if (!rows_read(&rows, v, a, row, &rest) || rest.gaps ||
-            row->pack < PACK_HERE)
-            return not_a_summary(err, "a row is not as its columns say");
-        if (out->n && str_cmp(row[-1].trip_id, row->trip_id) >= 0)
-            return not_a_summary(err, "its rows are not sorted");
-    }
-    return ST_OK;
+    out->newer = format > SUMMARY_FORMAT;
+    return out->newer ? ST_OK : parse_rows(root, a, out, err);
 }
 
 /* The fragments that are there; u NULL: none are. */

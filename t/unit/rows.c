@@ -81,10 +81,10 @@ static void the_same(void)
           v.size == 1.5 && v.good);
     CHECK(str_is(printed(&known, &v, NULL),
                  "\"columns\":" ALL ",\"rows\":[[\"n\",\"abc\",7,1.5,true]]"));
-    CHECK(read(&t, "[\"n\",\"\",null,1,false]", &v, &rest) && !rest.gaps);
-    CHECK(v.count == TIME_NONE && v.size == 1.0 && !v.good && !v.tag[0]);
+    CHECK(read(&t, "[\"n\",\"\",0,1,false]", &v, &rest) && !rest.gaps);
+    CHECK(v.count == 0 && v.size == 1.0 && !v.good && !v.tag[0]);
     CHECK(str_is(printed(&known, &v, &rest),
-                 "\"columns\":" ALL ",\"rows\":[[\"n\",\"\",null,1.0,false]]"));
+                 "\"columns\":" ALL ",\"rows\":[[\"n\",\"\",0,1.0,false]]"));
 }
 
 static void wrong_rows(void)
@@ -161,6 +161,26 @@ static void what_is_lacking_is_told(void)
                  "\"columns\":" ALL ",\"rows\":[[\"n\",\"abc\",7,null,null]]"));
 }
 
+/* Of a time null is a value; what it lacks is false. */
+static void times(void)
+{
+    static const struct column when[] = {C("when", CELL_TIME, count)};
+    static const struct rows one = ROWS_OF(when);
+    struct row_rest rest;
+    struct thing v;
+    struct rows t;
+
+    CHECK(rows_open(json("[\"when\"]"), &one, a, &t) && t.same);
+    CHECK(read(&t, "[null]", &v, &rest) && !rest.gaps && v.count == TIME_NONE);
+    CHECK(str_is(printed(&one, &v, &rest),
+                 "\"columns\":[\"when\"],\"rows\":[[null]]"));
+    CHECK(read(&t, "[5]", &v, &rest) && !rest.gaps && v.count == 5);
+    CHECK(read(&t, "[false]", &v, &rest) && rest.gaps == 1);
+    CHECK(str_is(printed(&one, &v, &rest),
+                 "\"columns\":[\"when\"],\"rows\":[[false]]"));
+    CHECK(!read(&t, "[true]", &v, &rest));
+}
+
 int main(void)
 {
     a = arena_new(4096);
@@ -169,6 +189,7 @@ int main(void)
     wrong_columns();
     others_are_kept();
     what_is_lacking_is_told();
+    times();
     arena_free(&a);
     return tap_end();
 }
