@@ -20,15 +20,17 @@ static void print_report(const struct reconcile_report *r)
            r->failures ? " (in the log above; run it again)" : "");
 }
 
-static enum status reconcile(struct service *s, const char *user_id,
-                             struct reconcile_report *report, struct err *err)
+static enum status reconcile(struct call *c, const char *user_id,
+                             struct reconcile_report *report)
 {
     if (!user_id)
-        return reconcile_all(s, report, err);
+        return reconcile_all(c, report);
     if (!id_valid(str_of(user_id)))
-        return err_set(err, ST_BAD_REQUEST, NULL, "%s is no user id", user_id);
-    return reconcile_driver(s, str_of(user_id), deadline_in(ONE_DRIVER_MS),
-                            report, err);
+        return err_set(c->err, ST_BAD_REQUEST, NULL, "%s is no user id",
+                       user_id);
+    c->user_id = str_of(user_id);
+    c->deadline = deadline_in(ONE_DRIVER_MS);
+    return reconcile_driver(c, report);
 }
 
 int ctl_reconcile(const struct ctl *ctl, int argc, char **argv)
@@ -36,16 +38,16 @@ int ctl_reconcile(const struct ctl *ctl, int argc, char **argv)
     bool one = argc == 3 && strcmp(argv[1], "--user") == 0;
     struct reconcile_report report = {.drivers = 0};
     struct err err = ERR_NONE;
-    struct service *s;
+    struct call c = {.err = &err, .request_id = STR_LIT("reconcile")};
     enum status st;
 
     if (argc != 1 && !one)
         return CTL_USAGE;
-    if (service_open(ctl->conf, &s, &err) != ST_OK)
+    if (stores_open(ctl->conf, &c.stores, &err) != ST_OK)
         return ctl_complain(&err);
-    st = reconcile(s, one ? argv[2] : NULL, &report, &err);
+    st = reconcile(&c, one ? argv[2] : NULL, &report);
     print_report(&report);
-    service_close(&s);
+    stores_close(&c.stores);
     if (st != ST_OK)
         return ctl_complain(&err);
     return report.failures || fflush(stdout) != 0 ? CTL_FAILED : CTL_DONE;

@@ -1,9 +1,9 @@
 #include <stdio.h>
 #include <string.h>
 #include "ctl/ctl.h"
-#include "service/report.h"
-#include "service/scoreboard.h"
-#include "service/service.h"
+#include "host/report.h"
+#include "host/scoreboard.h"
+#include "store/stores.h"
 
 #define COUNT_MS 5000
 #define JSON_MAX (4 * 1024 * 1024)
@@ -79,13 +79,13 @@ static bool print_json(const struct board_view *v, const struct pending *p)
  * the processes are shown all the same. */
 static void count(const struct conf *c, struct pending *out)
 {
-    struct service *s;
+    struct stores *s;
 
     *out = (struct pending){.trips = -1, .tokens = -1, .records = -1};
-    if (service_open(c, &s, &out->err) != ST_OK)
+    if (stores_open(c, &s, &out->err) != ST_OK)
         return;
     pending_count(s, deadline_in(COUNT_MS), out);
-    service_close(&s);
+    stores_close(&s);
 }
 
 static bool print_all(const struct board_view *v, const struct pending *p)

@@ -1,8 +1,9 @@
 #include <stdio.h>
 #include <string.h>
 #include "ctl/ctl.h"
-#include "service/driver.h"
-#include "service/user_json.h"
+#include "driver/driver.h"
+#include "driver/user_json.h"
+#include "service/users.h"
 
 #define FILE_MAX ((size_t)256 * 1024 * 1024)
 #define CALL_MS 30000
@@ -10,9 +11,8 @@
 
 /* What every subcommand has open. */
 struct session {
-    struct service *service;
+    struct call call;
     FILE *input; /* of a command that reads a file */
-    struct arena *arena;
     struct err err;
 };
 
@@ -22,15 +22,16 @@ static int with_session(const struct ctl *ctl, const char *arg,
     struct session s = {.err = ERR_NONE, .input = ctl->input};
     int rc = CTL_DONE;
 
-    if (service_open(ctl->conf, &s.service, &s.err) != ST_OK)
+    if (stores_open(ctl->conf, &s.call.stores, &s.err) != ST_OK)
         return ctl_complain(&s.err);
-    s.arena = arena_new(64 * 1024);
+    s.call.arena = arena_new(64 * 1024);
+    s.call.err = &s.err;
     if (work(&s, arg) != ST_OK)
         rc = ctl_complain(&s.err);
     if (fflush(stdout) != 0)
         rc = CTL_FAILED;
-    arena_free(&s.arena);
-    service_close(&s.service);
+    arena_free(&s.call.arena);
+    stores_close(&s.call.stores);
     return rc;
 }
 
@@ -62,10 +63,11 @@ static enum status put_users(struct session *s, const char *path)
     buf_init(&text, FILE_MAX);
     st = input_read(s->input, path, &text, &s->err);
     if (st == ST_OK)
-        st = users_parse(buf_str(&text), s->arena, &list, &s->err);
+        st = users_parse(buf_str(&text), s->call.arena, &list, &s->err);
     for (size_t i = 0; st == ST_OK && i < list.n; i++) {
-        st = driver_put(s->service, &list.user[i], deadline_in(CALL_MS),
-                        &s->err);
+        s->call.user_id = list.user[i].user_id;
+        s->call.deadline = deadline_in(CALL_MS);
+        st = user_put(&s->call, &list.user[i]);
         if (st != ST_OK)
             err_add(&s->err, "user %zu of %zu (%.*s), those before it are in",
                     i + 1, list.n, STR_ARG(list.user[i].user_id));
@@ -87,8 +89,8 @@ static enum status list_user(void *ctx, const struct user *u)
 static enum status list_users(struct session *s, const char *unused)
 {
     (void)unused;
-    return records_users(s->service->records, deadline_in(LIST_MS), list_user,
-                         NULL, &s->err);
+    return records_users(s->call.stores->records, deadline_in(LIST_MS),
+                         list_user, NULL, &s->err);
 }
 
 static enum status not_known(struct session *s, const char *id)
@@ -101,13 +103,14 @@ static enum status find_user(struct session *s, const char *id,
                              struct user *out)
 {
     struct deadline d = deadline_in(CALL_MS);
-    enum status st = records_user(s->service->records, str_of(id), d, s->arena,
-                                  out, &s->err);
+    enum status st = records_user(s->call.stores->records, str_of(id), d,
+                                  s->call.arena, out, &s->err);
 
     if (st == ST_NOT_FOUND)
-        st = records_user_by_email(s->service->records,
-                                   driver_email_lower(str_of(id), s->arena), d,
-                                   s->arena, out, &s->err);
+        st =
+            records_user_by_email(s->call.stores->records,
+                                  driver_email_lower(str_of(id), s->call.arena),
+                                  d, s->call.arena, out, &s->err);
     return st == ST_NOT_FOUND ? not_known(s, id) : st;
 }
 
@@ -117,7 +120,7 @@ static enum status show_user(struct session *s, const char *id)
     enum status st = find_user(s, id, &u);
 
     if (st == ST_OK)
-        printf("%.*s\n", STR_ARG(user_print(&u, s->arena)));
+        printf("%.*s\n", STR_ARG(user_print(&u, s->call.arena)));
     return st;
 }
 
@@ -126,9 +129,11 @@ static enum status remove_user(struct session *s, const char *id)
     struct user u;
     enum status st = find_user(s, id, &u);
 
-    if (st == ST_OK)
-        st =
-            driver_remove(s->service, u.user_id, deadline_in(CALL_MS), &s->err);
+    if (st == ST_OK) {
+        s->call.user_id = u.user_id;
+        s->call.deadline = deadline_in(CALL_MS);
+        st = user_remove(&s->call);
+    }
     if (st == ST_OK)
         printf("user %.*s removed; trips and analyses are untouched\n",
                STR_ARG(u.user_id));

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 #include "base/conf.h"
-#include "service/scoreboard.h"
+#include "host/scoreboard.h"
 
 struct crew;
 

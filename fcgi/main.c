@@ -6,8 +6,8 @@
 #include <string.h>
 #include "base/log.h"
 #include "fcgi/master.h"
-#include "service/service.h"
 #include "store/owner.h"
+#include "store/stores.h"
 
 #define CHECK_MS 5000
 #define EXIT_USAGE 2
@@ -90,22 +90,22 @@ static int dump(const struct conf *c)
 
 static int check(const char *path, const struct conf *c)
 {
-    struct backend_state state[SERVICE_BACKENDS];
+    struct store_state state[STORES_CHECKED];
     struct err err = ERR_NONE;
-    struct service *s;
+    struct stores *s;
     bool ready;
 
-    if (owner_become(c, &err) != ST_OK || service_open(c, &s, &err) != ST_OK)
+    if (owner_become(c, &err) != ST_OK || stores_open(c, &s, &err) != ST_OK)
         return complain(&err);
-    ready = service_ready(s, deadline_in(CHECK_MS), state);
+    ready = stores_ready(s, deadline_in(CHECK_MS), state);
     printf("configuration: %s is valid\n", path ? path : "the default");
-    for (int i = 0; i < SERVICE_BACKENDS; i++)
+    for (int i = 0; i < STORES_CHECKED; i++)
         printf("%s: %s%s\n", state[i].name,
                state[i].ok         ? "ok"
                : state[i].required ? "failed: "
                                    : "failed (not required): ",
                state[i].ok ? "" : state[i].err.text);
-    service_close(&s);
+    stores_close(&s);
     return ready && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -38,11 +38,15 @@ static void maintenance_loop(const struct process *p, struct service *s,
 
     while (!process_stopping()) {
         struct err err = ERR_NONE;
+        struct call call = {.stores = s->stores,
+                            .arena = a,
+                            .err = &err,
+                            .request_id = STR_LIT("maintenance")};
         struct timespec pause;
         int64_t ms;
 
         scoreboard_busy(p->board, p->slot, NEVER);
-        if (maintenance_pass(s, a, &err) != ST_OK) {
+        if (maintenance_pass(s, &call) != ST_OK) {
             complain(&last, &err);
             failures += failures < PAUSE_DOUBLED;
         } else {

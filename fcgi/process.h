@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include "base/conf.h"
-#include "service/scoreboard.h"
+#include "host/scoreboard.h"
 
 struct process {
     const struct conf *conf;

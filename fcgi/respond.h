@@ -6,6 +6,7 @@
 #ifndef DG_FCGI_RESPOND_H
 #define DG_FCGI_RESPOND_H
 
+#include "answer/reply.h"
 #include "fcgi/exchange.h"
 
 void respond_json(struct exchange *x, struct str body);

@@ -6,31 +6,28 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "fcgi/respond.h"
+#include "host/report.h"
 #include "service/analytics.h"
 #include "service/batch.h"
 #include "service/finalize.h"
-#include "service/report.h"
 
 #define ANSWER_MAX (4 * 1024 * 1024)
 #define READY_MS 3000
 #define COUNT_MS 1000
 
-typedef enum status (*use_case)(struct service *, const struct call *,
-                                struct str, struct buf *, struct err *);
+typedef enum status (*use_case)(const struct call *, struct str, struct buf *);
 
-static enum status answer_buf(struct exchange *x, struct buf *answer,
-                              struct err *err)
+static enum status answer_buf(struct exchange *x, struct buf *answer)
 {
     if (!buf_ok(answer))
-        return err_set(err, ST_INTERNAL, NULL, "the answer is over %d bytes",
-                       ANSWER_MAX);
+        return err_set(x->call.err, ST_INTERNAL, NULL,
+                       "the answer is over %d bytes", ANSWER_MAX);
     respond_json(x, buf_str(answer));
     return ST_OK;
 }
 
 /* The two calls that take a body and answer from memory. */
-static enum status answer_body(struct exchange *x, use_case run,
-                               struct err *err)
+static enum status answer_body(struct exchange *x, use_case run)
 {
     const struct conf *c = x->process->conf;
     struct buf answer;
@@ -39,30 +36,30 @@ static enum status answer_body(struct exchange *x, use_case run,
 
     st = request_body(x->request, request_param(x->request, "CONTENT_LENGTH"),
                       (size_t)c->server_body_limit, x->call.deadline,
-                      x->call.arena, &body, err);
+                      x->call.arena, &body, x->call.err);
     if (st != ST_OK)
         return st;
     buf_init(&answer, ANSWER_MAX);
-    st = run(x->service, &x->call, body, &answer, err);
+    st = run(&x->call, body, &answer);
     if (st == ST_OK)
-        st = answer_buf(x, &answer, err);
+        st = answer_buf(x, &answer);
     buf_free(&answer);
     return st;
 }
 
-static enum status route_batch(struct exchange *x, struct err *err)
+static enum status route_batch(struct exchange *x)
 {
-    return answer_body(x, batch_store, err);
+    return answer_body(x, batch_store);
 }
 
-static enum status route_finalize(struct exchange *x, struct err *err)
+static enum status route_finalize(struct exchange *x)
 {
-    return answer_body(x, finalize_trip, err);
+    return answer_body(x, finalize_trip);
 }
 
-static enum status route_analytics(struct exchange *x, struct err *err)
+static enum status route_analytics(struct exchange *x)
 {
-    struct analytics_request request = {
+    struct reading_request request = {
         .query = x->query,
         .accept_encoding = request_param(x->request, "HTTP_ACCEPT_ENCODING"),
         .if_none_match = request_param(x->request, "HTTP_IF_NONE_MATCH"),
@@ -74,12 +71,12 @@ static enum status route_analytics(struct exchange *x, struct err *err)
     request.files = x->files.n &&
                     !request_param(x->request, "HTTP_IF_MATCH").n &&
                     !request_param(x->request, "HTTP_IF_UNMODIFIED_SINCE").n;
-    return analytics_answer(x->service, &x->call, &request, &sink, err);
+    return analytics_answer(x->service, &x->call, &request, &sink);
 }
 
-static enum status route_healthz(struct exchange *x, struct err *err)
+static enum status route_healthz(struct exchange *x)
 {
-    (void)err; /* a process that gets here is healthy */
+    /* A process that gets here is healthy. */
     respond_json(x, arena_printf(x->call.arena,
                                  "{\"status\":\"ok\",\"version\":\"%s\","
                                  "\"pid\":%d}",
@@ -89,11 +86,11 @@ static enum status route_healthz(struct exchange *x, struct err *err)
 
 /* `"ready":...,"backends":[...]`, a piece of either answer. */
 static void put_backends(struct json_out *o, bool ready,
-                         const struct backend_state *state)
+                         const struct store_state *state)
 {
     json_put_bool(o, "ready", ready);
     json_begin_array(o, "backends");
-    for (int i = 0; i < SERVICE_BACKENDS; i++) {
+    for (int i = 0; i < STORES_CHECKED; i++) {
         json_begin_object(o, NULL);
         json_put_z(o, "name", state[i].name);
         json_put_z(o, "state", state[i].ok ? "ok" : "failed");
@@ -105,7 +102,7 @@ static void put_backends(struct json_out *o, bool ready,
 }
 
 /* The log's line names the first that fails; the answer shows all. */
-static enum status not_ready(const struct backend_state *state, struct err *err)
+static enum status not_ready(const struct store_state *state, struct err *err)
 {
     while (state->ok || !state->required)
         state++;
@@ -113,11 +110,11 @@ static enum status not_ready(const struct backend_state *state, struct err *err)
                    state->err.text);
 }
 
-static enum status route_readyz(struct exchange *x, struct err *err)
+static enum status route_readyz(struct exchange *x)
 {
-    struct backend_state state[SERVICE_BACKENDS];
-    bool ready = service_ready(
-        x->service, deadline_sooner(x->call.deadline, READY_MS), state);
+    struct store_state state[STORES_CHECKED];
+    bool ready = stores_ready(
+        x->call.stores, deadline_sooner(x->call.deadline, READY_MS), state);
     struct buf answer;
     struct json_out o = {.b = &answer};
     enum status st;
@@ -127,17 +124,17 @@ static enum status route_readyz(struct exchange *x, struct err *err)
         json_begin_object(&o, NULL);
         put_backends(&o, ready, state);
         json_end_object(&o);
-        st = answer_buf(x, &answer, err);
+        st = answer_buf(x, &answer);
     } else {
         put_backends(&o, ready, state);
-        st = not_ready(state, err);
-        err->extra = arena_copy(x->call.arena, buf_str(&answer));
+        st = not_ready(state, x->call.err);
+        x->call.err->extra = arena_copy(x->call.arena, buf_str(&answer));
     }
     buf_free(&answer);
     return st;
 }
 
-static enum status route_stats(struct exchange *x, struct err *err)
+static enum status route_stats(struct exchange *x)
 {
     struct board_view view;
     struct pending pending;
@@ -145,11 +142,11 @@ static enum status route_stats(struct exchange *x, struct err *err)
     enum status st;
 
     scoreboard_view(x->process->board, x->call.arena, &view);
-    pending_count(x->service, deadline_sooner(x->call.deadline, COUNT_MS),
+    pending_count(x->call.stores, deadline_sooner(x->call.deadline, COUNT_MS),
                   &pending);
     buf_init(&answer, ANSWER_MAX);
     report_json(&view, &pending, &answer);
-    st = answer_buf(x, &answer, err);
+    st = answer_buf(x, &answer);
     buf_free(&answer);
     return st;
 }
@@ -188,26 +185,26 @@ static const struct route *route_find(struct exchange *x)
     return found;
 }
 
-static enum status route_call(struct exchange *x, const struct route *r,
-                              struct err *err)
+static enum status route_call(struct exchange *x, const struct route *r)
 {
     struct log_value quoted;
     const struct process *p = x->process;
 
     if (x->methods.n == 0)
-        return err_set(err, ST_NOT_FOUND, "no_such_path",
+        return err_set(x->call.err, ST_NOT_FOUND, "no_such_path",
                        "There is nothing at this path");
     if (str_is(x->method, "OPTIONS")) {
         respond_preflight(x);
         return ST_OK;
     }
     if (!r)
-        return err_set(err, ST_NO_METHOD, NULL, "Method %s is not allowed here",
+        return err_set(x->call.err, ST_NO_METHOD, NULL,
+                       "Method %s is not allowed here",
                        log_quoted(x->method, &quoted));
     scoreboard_request(p->board, p->slot, str_of(r->path), x->call.request_id);
     if (p->role == ROLE_WORKER && fault_point("worker.request"))
-        return err_set(err, ST_INTERNAL, NULL, "fault worker.request");
-    return r->handler(x, err);
+        return err_set(x->call.err, ST_INTERNAL, NULL, "fault worker.request");
+    return r->handler(x);
 }
 
 void routes_serve(struct exchange *x)
@@ -215,8 +212,9 @@ void routes_serve(struct exchange *x)
     struct err err = ERR_NONE;
     enum status st;
 
+    x->call.err = &err;
     x->head = str_is(x->method, "HEAD");
-    st = route_call(x, route_find(x), &err);
+    st = route_call(x, route_find(x));
     if (st == ST_OK)
         return;
     if (err.st == ST_OK)

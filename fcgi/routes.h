@@ -19,12 +19,12 @@
 
 struct route {
     const char *method, *path;
-    enum status (*handler)(struct exchange *x, struct err *err);
+    enum status (*handler)(struct exchange *x);
     unsigned where;
 };
 /*
     handler: ST_OK when it answered by itself; any other status is answered
-    from err, unless an answer had begun.
+    from the call's err, unless an answer had begun.
  */
 
 void routes_serve(struct exchange *x);

@@ -119,7 +119,10 @@ static void answer_one(struct worker *w, struct deadline deadline,
         .process = w->process,
         .service = w->service,
         .request = w->request,
-        .call = {.arena = w->arena, .deadline = deadline, .later = &later},
+        .call = {.stores = w->service->stores,
+                 .deadline = deadline,
+                 .arena = w->arena,
+                 .later = &later},
     };
     size_t used;
     bool whole;

@@ -24,6 +24,14 @@
 #define CODE "bad_config"
 #define FILE_MAX (256 * 1024)
 
+/* "3.0|3.1": the words of scoring.version. */
+static const char score_versions[] =
+#define SCORE_VERSION(id, name) "|" name
+#include "base/score_versions.def"
+#undef SCORE_VERSION
+    ;
+#define SCORE_VERSION_WORDS (score_versions + 1)
+
 enum {
 #define KEY(section, name, kind, dflt, lo, hi, words, help)                    \
     AT_##section##_##name,

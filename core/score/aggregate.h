@@ -10,19 +10,18 @@
 #include "base/json.h"
 #include "base/str.h"
 
+/* Kinds of figures, and what they are in memory. */
+typedef int64_t figure_TIME; /* TIME_NONE when the analysis has none */
+typedef double figure_REAL;  /* as reported: minutes, miles, mph, scores */
+typedef int64_t figure_COUNT;
+typedef bool figure_FLAG;
+typedef struct str figure_CONTEXT; /* the word; foreign ones stay as they are */
+
 /* What the aggregate needs of one analysis, values as reported there. */
 struct trip_figures {
-    int64_t start_us, end_us; /* TIME_NONE when the analysis has none */
-    double distance_miles, duration_minutes, moving_minutes,
-        stationary_minutes;
-    double behavior_score, speed_consistency, smoothness, frequency_score,
-        turn_safety;
-    double weighted_per_100, max_speed_mph;
-    int64_t harsh_events, dangerous_events, sudden_accelerations,
-        sudden_decelerations, hard_stops;
-    int64_t turns, safe_turns, dangerous_turns;
-    struct str context; /* the word; foreign words are kept as they are */
-    bool privacy_protected;
+#define FIGURE(column, field, kind, member) figure_##kind member;
+#include "score/figures.def"
+#undef FIGURE
 };
 
 struct context_miles {
@@ -46,8 +45,8 @@ struct aggregate { /* rounded as reported, but for context miles */
         sudden_accelerations, sudden_decelerations, hard_stops;
 };
 
-struct aggregate aggregate_of(const struct trip_figures *const *trips,
-                              size_t n, struct arena *a);
+struct aggregate aggregate_of(const struct trip_figures *const *trips, size_t n,
+                              struct arena *a);
 /*
     trips in the order of section 11: start_us descending (the caller sorts;
     ties by end descending, then trip id ascending). n > 0.

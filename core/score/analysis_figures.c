@@ -1,49 +1,33 @@
 #include "score/analysis_json.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stddef.h>
 
+#include "score/analysis_fields.h"
 #include "score/figure.h"
 
 /* More than any trip has; sums over all trips of a driver stay whole. */
 #define COUNT_MAX 1000000000
 
-enum member_kind { MEMBER_FIGURE, MEMBER_COUNT, MEMBER_FLAG, MEMBER_TIME };
+enum figure_kind { TIME, REAL, COUNT, FLAG, CONTEXT };
 
-static const struct member {
-    const char *name;
-    enum member_kind kind;
-    size_t offset;
-} members[] = {
-#define MEMBER(name, kind, into)                                               \
-    {                                                                          \
-        name, MEMBER_##kind, offsetof(struct trip_figures, into)               \
-    }
-    MEMBER("start_timestamp", TIME, start_us),
-    MEMBER("end_timestamp", TIME, end_us),
-    MEMBER("total_distance_miles", FIGURE, distance_miles),
-    MEMBER("duration_minutes", FIGURE, duration_minutes),
-    MEMBER("moving_time_minutes", FIGURE, moving_minutes),
-    MEMBER("stationary_time_minutes", FIGURE, stationary_minutes),
-    MEMBER("behavior_score", FIGURE, behavior_score),
-    MEMBER("speed_consistency", FIGURE, speed_consistency),
-    MEMBER("smoothness_score", FIGURE, smoothness),
-    MEMBER("frequency_score", FIGURE, frequency_score),
-    MEMBER("turn_safety_score", FIGURE, turn_safety),
-    MEMBER("weighted_events_per_100_miles", FIGURE, weighted_per_100),
-    MEMBER("max_speed_mph", FIGURE, max_speed_mph),
-    MEMBER("total_harsh_events", COUNT, harsh_events),
-    MEMBER("total_dangerous_events", COUNT, dangerous_events),
-    MEMBER("sudden_accelerations", COUNT, sudden_accelerations),
-    MEMBER("sudden_decelerations", COUNT, sudden_decelerations),
-    MEMBER("hard_stops", COUNT, hard_stops),
-    MEMBER("total_turns", COUNT, turns),
-    MEMBER("safe_turns", COUNT, safe_turns),
-    MEMBER("dangerous_turns", COUNT, dangerous_turns),
-    MEMBER("privacy_protected", FLAG, privacy_protected),
-#undef MEMBER
+#define FIGURE(column, field, kind, member)                                    \
+    static_assert(FIELD_##field < FIELD_COUNT, "a member of an analysis");
+#include "score/figures.def"
+#undef FIGURE
+
+static const struct figure {
+    const char *field;
+    enum figure_kind kind;
+    size_t at;
+} figures[] = {
+#define FIGURE(column, field, kind, member)                                    \
+    {#field, kind, offsetof(struct trip_figures, member)},
+#include "score/figures.def"
+#undef FIGURE
 };
-#define MEMBERS (sizeof members / sizeof *members)
+#define FIGURES (sizeof figures / sizeof *figures)
 
 static bool read_time(struct json v, struct arena *a, int64_t *us)
 {
@@ -53,39 +37,39 @@ static bool read_time(struct json v, struct arena *a, int64_t *us)
     return v.type == JSON_STRING;
 }
 
-static bool read_member(const struct member *m, struct json v, struct arena *a,
-                        struct trip_figures *out)
-{
-    void *into = (char *)out + m->offset;
-
-    if (v.type == JSON_NULL)
-        return true;
-    switch (m->kind) {
-    case MEMBER_FIGURE:
-        return json_double(v, into) && fabs(*(double *)into) <= FIGURE_MAX;
-    case MEMBER_COUNT:
-        return json_int(v, into) && *(int64_t *)into >= 0 &&
-               *(int64_t *)into <= COUNT_MAX;
-    case MEMBER_FLAG:
-        *(bool *)into = v.type == JSON_TRUE;
-        return v.type == JSON_TRUE || v.type == JSON_FALSE;
-    case MEMBER_TIME:
-        return read_time(v, a, into);
-    }
-    return false;
-}
-
-static bool read_context(struct json v, struct arena *a,
-                         struct trip_figures *out)
+static bool read_context(struct json v, struct arena *a, struct str *context)
 {
     struct json word = json_member(v, "context");
 
-    if (v.type == JSON_NULL ||
-        (v.type == JSON_OBJECT &&
-         (word.type == JSON_NONE || word.type == JSON_NULL)))
+    if (v.type == JSON_OBJECT &&
+        (word.type == JSON_NONE || word.type == JSON_NULL))
         return true;
-    out->context = json_string(word, a);
+    *context = json_string(word, a);
     return word.type == JSON_STRING;
+}
+
+static bool read_figure(const struct figure *f, struct json v, struct arena *a,
+                        struct trip_figures *out)
+{
+    void *into = (char *)out + f->at;
+
+    if (v.type == JSON_NULL)
+        return true;
+    switch (f->kind) {
+    case TIME:
+        return read_time(v, a, into);
+    case REAL:
+        return json_double(v, into) && fabs(*(double *)into) <= FIGURE_MAX;
+    case COUNT:
+        return json_int(v, into) && *(int64_t *)into >= 0 &&
+               *(int64_t *)into <= COUNT_MAX;
+    case FLAG:
+        *(bool *)into = v.type == JSON_TRUE;
+        return v.type == JSON_TRUE || v.type == JSON_FALSE;
+    case CONTEXT:
+        return read_context(v, a, into);
+    }
+    return false;
 }
 
 struct reading {
@@ -107,11 +91,9 @@ static bool read_one(struct json key, struct json v, struct arena *a,
     if (json_key_is(key, "revision"))
         return v.type == JSON_NULL ||
                (json_int(v, r->revision) && *r->revision >= 0);
-    if (json_key_is(key, "driving_context"))
-        return read_context(v, a, r->out);
-    for (i = 0; i < MEMBERS; i++)
-        if (json_key_is(key, members[i].name))
-            return read_member(&members[i], v, a, r->out);
+    for (i = 0; i < FIGURES; i++)
+        if (json_key_is(key, figures[i].field))
+            return read_figure(&figures[i], v, a, r->out);
     return true;
 }
 

@@ -1,4 +1,5 @@
 #include "score/analysis_json.h"
+#include "score/versions.h"
 
 /*
  * Members stand in the order of the reference's answers. The labels of
@@ -202,11 +203,6 @@ static void put_display(struct json_out *o, const char *key, int64_t us,
     json_end_object(o);
 }
 
-static const char *version_name(enum score_version v)
-{
-    return v == SCORE_3_0 ? "3.0" : "3.1";
-}
-
 void analysis_write(const struct analysis_head *h, const struct analysis *an,
                     struct arena *a, struct json_out *o)
 {
@@ -218,7 +214,7 @@ void analysis_write(const struct analysis_head *h, const struct analysis *an,
     put_frequency(an, o);
     put_turns(an, o);
     put_verdict(an, o);
-    json_put_z(o, "scoring_version", version_name(h->version));
+    json_put_z(o, "scoring_version", score_rules_of(h->version)->name);
     json_put_int(o, "revision", h->revision);
     json_put_z(o, "user_timezone", h->zone);
     put_display(o, "start_time_display", h->start_us, h->zone);

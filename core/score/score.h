@@ -15,7 +15,12 @@
 #include "base/status.h"
 #include "base/str.h"
 
-enum score_version { SCORE_3_0, SCORE_3_1 };
+enum score_version { /* versions.h says what each does */
+#define SCORE_VERSION(id, name) SCORE_##id,
+#include "base/score_versions.def"
+#undef SCORE_VERSION
+    SCORE_VERSIONS
+};
 
 /* One position update relative to the one before (section 1). */
 struct delta {

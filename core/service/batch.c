@@ -41,49 +41,49 @@ static enum status read_number(struct json root, struct intake *in,
     return ST_OK;
 }
 
-static enum status too_large(struct err *err)
+static enum status batch_too_large(struct err *err)
 {
     return err_set(err, ST_TOO_LARGE, "batch_too_large",
                    "A batch has at most %d bytes; send fewer points a batch",
                    BATCH_MAX_BYTES);
 }
 
-static enum status read_metrics(struct json root, const struct call *c,
-                                struct intake *in, struct err *err)
+static enum status read_metrics(const struct call *c, struct json root,
+                                struct intake *in)
 {
     struct json metrics;
-    enum status st = input_object(root, "quality_metrics", &metrics, err);
+    enum status st = input_object(root, "quality_metrics", &metrics, c->err);
 
     if (st != ST_OK || metrics.type == JSON_NONE)
         return st;
     if (metrics.raw.n > BATCH_MAX_BYTES)
-        return too_large(err);
+        return batch_too_large(c->err);
     in->batch.metrics = arena_copy(c->arena, metrics.raw);
     json_numeric(json_member(metrics, "gps_quality_score"), &in->quality_score);
     return ST_OK;
 }
 
-static enum status read_head(struct json root, const struct call *c,
-                             struct intake *in, struct err *err)
+static enum status read_head(const struct call *c, struct json root,
+                             struct intake *in)
 {
     struct json number = json_member(root, "batch_number");
     enum status st;
 
     in->deltas = json_member(root, "deltas");
     if ((st = input_ids(root, c->arena, &in->batch.user_id, &in->batch.trip_id,
-                        err)) != ST_OK)
+                        c->err)) != ST_OK)
         return st;
     if (number.type == JSON_NONE || number.type == JSON_NULL)
-        return input_missing(c->arena, STR_LIT("\"batch_number\""), err);
+        return input_missing(c->arena, STR_LIT("\"batch_number\""), c->err);
     if (in->deltas.type == JSON_NONE || in->deltas.type == JSON_NULL)
-        return input_missing(c->arena, STR_LIT("\"deltas\""), err);
+        return input_missing(c->arena, STR_LIT("\"deltas\""), c->err);
     if (in->deltas.type != JSON_ARRAY)
-        return input_type(err, "deltas", "an array");
-    if ((st = read_number(root, in, err)) != ST_OK ||
+        return input_type(c->err, "deltas", "an array");
+    if ((st = read_number(root, in, c->err)) != ST_OK ||
         (st = input_time(root, "first_point_timestamp", c->arena,
-                         &in->batch.first_us, err)) != ST_OK ||
+                         &in->batch.first_us, c->err)) != ST_OK ||
         (st = input_time(root, "last_point_timestamp", c->arena,
-                         &in->batch.last_us, err)) != ST_OK)
+                         &in->batch.last_us, c->err)) != ST_OK)
         return st;
     in->batch.batch_id =
         arena_printf(c->arena, "%.*s_batch_%lld", STR_ARG(in->batch.trip_id),
@@ -158,16 +158,15 @@ static enum status sift_deltas(struct intake *in, struct err *err)
     buf_putc(&in->accepted, ']');
     in->batch.original_count = (int64_t)index;
     in->batch.deltas = buf_str(&in->accepted);
-    return buf_ok(&in->accepted) ? ST_OK : too_large(err);
+    return buf_ok(&in->accepted) ? ST_OK : batch_too_large(err);
 }
 
-static enum status no_valid_deltas(const struct call *c, struct intake *in,
-                                   struct err *err)
+static enum status no_valid_deltas(const struct call *c, struct intake *in)
 {
-    enum status st = err_set(err, ST_BAD_REQUEST, "no_valid_deltas",
+    enum status st = err_set(c->err, ST_BAD_REQUEST, "no_valid_deltas",
                              "No valid deltas found");
 
-    err->extra = arena_printf(
+    c->err->extra = arena_printf(
         c->arena,
         "\"quality_issues\":[%.*s],\"original_count\":%lld,"
         "\"validated_count\":0",
@@ -192,7 +191,7 @@ static void put_statistics(const struct intake *in, const char *key,
     json_end_object(o);
 }
 
-static void put_answer(const struct intake *in, struct buf *answer)
+static void put_batch_answer(const struct intake *in, struct buf *answer)
 {
     const struct batch *b = &in->batch;
     struct json_out o = {.b = answer};
@@ -221,8 +220,7 @@ static void put_answer(const struct intake *in, struct buf *answer)
  * JSON, which is at least as long as DynamoDB's own count of them. Statistics,
  * issues (at most ISSUES_LISTED) and ids are far below the 29,600 bytes that
  * are left of an item's 400 KB. */
-static enum status fit_item(const struct call *c, struct intake *in,
-                            struct err *err)
+static enum status fit_item(const struct call *c, struct intake *in)
 {
     struct buf space;
     struct json_out o = {.b = &space};
@@ -235,69 +233,68 @@ static enum status fit_item(const struct call *c, struct intake *in,
     in->batch.issues =
         arena_printf(c->arena, "[%.*s]", STR_ARG(buf_str(&in->issues)));
     return in->accepted.n + in->batch.metrics.n > BATCH_MAX_BYTES
-               ? too_large(err)
+               ? batch_too_large(c->err)
                : ST_OK;
 }
 
 /* A batch for a finalized trip: the trip is pending again, and no client will
  * ask for its analysis; this host's maintenance gets it to do. */
-static enum status owe_rescore(struct service *s, const struct batch *b,
-                               struct err *err)
+static enum status owe_rescore(const struct call *c, const struct batch *b)
 {
     struct spool_trip entry;
-    enum status st =
-        spool_trip_begin(s->spool, b->user_id, b->trip_id, &entry, err);
+    enum status st = spool_trip_begin(c->stores->spool, b->user_id, b->trip_id,
+                                      &entry, c->err);
 
     if (st != ST_OK)
         return st;
-    st = spool_trip_keep(s->spool, &entry, err);
-    spool_trip_leave(s->spool, &entry);
+    st = spool_trip_keep(c->stores->spool, &entry, c->err);
+    spool_trip_leave(c->stores->spool, &entry);
     return st;
 }
 
-static enum status store(struct service *s, const struct call *c,
-                         struct intake *in, int64_t now, struct err *err)
+static enum status store_intake(const struct call *c, struct intake *in,
+                                int64_t now)
 {
     bool completed = false;
-    enum status st = records_batch_store(s->records, &in->batch, now,
-                                         c->deadline, &completed, err);
+    enum status st = records_batch_store(c->stores->records, &in->batch, now,
+                                         c->deadline, &completed, c->err);
 
-    return st == ST_OK && completed ? owe_rescore(s, &in->batch, err) : st;
+    return st == ST_OK && completed ? owe_rescore(c, &in->batch) : st;
 }
 
-static enum status take(struct service *s, const struct call *c,
-                        struct str body, struct intake *in, struct err *err)
+static enum status read_and_store(const struct call *c, struct str body,
+                                  struct intake *in)
 {
     struct json root;
     int64_t now = clock_wall_us();
     enum status st;
 
-    if ((st = input_body(body, &root, err)) != ST_OK ||
-        (st = read_head(root, c, in, err)) != ST_OK ||
-        (st = read_metrics(root, c, in, err)) != ST_OK ||
-        (st = sift_deltas(in, err)) != ST_OK)
+    if ((st = input_body(body, &root, c->err)) != ST_OK ||
+        (st = read_head(c, root, in)) != ST_OK ||
+        (st = read_metrics(c, root, in)) != ST_OK ||
+        (st = sift_deltas(in, c->err)) != ST_OK)
         return st;
     if (!in->batch.deltas_count)
-        return no_valid_deltas(c, in, err);
-    if ((st = deltas_read(in->batch.deltas, c->arena, &in->list, err)) !=
+        return no_valid_deltas(c, in);
+    if ((st = deltas_read(in->batch.deltas, c->arena, &in->list, c->err)) !=
             ST_OK ||
-        (st = fit_item(c, in, err)) != ST_OK)
+        (st = fit_item(c, in)) != ST_OK)
         return st;
     in->batch.uploaded_us = now;
-    return store(s, c, in, now, err);
+    return store_intake(c, in, now);
 }
 
-enum status batch_store(struct service *s, const struct call *c,
-                        struct str body, struct buf *answer, struct err *err)
+enum status batch_store(const struct call *c, struct str body,
+                        struct buf *answer)
 {
     struct intake in = {.quality_score = 0};
     enum status st;
 
     buf_init(&in.accepted, BATCH_MAX_BYTES);
     buf_init(&in.issues, 64 * 1024);
-    st = take(s, c, body, &in, err);
+    st = read_and_store(c, body, &in);
     if (st == ST_OK) {
-        put_answer(&in, answer);
+        put_batch_answer(&in, answer);
         stat_add(STAT_batches_stored, 1);
         stat_add(STAT_deltas_rejected, in.n_issues);
     }

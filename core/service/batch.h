@@ -2,15 +2,15 @@
 #ifndef DG_SERVICE_BATCH_H
 #define DG_SERVICE_BATCH_H
 
-#include "service/service.h"
+#include "base/buf.h"
+#include "driver/call.h"
 
 #define BATCH_MAX_DELTAS 5000
 #define BATCH_MAX_BYTES 380000 /* deltas and quality_metrics, compact */
 #define BATCH_MAX_NUMBER 100000
 
-enum status batch_store(struct service *s, const struct call *c,
-                        struct str body, struct buf *answer,
-                        struct err *err) MUST_CHECK;
+enum status batch_store(const struct call *c, struct str body,
+                        struct buf *answer) MUST_CHECK;
 /*
     body as received. ST_OK: stored durably, answer is the JSON of the wire
     description. ST_BAD_REQUEST, ST_TOO_LARGE (batch_too_large),

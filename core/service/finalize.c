@@ -14,25 +14,25 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/stats.h"
-#include "service/driver.h"
+#include "driver/driver.h"
 #include "service/input.h"
 #include "service/settle.h"
 
-static enum status read_request(struct str body, const struct call *c,
-                                struct trip_claim *claim, struct err *err)
+static enum status read_request(const struct call *c, struct str body,
+                                struct trip_claim *claim)
 {
     struct json root, quality;
     enum status st;
 
     *claim = (struct trip_claim){.now_us = clock_wall_us()};
-    if ((st = input_body(body, &root, err)) != ST_OK ||
+    if ((st = input_body(body, &root, c->err)) != ST_OK ||
         (st = input_ids(root, c->arena, &claim->user_id, &claim->trip_id,
-                        err)) != ST_OK ||
+                        c->err)) != ST_OK ||
         (st = input_time(root, "start_timestamp", c->arena, &claim->start_us,
-                         err)) != ST_OK ||
+                         c->err)) != ST_OK ||
         (st = input_time(root, "end_timestamp", c->arena, &claim->end_us,
-                         err)) != ST_OK ||
-        (st = input_object(root, "trip_quality", &quality, err)) != ST_OK)
+                         c->err)) != ST_OK ||
+        (st = input_object(root, "trip_quality", &quality, c->err)) != ST_OK)
         return st;
     if (claim->end_us == TIME_NONE)
         claim->end_us = claim->now_us;
@@ -43,42 +43,40 @@ static enum status read_request(struct str body, const struct call *c,
 
 /* A trip without a record may still have batches, of the functions before us:
  * then the record is made. */
-static enum status claim_unrecorded(struct service *s, const struct call *c,
-                                    struct trip_claim *claim, struct trip *trip,
-                                    struct err *err)
+static enum status claim_unrecorded(const struct call *c,
+                                    struct trip_claim *claim, struct trip *trip)
 {
     struct trip sought = {.trip_id = claim->trip_id, .user_id = claim->user_id};
     struct trip_batches batches;
     enum status st;
 
-    st = records_batches(s->records, &sought, c->deadline, c->arena, &batches,
-                         err);
+    st = records_batches(c->stores->records, &sought, c->deadline, c->arena,
+                         &batches, c->err);
     if (st != ST_OK)
         return st;
     if (!batches.n)
-        return err_set(err, ST_NOT_FOUND, "trip_not_found",
+        return err_set(c->err, ST_NOT_FOUND, "trip_not_found",
                        "Trip not found: no batch of it was uploaded");
     claim->create = true;
-    return records_trip_claim(s->records, claim, c->deadline, c->arena, trip,
-                              err);
+    return records_trip_claim(c->stores->records, claim, c->deadline, c->arena,
+                              trip, c->err);
 }
 
-static enum status claim_trip(struct service *s, const struct call *c,
-                              struct trip_claim *claim, struct trip *trip,
-                              struct err *err)
+static enum status claim_trip(const struct call *c, struct trip_claim *claim,
+                              struct trip *trip)
 {
     enum status st;
 
     if (fault_point("finalize.before_claim"))
-        return err_set(err, ST_UNAVAILABLE, NULL, "fault point");
-    st =
-        records_trip_claim(s->records, claim, c->deadline, c->arena, trip, err);
+        return err_set(c->err, ST_UNAVAILABLE, NULL, "fault point");
+    st = records_trip_claim(c->stores->records, claim, c->deadline, c->arena,
+                            trip, c->err);
     if (st == ST_NOT_FOUND) {
-        err_clear(err);
-        st = claim_unrecorded(s, c, claim, trip, err);
+        err_clear(c->err);
+        st = claim_unrecorded(c, claim, trip);
     }
     if (st == ST_OK && fault_point("finalize.after_claim"))
-        st = err_set(err, ST_TIMEOUT, NULL, "fault point");
+        st = err_set(c->err, ST_TIMEOUT, NULL, "fault point");
     return st;
 }
 
@@ -137,7 +135,7 @@ static void put_unknown_counts(const struct trip *t, struct json_out *o)
     json_put_null(o, "batch_aggregation_summary");
 }
 
-static void put_counts(const struct settlement *done, struct json_out *o)
+static void put_counts(const struct scored *done, struct json_out *o)
 {
     const struct delta_counts *f = &done->counts;
     double quality = data_quality(f);
@@ -161,7 +159,8 @@ static void put_counts(const struct settlement *done, struct json_out *o)
 static void put_analysis(const struct conf *conf, bool settled,
                          const struct settlement *done, struct json_out *o)
 {
-    bool stored = settled && done->has_analysis;
+    bool stored = settled && done->how != SETTLED_INSUFFICIENT;
+    const struct analysis *an = &done->scored.analysis;
 
     json_begin_object(o, "analysis");
     json_put_z(o, "status",
@@ -169,16 +168,15 @@ static void put_analysis(const struct conf *conf, bool settled,
                : settled ? "insufficient_data"
                          : "pending");
     if (stored) {
-        json_put_double(o, "behavior_score", done->analysis.behavior_score);
-        json_put_z(o, "behavior_category", done->analysis.behavior_category);
-        json_put_double(o, "total_distance_miles",
-                        done->analysis.distance_miles);
+        json_put_double(o, "behavior_score", an->behavior_score);
+        json_put_z(o, "behavior_category", an->behavior_category);
+        json_put_double(o, "total_distance_miles", an->distance_miles);
     } else {
         json_put_null(o, "behavior_score");
         json_put_null(o, "behavior_category");
         json_put_null(o, "total_distance_miles");
         json_put_z(o, "reason",
-                   settled ? done->reason
+                   settled ? done->scored.insufficient
                            : "the stores did not answer in time; the "
                              "analysis follows by itself");
     }
@@ -186,9 +184,9 @@ static void put_analysis(const struct conf *conf, bool settled,
     json_end_object(o);
 }
 
-static void put_answer(const struct conf *conf, const struct trip *t,
-                       bool settled, const struct settlement *done,
-                       struct buf *answer)
+static void put_finalize_answer(const struct conf *conf, const struct trip *t,
+                                bool settled, const struct settlement *done,
+                                struct buf *answer)
 {
     struct json_out o = {.b = answer};
     struct json quality = json_of(t->trip_quality);
@@ -196,8 +194,8 @@ static void put_answer(const struct conf *conf, const struct trip *t,
     json_begin_object(&o, NULL);
     json_put_z(&o, "message", "Trip finalized successfully");
     put_times(t, &o);
-    if (done->has_counts)
-        put_counts(done, &o);
+    if (done->scored.has_counts)
+        put_counts(&done->scored, &o);
     else
         put_unknown_counts(t, &o);
     json_put_bool(&o, "iphone_gps_enabled",
@@ -210,42 +208,40 @@ static void put_answer(const struct conf *conf, const struct trip *t,
 
 /* What maintenance has still to do is promised by the answer, even if the
  * machine stops right after it. */
-static enum status promise(struct service *s, struct spool_trip *entry,
-                           struct err *err)
+static enum status promise_trip(const struct call *c, struct spool_trip *entry)
 {
-    enum status st = spool_trip_keep(s->spool, entry, err);
+    enum status st = spool_trip_keep(c->stores->spool, entry, c->err);
 
-    spool_trip_leave(s->spool, entry);
+    spool_trip_leave(c->stores->spool, entry);
     return st;
 }
 
-static enum status settle_claimed(struct service *s, const struct call *c,
-                                  const struct trip *t,
-                                  struct spool_trip *entry, struct buf *answer,
-                                  struct err *err)
+static enum status settle_claimed(const struct call *c, const struct trip *t,
+                                  struct spool_trip *entry, struct buf *answer)
 {
     struct settlement *done = arena_alloc(c->arena, sizeof *done);
     struct err why = ERR_NONE;
-    bool settled = settle_trip(s, c, t, done, &why) == ST_OK;
+    struct call settling = call_with(c, c->arena, &why);
+    bool settled = settle_trip(&settling, t, done) == ST_OK;
     enum status st = ST_OK;
 
     if (!settled)
         log_err(LOG_WARN, "finalize_pending", &why);
     if (settled && !done->again)
-        spool_trip_done(s->spool, entry);
+        spool_trip_done(c->stores->spool, entry);
     else
-        st = promise(s, entry, err);
+        st = promise_trip(c, entry);
     if (st != ST_OK)
         return st;
     if (!settled)
         stat_add(STAT_analyses_pending, 1);
     stat_add(STAT_trips_finalized, 1);
-    put_answer(s->conf, t, settled, done, answer);
+    put_finalize_answer(c->stores->conf, t, settled, done, answer);
     return ST_OK;
 }
 
-enum status finalize_trip(struct service *s, const struct call *c,
-                          struct str body, struct buf *answer, struct err *err)
+enum status finalize_trip(const struct call *c, struct str body,
+                          struct buf *answer)
 {
     struct call inner = *c;
     struct trip_claim claim;
@@ -254,68 +250,65 @@ enum status finalize_trip(struct service *s, const struct call *c,
     enum status st;
 
     inner.deadline =
-        deadline_sooner(c->deadline, s->conf->server_finalize_timeout);
-    if ((st = read_request(body, c, &claim, err)) != ST_OK ||
-        (st = spool_trip_begin(s->spool, claim.user_id, claim.trip_id, &entry,
-                               err)) != ST_OK)
+        deadline_sooner(c->deadline, c->stores->conf->server_finalize_timeout);
+    if ((st = read_request(c, body, &claim)) != ST_OK ||
+        (st = spool_trip_begin(c->stores->spool, claim.user_id, claim.trip_id,
+                               &entry, c->err)) != ST_OK)
         return st;
-    st = claim_trip(s, &inner, &claim, &trip, err);
+    inner.user_id = claim.user_id;
+    st = claim_trip(&inner, &claim, &trip);
     if (st == ST_OK)
-        return settle_claimed(s, &inner, &trip, &entry, answer, err);
+        return settle_claimed(&inner, &trip, &entry, answer);
     /* After a timeout the claim may have happened; maintenance looks. */
     if (st == ST_TIMEOUT || st == ST_UNAVAILABLE)
-        spool_trip_leave(s->spool, &entry);
+        spool_trip_leave(c->stores->spool, &entry);
     else
-        spool_trip_done(s->spool, &entry);
+        spool_trip_done(c->stores->spool, &entry);
     return st;
 }
 
-static enum status settle_again(struct service *s, const struct call *c,
-                                const struct trip_claim *claim, struct err *err)
+static enum status settle_again(const struct call *c,
+                                const struct trip_claim *claim)
 {
     struct settlement *done = arena_alloc(c->arena, sizeof *done);
     struct trip trip;
     enum status st;
 
-    st = records_trip_claim(s->records, claim, c->deadline, c->arena, &trip,
-                            err);
+    st = records_trip_claim(c->stores->records, claim, c->deadline, c->arena,
+                            &trip, c->err);
     if (st == ST_NOT_FOUND || st == ST_NOT_OWNER || st == ST_PRECONDITION) {
         /* Nothing was promised, or it was kept up to the last step: all that
          * can be missing then is the token. */
-        err_clear(err);
-        return driver_changed(s, claim->user_id, c->deadline, err);
+        err_clear(c->err);
+        return driver_changed(c);
     }
     if (st == ST_OK)
-        st = settle_trip(s, c, &trip, done, err);
+        st = settle_trip(c, &trip, done);
     if (st != ST_OK)
         return st;
     stat_add(STAT_trips_rescored, 1);
-    return done->again ? err_set(err, ST_BUSY, "upload_under_way",
+    return done->again ? err_set(c->err, ST_BUSY, "upload_under_way",
                                  "an upload of this trip is under way")
                        : ST_OK;
 }
 
-enum status finalize_pending(struct service *s, const struct call *c,
-                             struct str user_id, struct str trip_id,
-                             struct err *err)
+enum status finalize_pending(const struct call *c, struct str trip_id)
 {
-    struct trip_claim claim = {.user_id = user_id,
+    struct trip_claim claim = {.user_id = c->user_id,
                                .trip_id = trip_id,
                                .rescore = true,
                                .now_us = clock_wall_us()};
 
-    return settle_again(s, c, &claim, err);
+    return settle_again(c, &claim);
 }
 
-enum status finalize_lost(struct service *s, const struct call *c,
-                          struct str user_id, struct str trip_id,
-                          struct err *err)
+enum status finalize_lost(const struct call *c, struct str trip_id)
 {
-    struct trip_claim claim = {.user_id = user_id,
+    struct trip_claim claim = {.user_id = c->user_id,
                                .trip_id = trip_id,
                                .rescore = true,
                                .lost = true,
                                .now_us = clock_wall_us()};
 
-    return settle_again(s, c, &claim, err);
+    return settle_again(c, &claim);
 }

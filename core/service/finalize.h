@@ -5,28 +5,25 @@
 #ifndef DG_SERVICE_FINALIZE_H
 #define DG_SERVICE_FINALIZE_H
 
-#include "service/service.h"
+#include "base/buf.h"
+#include "driver/call.h"
 
-enum status finalize_trip(struct service *s, const struct call *c,
-                          struct str body, struct buf *answer,
-                          struct err *err) MUST_CHECK;
+enum status finalize_trip(const struct call *c, struct str body,
+                          struct buf *answer) MUST_CHECK;
 /*
     ST_OK: the claim is durable, and the analysis is stored or will be without
     the client; answer is the JSON of the wire description.
  */
 
-enum status finalize_pending(struct service *s, const struct call *c,
-                             struct str user_id, struct str trip_id,
-                             struct err *err) MUST_CHECK;
+enum status finalize_pending(const struct call *c,
+                             struct str trip_id) MUST_CHECK;
 /*
     Finishes a trip that was claimed but not stored: claims it anew and goes
     the same way. ST_OK also when there is nothing (more) to do; any other
     status means: try again later.
  */
 
-enum status finalize_lost(struct service *s, const struct call *c,
-                          struct str user_id, struct str trip_id,
-                          struct err *err) MUST_CHECK;
+enum status finalize_lost(const struct call *c, struct str trip_id) MUST_CHECK;
 /*
     The same for a trip that counts as stored, but whose object is gone.
  */

@@ -89,7 +89,7 @@ enum status input_type(struct err *err, const char *field, const char *wanted)
                    wanted);
 }
 
-static bool absent(struct json v)
+static bool is_absent(struct json v)
 {
     return v.type == JSON_NONE || v.type == JSON_NULL;
 }
@@ -115,12 +115,12 @@ enum status input_ids(struct json root, struct arena *a, struct str *user_id,
     struct json trip = json_member(root, "trip_id");
     enum status st;
 
-    if (absent(user) || absent(trip))
+    if (is_absent(user) || is_absent(trip))
         return input_missing(a,
-                             !absent(trip)   ? STR_LIT("\"user_id\"")
-                             : !absent(user) ? STR_LIT("\"trip_id\"")
-                                             : STR_LIT("\"user_id\","
-                                                       "\"trip_id\""),
+                             !is_absent(trip)   ? STR_LIT("\"user_id\"")
+                             : !is_absent(user) ? STR_LIT("\"trip_id\"")
+                                                : STR_LIT("\"user_id\","
+                                                          "\"trip_id\""),
                              err);
     if ((st = id_read(user, "user_id", a, user_id, err)) != ST_OK)
         return st;
@@ -133,7 +133,7 @@ enum status input_time(struct json root, const char *field, struct arena *a,
     struct json v = json_member(root, field);
 
     *us = TIME_NONE;
-    if (absent(v))
+    if (is_absent(v))
         return ST_OK;
     if (v.type != JSON_STRING)
         return input_type(err, field, "a time such as 2025-12-20T14:31:34Z");
@@ -146,7 +146,7 @@ enum status input_object(struct json root, const char *field,
                          struct json *value, struct err *err)
 {
     *value = json_member(root, field);
-    if (absent(*value))
+    if (is_absent(*value))
         value->type = JSON_NONE;
     else if (value->type != JSON_OBJECT)
         return input_type(err, field, "an object");

@@ -2,9 +2,10 @@
 #ifndef DG_SERVICE_INPUT_H
 #define DG_SERVICE_INPUT_H
 
+#include "base/arena.h"
+#include "base/err.h"
 #include "base/isotime.h"
 #include "base/json.h"
-#include "service/service.h"
 
 enum status input_body(struct str body, struct json *root,
                        struct err *err) MUST_CHECK;

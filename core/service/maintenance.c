@@ -1,7 +1,7 @@
 #include "service/maintenance.h"
 
 #include "base/log.h"
-#include "service/driver.h"
+#include "driver/driver.h"
 #include "service/finalize.h"
 
 /* Not a client's time: nobody waits, but a hung store must not hold the rest
@@ -12,24 +12,24 @@
 #define SWEEP_DEADLINE_MS 60000
 
 struct pass {
-    struct service *s;
-    struct arena *a;
-    struct err *err;
+    const struct call *c;
     enum status worst;
 };
 
-static struct call call_of(const struct pass *p)
+static struct call entry_call(const struct pass *p, struct str user_id)
 {
-    return (struct call){.arena = p->a,
-                         .deadline = deadline_in(ENTRY_DEADLINE_MS),
-                         .request_id = STR_LIT("maintenance")};
+    struct call c = *p->c;
+
+    c.user_id = user_id;
+    c.deadline = deadline_in(ENTRY_DEADLINE_MS);
+    return c;
 }
 
-static enum status keep_for_later(struct pass *p, const char *event,
-                                  enum status st)
+static enum status leave_for_later(struct pass *p, const char *event,
+                                   enum status st)
 {
     if (st != ST_OK) {
-        log_err(LOG_WARN, event, p->err);
+        log_err(LOG_WARN, event, p->c->err);
         p->worst = st;
     }
     return st;
@@ -44,41 +44,41 @@ static bool is_outage(enum status st)
 /* Trying again changes nothing: a person has to look. The record stays pending,
  * so `driveguardctl status` counts the trip and reconcile tries it again; only
  * this host's spool is rid of it. */
-static enum status set_aside(struct pass *p, struct str trip_id)
+static enum status set_trip_aside(struct pass *p, struct str trip_id)
 {
     struct log_value space, why;
 
     log_line(LOG_ERROR, "trip_cannot_be_scored", "trip_id=%s reason=%s",
              log_quoted(trip_id, &space),
-             log_quoted(str_of(p->err->text), &why));
-    err_clear(p->err);
+             log_quoted(str_of(p->c->err->text), &why));
+    err_clear(p->c->err);
     return ST_OK;
 }
 
 static enum status trip_entry(void *ctx, struct str user_id, struct str trip_id)
 {
     struct pass *p = ctx;
-    struct call c = call_of(p);
+    struct call c = entry_call(p, user_id);
     enum status st;
 
     if (is_outage(p->worst))
         return p->worst;
-    err_clear(p->err);
-    st = finalize_pending(p->s, &c, user_id, trip_id, p->err);
-    arena_reset(p->a);
+    err_clear(p->c->err);
+    st = finalize_pending(&c, trip_id);
+    arena_reset(p->c->arena);
     if (st == ST_CORRUPT || st == ST_TOO_LARGE)
-        return set_aside(p, trip_id);
-    return keep_for_later(p, "trip_still_pending", st);
+        return set_trip_aside(p, trip_id);
+    return leave_for_later(p, "trip_still_pending", st);
 }
 
 static enum status token_entry(void *ctx, struct str user_id)
 {
     struct pass *p = ctx;
+    struct call c = entry_call(p, user_id);
     enum status st;
 
-    err_clear(p->err);
-    st = cache_replace_token(p->s->cache, user_id,
-                             deadline_in(ENTRY_DEADLINE_MS), p->err);
+    err_clear(c.err);
+    st = cache_replace_token(c.stores->cache, user_id, c.deadline, c.err);
     if (st != ST_OK)
         p->worst = st; /* the cache logs that it is away */
     return st;
@@ -86,26 +86,27 @@ static enum status token_entry(void *ctx, struct str user_id)
 
 /* What crashed writers left in the object store; other hosts look as well, so
  * that it does not matter when this one does. */
-static enum status sweep_sometimes(struct service *s, struct err *err)
+static enum status sweep_sometimes(struct service *s, const struct call *c)
 {
     int64_t now = clock_mono_ms();
 
     if (now < s->sweep_due_ms)
         return ST_OK;
     s->sweep_due_ms = now + SWEEP_EVERY_MS;
-    return objects_sweep(s->objects, deadline_in(SWEEP_DEADLINE_MS), err);
+    return objects_sweep(c->stores->objects, deadline_in(SWEEP_DEADLINE_MS),
+                         c->err);
 }
 
-enum status maintenance_pass(struct service *s, struct arena *a,
-                             struct err *err)
+enum status maintenance_pass(struct service *s, const struct call *c)
 {
-    struct pass p = {.s = s, .a = a, .err = err, .worst = ST_OK};
+    struct pass p = {.c = c, .worst = ST_OK};
+    struct stores *to = c->stores;
     enum status st;
 
-    if ((st = spool_trips(s->spool, trip_entry, &p, err)) != ST_OK ||
-        (st = spool_tokens(s->spool, token_entry, &p, err)) != ST_OK ||
-        (s->files && (st = files_evict(s->files, err)) != ST_OK) ||
-        (st = sweep_sometimes(s, err)) != ST_OK)
+    if ((st = spool_trips(to->spool, trip_entry, &p, c->err)) != ST_OK ||
+        (st = spool_tokens(to->spool, token_entry, &p, c->err)) != ST_OK ||
+        (to->files && (st = files_evict(to->files, c->err)) != ST_OK) ||
+        (st = sweep_sometimes(s, c)) != ST_OK)
         return st;
     return p.worst;
 }

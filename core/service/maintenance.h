@@ -4,13 +4,14 @@
 
 #include "service/service.h"
 
-enum status maintenance_pass(struct service *s, struct arena *a,
-                             struct err *err) MUST_CHECK;
+enum status maintenance_pass(struct service *s,
+                             const struct call *c) MUST_CHECK;
 /*
     One look at the spool: finishes the trips that were left pending and
     delivers the token replacements that could not be delivered, as far as the
     stores allow now. Any status but ST_OK: something could not be done and
-    stays for the next pass; err says what. Resets the arena between entries.
+    stays for the next pass; c->err says what. Each entry has a deadline of its
+    own, and the arena is reset between them.
     Also keeps cache.files in bounds, and once an hour sweeps the object
     store's temporaries.
  */

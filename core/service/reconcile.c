@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include "base/log.h"
 #include "base/stats.h"
-#include "service/driver.h"
+#include "driver/driver.h"
+#include "driver/packing.h"
+#include "driver/roster.h"
+#include "driver/trip_object.h"
 #include "service/finalize.h"
-#include "service/packing.h"
-#include "service/roster.h"
-#include "service/trip_object.h"
 #include "store/keys.h"
 
 #define DRIVER_DEADLINE_MS 300000
@@ -16,31 +16,27 @@
 
 struct object_here { /* a trip object of the driver */
     struct str trip_id, key;
-    int64_t end_ms;
     struct etag etag;
-    int64_t modified_us;
-    int64_t revision; /* -1: not known (unreadable, or gone meanwhile) */
+    struct trip_age age; /* revision -1: not known (unreadable, or gone
+                            meanwhile) */
 };
 
 struct work {
-    struct service *s;
-    struct str user_id;
-    struct deadline d;
-    struct arena *a;    /* of this driver */
+    struct call call;   /* its arena is this driver's */
     struct arena *trip; /* of one trip at a time */
     struct reconcile_report *report;
-    struct err *err;
     struct object_here *object;
     size_t n, room;
     bool only_without_objects; /* the others were done before */
 };
 
-static void failed(struct work *w, const char *what, struct str trip_id)
+static void reconcile_failed(struct work *w, const char *what,
+                             struct str trip_id)
 {
     w->report->failures++;
-    err_add(w->err, "%s", what);
-    log_err_of(LOG_WARN, "reconcile_failed", "trip_id", trip_id, w->err);
-    err_clear(w->err);
+    err_add(w->call.err, "%s", what);
+    log_err_of(LOG_WARN, "reconcile_failed", "trip_id", trip_id, w->call.err);
+    err_clear(w->call.err);
 }
 
 /* ---- what is there ---- */
@@ -48,34 +44,37 @@ static void failed(struct work *w, const char *what, struct str trip_id)
 static enum status note_object(void *ctx, const struct object_entry *e)
 {
     struct work *w = ctx;
-    struct object_here here = {.revision = -1};
+    struct object_here here = {.age = {.revision = -1}};
     struct str user_id, trip_id;
 
-    if (!key_parse_trip(e->key, &user_id, &trip_id, &here.end_ms))
+    if (!key_parse_trip(e->key, &user_id, &trip_id, &here.age.end_ms))
         return ST_OK;
     if (w->n == w->room) {
         size_t room = w->room ? 2 * w->room : 64;
-        struct object_here *grown = arena_alloc_n(w->a, room, sizeof *grown);
+        struct object_here *grown =
+            arena_alloc_n(w->call.arena, room, sizeof *grown);
 
         if (w->n)
             memcpy(grown, w->object, w->n * sizeof *grown);
         w->object = grown;
         w->room = room;
     }
-    here.key = arena_copy(w->a, e->key);
-    here.trip_id = arena_copy(w->a, trip_id);
+    here.key = arena_copy(w->call.arena, e->key);
+    here.trip_id = arena_copy(w->call.arena, trip_id);
     here.etag = e->etag;
-    here.modified_us = e->modified_us;
+    here.age.modified_us = e->modified_us;
     w->object[w->n++] = here;
     return ST_OK;
 }
 
-static int by_trip(const void *pa, const void *pb)
+static int object_by_trip(const void *pa, const void *pb)
 {
     const struct object_here *a = pa, *b = pb;
     int c = str_cmp(a->trip_id, b->trip_id);
 
-    return c ? c : (a->end_ms > b->end_ms) - (a->end_ms < b->end_ms);
+    return c ? c
+             : (a->age.end_ms > b->age.end_ms) -
+                   (a->age.end_ms < b->age.end_ms);
 }
 
 static enum status list_objects(struct work *w)
@@ -84,22 +83,24 @@ static enum status list_objects(struct work *w)
     enum status st;
 
     w->n = 0;
-    st = objects_list(w->s->objects, key_trips_prefix(w->a, w->user_id), w->d,
-                      note_object, w, &pages, w->err);
+    st = objects_list(w->call.stores->objects,
+                      key_trips_prefix(w->call.arena, w->call.user_id),
+                      w->call.deadline, note_object, w, &pages, w->call.err);
     if (st == ST_OK && w->n)
-        qsort(w->object, w->n, sizeof *w->object, by_trip);
+        qsort(w->object, w->n, sizeof *w->object, object_by_trip);
     return st;
 }
 
 static bool has_object(const struct work *w, struct str trip_id)
 {
-    struct object_here sought = {.trip_id = trip_id, .end_ms = INT64_MIN};
+    struct object_here sought = {.trip_id = trip_id,
+                                 .age = {.end_ms = INT64_MIN}};
     size_t low = 0, high = w->n;
 
     while (low < high) {
         size_t mid = low + (high - low) / 2;
 
-        if (by_trip(&w->object[mid], &sought) < 0)
+        if (object_by_trip(&w->object[mid], &sought) < 0)
             low = mid + 1;
         else
             high = mid;
@@ -114,21 +115,21 @@ static enum status score_trip_again(void *ctx, const struct trip *t)
     struct work *w = ctx;
     bool lost = t->analysis_status == ANALYSIS_STORED ||
                 t->analysis_status == ANALYSIS_NONE;
-    struct call c = {.arena = w->trip,
-                     .deadline = deadline_in(TRIP_DEADLINE_MS),
-                     .request_id = STR_LIT("reconcile")};
+    struct call c = call_with(&w->call, w->trip, w->call.err);
     enum status st;
 
     if (t->status != TRIP_COMPLETED ||
         t->analysis_status == ANALYSIS_INSUFFICIENT ||
         (lost && has_object(w, t->trip_id)))
         return ST_OK;
-    st = lost ? finalize_lost(w->s, &c, t->user_id, t->trip_id, w->err)
-              : finalize_pending(w->s, &c, t->user_id, t->trip_id, w->err);
+    c.user_id = t->user_id;
+    c.deadline = deadline_in(TRIP_DEADLINE_MS);
+    st =
+        lost ? finalize_lost(&c, t->trip_id) : finalize_pending(&c, t->trip_id);
     if (st == ST_OK)
         w->report->trips_scored++;
     else
-        failed(w, "score", t->trip_id);
+        reconcile_failed(w, "score", t->trip_id);
     arena_reset(w->trip);
     return ST_OK;
 }
@@ -141,14 +142,14 @@ static enum status read_revision(struct work *w, struct object_here *o)
     struct object obj;
     enum status st;
 
-    st = objects_get(w->s->objects, o->key, &o->etag, TRIP_JSON_MAX, w->d,
-                     w->trip, &obj, w->err);
+    st = objects_get(w->call.stores->objects, o->key, &o->etag, TRIP_JSON_MAX,
+                     w->call.deadline, w->trip, &obj, w->call.err);
     if (st == ST_OK)
-        st = trip_object_open(o->key, &obj, w->trip, &reading, w->err);
-    o->revision = st == ST_OK ? reading.row.revision : -1;
+        st = trip_object_open(o->key, &obj, w->trip, &reading, w->call.err);
+    o->age.revision = st == ST_OK ? reading.row.revision : -1;
     arena_reset(w->trip);
     if (st == ST_NOT_FOUND || st == ST_PRECONDITION || st == ST_CORRUPT) {
-        err_clear(w->err);
+        err_clear(w->call.err);
         return ST_OK;
     }
     return st;
@@ -160,43 +161,34 @@ static enum status read_revision(struct work *w, struct object_here *o)
 static void remove_object(struct work *w, const struct object_here *o,
                           const struct object_here *later)
 {
-    enum status st =
-        objects_delete(w->s->objects, o->key, &o->etag, w->d, w->err);
+    enum status st = objects_delete(w->call.stores->objects, o->key, &o->etag,
+                                    w->call.deadline, w->call.err);
 
-    if (st == ST_BUSY && service_quiet(w->s, o->modified_us) &&
-        service_quiet(w->s, later->modified_us)) {
-        err_clear(w->err);
-        st = objects_delete_unwatched(w->s->objects, o->key, w->d, w->err);
+    if (st == ST_BUSY && stores_quiet(w->call.stores, o->age.modified_us) &&
+        stores_quiet(w->call.stores, later->age.modified_us)) {
+        err_clear(w->call.err);
+        st = objects_delete_unwatched(w->call.stores->objects, o->key,
+                                      w->call.deadline, w->call.err);
     }
     if (st == ST_OK)
         w->report->objects_removed++;
     else
-        failed(w, "remove", o->trip_id);
-}
-
-static bool is_later(const struct object_here *a, const struct object_here *b)
-{
-    if (a->revision != b->revision)
-        return a->revision > b->revision;
-    if (a->modified_us != b->modified_us)
-        return a->modified_us > b->modified_us;
-    return a->end_ms > b->end_ms;
+        reconcile_failed(w, "remove", o->trip_id);
 }
 
 static bool is_told(const struct summary *now, const struct object_here *o)
 {
     const struct summary_row *row = summary_find(now, o->trip_id);
 
-    return row &&
-           (row->revision > o->revision ||
-            (row->end_ms == o->end_ms && strcmp(row->etag.z, o->etag.z) == 0));
+    return row && (row->revision > o->age.revision ||
+                   summary_row_is_of(row, o->age.end_ms, &o->etag));
 }
 
 /* Objects [from, to) are of one trip. Unreadable ones are left for a person. A
  * reader who has listed where the latest was not yet, and looks later where the
  * older is no more, finds the trip by the summary's row alone. */
-static enum status keep_latest(struct work *w, size_t from, size_t to,
-                               const struct summary *now)
+static enum status leave_latest(struct work *w, size_t from, size_t to,
+                                const struct summary *now)
 {
     struct object_here *latest = NULL;
 
@@ -205,15 +197,15 @@ static enum status keep_latest(struct work *w, size_t from, size_t to,
 
         if (st != ST_OK)
             return st;
-        if (w->object[i].revision >= 0 &&
-            (!latest || is_later(&w->object[i], latest)))
+        if (w->object[i].age.revision >= 0 &&
+            (!latest || trip_later(&w->object[i].age, &latest->age)))
             latest = &w->object[i];
     }
     if (latest && !is_told(now, latest))
-        return err_set(w->err, ST_BUSY, NULL,
+        return err_set(w->call.err, ST_BUSY, NULL,
                        "the summary does not have the latest object's row");
     for (size_t i = from; i < to; i++)
-        if (latest && &w->object[i] != latest && w->object[i].revision >= 0)
+        if (latest && &w->object[i] != latest && w->object[i].age.revision >= 0)
             remove_object(w, &w->object[i], latest);
     return ST_OK;
 }
@@ -224,8 +216,8 @@ static void remove_doubles(struct work *w, const struct summary *now)
         for (next = i + 1; next < w->n && str_eq(w->object[next].trip_id,
                                                  w->object[i].trip_id);)
             next++;
-        if (next - i > 1 && keep_latest(w, i, next, now) != ST_OK)
-            failed(w, "doubles", w->object[i].trip_id);
+        if (next - i > 1 && leave_latest(w, i, next, now) != ST_OK)
+            reconcile_failed(w, "doubles", w->object[i].trip_id);
     }
 }
 
@@ -233,20 +225,23 @@ static void remove_doubles(struct work *w, const struct summary *now)
 
 static enum status move_record(struct work *w, const struct summary_row *row)
 {
-    struct str key = key_trip(w->trip, w->user_id, row->trip_id, row->end_ms);
+    struct str key =
+        key_trip(w->trip, w->call.user_id, row->trip_id, row->end_ms);
     struct trip t;
     enum status st;
 
-    st = records_trip(w->s->records, row->trip_id, w->d, w->trip, &t, w->err);
-    if (st == ST_OK && str_eq(t.user_id, w->user_id) &&
+    st = records_trip(w->call.stores->records, row->trip_id, w->call.deadline,
+                      w->trip, &t, w->call.err);
+    if (st == ST_OK && str_eq(t.user_id, w->call.user_id) &&
         t.revision < row->revision) {
-        st = records_trip_forward(w->s->records, row->trip_id, t.revision,
-                                  row->revision, key, w->d, w->err);
+        st = records_trip_forward(w->call.stores->records, row->trip_id,
+                                  t.revision, row->revision, key,
+                                  w->call.deadline, w->call.err);
         w->report->records_moved += st == ST_OK;
     }
     arena_reset(w->trip);
     if (st == ST_NOT_FOUND || st == ST_PRECONDITION) {
-        err_clear(w->err);
+        err_clear(w->call.err);
         return ST_OK;
     }
     return st;
@@ -275,19 +270,21 @@ static bool is_named(const struct summary *sum, int64_t number)
 
 static void remove_pack(struct work *w, const struct pack_here *p)
 {
-    struct str key = key_pack(w->trip, w->user_id, p->number);
-    enum status st = objects_delete(w->s->objects, key, &p->etag, w->d, w->err);
+    struct str key = key_pack(w->trip, w->call.user_id, p->number);
+    enum status st = objects_delete(w->call.stores->objects, key, &p->etag,
+                                    w->call.deadline, w->call.err);
 
     if (st == ST_BUSY) {
-        err_clear(w->err);
-        st = objects_delete_unwatched(w->s->objects, key, w->d, w->err);
+        err_clear(w->call.err);
+        st = objects_delete_unwatched(w->call.stores->objects, key,
+                                      w->call.deadline, w->call.err);
     }
     if (st == ST_OK) {
         w->report->packs_removed++;
     } else if (st == ST_PRECONDITION) { /* it is in use again */
-        err_clear(w->err);
+        err_clear(w->call.err);
     } else {
-        failed(w, "remove", key);
+        reconcile_failed(w, "remove", key);
     }
 }
 
@@ -296,7 +293,7 @@ static void remove_packs(struct work *w, const struct packs_here *here,
                          const struct summary *now)
 {
     for (size_t i = 0; !now->newer && i < here->n; i++)
-        if (service_quiet(w->s, here->pack[i].modified_us) &&
+        if (stores_quiet(w->call.stores, here->pack[i].modified_us) &&
             !is_named(now, here->pack[i].number))
             remove_pack(w, &here->pack[i]);
     arena_reset(w->trip);
@@ -313,22 +310,20 @@ static enum status put_in_order(struct work *w)
     enum status st;
 
     /* What the summary named when it was read must be there by now. */
-    if ((st = roster_take(w->s, w->user_id, NULL, w->d, w->a, &r, w->err)) !=
-            ST_OK ||
-        (st = packs_list(w->s, w->user_id, w->d, w->a, &here, w->err)) != ST_OK)
+    if ((st = roster_read(&w->call, NULL, &r)) != ST_OK ||
+        (st = packs_list(&w->call, &here)) != ST_OK)
         return st;
     forget_lost_packs(&r, &here);
-    roster_repair(w->s, w->user_id, &r, w->d, w->a);
-    if ((st = summary_read(w->s, w->user_id, w->d, w->a, &now, w->err)) !=
-        ST_OK)
+    roster_repair(&w->call, &r);
+    if ((st = summary_read(&w->call, &now)) != ST_OK)
         return st;
     remove_packs(w, &here, &now);
     remove_doubles(w, &now);
     for (size_t i = 0; i < r.n; i++)
         if (r.trip[i]->row.revision > 0 &&
             move_record(w, &r.trip[i]->row) != ST_OK)
-            failed(w, "record", r.trip[i]->row.trip_id);
-    return driver_changed(w->s, w->user_id, w->d, w->err);
+            reconcile_failed(w, "record", r.trip[i]->row.trip_id);
+    return driver_changed(&w->call);
 }
 
 static enum status reconcile_in(struct work *w)
@@ -338,8 +333,9 @@ static enum status reconcile_in(struct work *w)
     if (st != ST_OK || (w->only_without_objects && w->n))
         return st;
     w->report->drivers++;
-    if ((st = records_trips_of(w->s->records, w->user_id, w->d,
-                               score_trip_again, w, w->err)) != ST_OK ||
+    if ((st = records_trips_of(w->call.stores->records, w->call.user_id,
+                               w->call.deadline, score_trip_again, w,
+                               w->call.err)) != ST_OK ||
         (st = list_objects(w)) != ST_OK)
         return st;
     return put_in_order(w);
@@ -349,20 +345,18 @@ static enum status reconcile_work(struct work *w)
 {
     enum status st;
 
-    w->a = arena_new(1024 * 1024);
+    w->call.arena = arena_new(1024 * 1024);
     w->trip = arena_new(1024 * 1024);
     st = reconcile_in(w);
     arena_free(&w->trip);
-    arena_free(&w->a);
+    arena_free(&w->call.arena);
     return st;
 }
 
-enum status reconcile_driver(struct service *s, struct str user_id,
-                             struct deadline d, struct reconcile_report *report,
-                             struct err *err)
+enum status reconcile_driver(const struct call *c,
+                             struct reconcile_report *report)
 {
-    struct work w = {
-        .s = s, .user_id = user_id, .d = d, .report = report, .err = err};
+    struct work w = {.call = *c, .report = report};
 
     return reconcile_work(&w);
 }
@@ -370,22 +364,21 @@ enum status reconcile_driver(struct service *s, struct str user_id,
 /* ---- all drivers ---- */
 
 struct everybody {
-    struct service *s;
+    const struct call *c;
     struct reconcile_report *report;
     bool only_without_objects;
 };
 
-static enum status one_driver(void *ctx, struct str user_id)
+static enum status reconcile_one(void *ctx, struct str user_id)
 {
     struct everybody *all = ctx;
     struct err err = ERR_NONE;
-    struct work w = {.s = all->s,
-                     .user_id = user_id,
-                     .d = deadline_in(DRIVER_DEADLINE_MS),
+    struct work w = {.call = call_with(all->c, NULL, &err),
                      .report = all->report,
-                     .err = &err,
                      .only_without_objects = all->only_without_objects};
 
+    w.call.user_id = user_id;
+    w.call.deadline = deadline_in(DRIVER_DEADLINE_MS);
     if (!id_valid(user_id) || reconcile_work(&w) == ST_OK)
         return ST_OK;
     all->report->failures++;
@@ -393,30 +386,32 @@ static enum status one_driver(void *ctx, struct str user_id)
     return ST_OK;
 }
 
-static enum status one_user(void *ctx, const struct user *u)
+static enum status reconcile_user(void *ctx, const struct user *u)
 {
-    return one_driver(ctx, u->user_id);
+    return reconcile_one(ctx, u->user_id);
 }
 
-static enum status one_pending(void *ctx, const struct trip *t)
+static enum status reconcile_pending(void *ctx, const struct trip *t)
 {
-    return one_driver(ctx, t->user_id);
+    return reconcile_one(ctx, t->user_id);
 }
 
-enum status reconcile_all(struct service *s, struct reconcile_report *report,
-                          struct err *err)
+enum status reconcile_all(const struct call *c, struct reconcile_report *report)
 {
-    struct everybody all = {.s = s, .report = report};
+    struct everybody all = {.c = c, .report = report};
     struct deadline d = deadline_in(ALL_DEADLINE_MS);
+    struct stores *s = c->stores;
     enum status st;
 
-    st = objects_drivers(s->objects, d, one_driver, &all, err);
+    st = objects_drivers(s->objects, d, reconcile_one, &all, c->err);
     if (st != ST_OK)
         return st;
     all.only_without_objects = true;
-    if ((st = records_users(s->records, d, one_user, &all, err)) != ST_OK ||
-        (st = records_trips_unsettled(s->records, STR_NONE, d, one_pending,
-                                      &all, err)) != ST_OK)
+    if ((st = records_users(s->records, d, reconcile_user, &all, c->err)) !=
+            ST_OK ||
+        (st = records_trips_unsettled(s->records, STR_NONE, d,
+                                      reconcile_pending, &all, c->err)) !=
+            ST_OK)
         return st;
-    return objects_sweep(s->objects, d, err);
+    return objects_sweep(s->objects, d, c->err);
 }

@@ -6,7 +6,7 @@
 #ifndef DG_SERVICE_RECONCILE_H
 #define DG_SERVICE_RECONCILE_H
 
-#include "service/service.h"
+#include "driver/call.h"
 
 struct reconcile_report {
     int64_t drivers;
@@ -17,9 +17,8 @@ struct reconcile_report {
     int64_t failures;        /* logged; the next run tries them again */
 };
 
-enum status reconcile_driver(struct service *s, struct str user_id,
-                             struct deadline d, struct reconcile_report *report,
-                             struct err *err) MUST_CHECK;
+enum status reconcile_driver(const struct call *c,
+                             struct reconcile_report *report) MUST_CHECK;
 /*
     1. Trips completed but pending, or without an object, are scored anew.
     2. The summary is repaired from the listing, and what is loose is packed.
@@ -30,8 +29,8 @@ enum status reconcile_driver(struct service *s, struct str user_id,
     ST_OK also when single trips failed: report->failures.
  */
 
-enum status reconcile_all(struct service *s, struct reconcile_report *report,
-                          struct err *err) MUST_CHECK;
+enum status reconcile_all(const struct call *c,
+                          struct reconcile_report *report) MUST_CHECK;
 /*
     Every driver that has objects or is in the users' table, and every pending
     trip; then the store's temporaries are swept.

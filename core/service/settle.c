@@ -1,28 +1,20 @@
 #include "service/settle.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include "base/beside.h"
 #include "base/fault.h"
-#include "base/gzip.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/stats.h"
-#include "score/analysis_json.h"
-#include "service/driver.h"
-#include "service/packing.h"
-#include "service/summary.h"
-#include "service/trip_object.h"
-#include "store/keys.h"
-
-#define TRIP_GZIP_LEVEL 6
+#include "driver/driver.h"
+#include "driver/packing.h"
+#include "driver/summary.h"
+#include "driver/trip_object.h"
 
 /* An upload may be between its two steps for as long as its request may run
  * (request_timeout, and a worker that is killed past it). */
 #define UPLOAD_GRACE 2
 
 struct settling {
-    struct service *s;
     const struct call *c;
     const struct trip *trip;
     struct user user; /* empty for one the table does not know */
@@ -33,8 +25,8 @@ struct settling {
         enum status st;
         struct err err;
     } seen; /* the summary, read while the records are asked */
-    struct trip_object object;
-    struct summary_row other; /* what the merge met */
+    struct trip_object *object; /* of the settlement */
+    struct summary_row other;   /* what the merge met */
     bool met;
     bool older; /* there may be an older object of the trip */
     bool told;  /* the summary as it was seen has the row, and was written */
@@ -46,9 +38,9 @@ struct settling {
 static void *see_summary(void *ctx)
 {
     struct settling *w = ctx;
+    struct call seeing = call_with(w->c, w->seen.arena, &w->seen.err);
 
-    w->seen.st = summary_read(w->s, w->trip->user_id, w->c->deadline,
-                              w->seen.arena, &w->seen.summary, &w->seen.err);
+    w->seen.st = summary_read(&seeing, &w->seen.summary);
     return NULL;
 }
 
@@ -58,181 +50,77 @@ static void start_seeing(struct settling *w)
     beside_start(&w->seen.beside, see_summary, w);
 }
 
-static enum status load_user(struct settling *w, struct err *err)
+static enum status load_user(struct settling *w)
 {
-    enum status st = records_user(w->s->records, w->trip->user_id,
-                                  w->c->deadline, w->c->arena, &w->user, err);
+    enum status st =
+        records_user(w->c->stores->records, w->trip->user_id, w->c->deadline,
+                     w->c->arena, &w->user, w->c->err);
 
     if (st != ST_NOT_FOUND)
         return st;
-    err_clear(err);
+    err_clear(w->c->err);
     w->user = (struct user){.user_id = w->trip->user_id};
     return ST_OK;
-}
-
-static enum score_version version_of(const struct conf *c)
-{
-    return strcmp(c->scoring_version, "3.0") == 0 ? SCORE_3_0 : SCORE_3_1;
-}
-
-static enum status read_batch(struct settling *w, const struct batch *b,
-                              struct delta_list *deltas, struct err *err)
-{
-    enum status st = deltas_read(b->deltas, w->c->arena, deltas, err);
-
-    return st == ST_OK ? ST_OK
-                       : err_set(err, ST_CORRUPT, "batch_corrupt",
-                                 "batch %lld of the trip is not readable",
-                                 (long long)b->number);
 }
 
 /* Fewer batches than the record counts: an upload is between its two steps, or
  * was when its worker died, long ago. */
 static bool upload_under_way(const struct settling *w, size_t batches)
 {
-    int64_t grace_us = UPLOAD_GRACE * 1000 * w->s->conf->server_request_timeout;
+    int64_t grace_us =
+        UPLOAD_GRACE * 1000 * w->c->stores->conf->server_request_timeout;
 
     return (int64_t)batches < w->trip->total_batches &&
            clock_wall_us() - w->trip->updated_us < grace_us;
 }
 
-static enum status insufficient(struct settlement *out, const char *reason,
-                                struct err *err)
+static enum status load_batches(struct settling *w, struct trip_batches *out,
+                                struct settlement *to)
 {
-    out->how = SETTLED_INSUFFICIENT;
-    out->reason = reason;
-    err_clear(err);
-    return ST_OK;
-}
+    enum status st =
+        records_batches(w->c->stores->records, w->trip, w->c->deadline,
+                        w->c->arena, out, w->c->err);
 
-static enum status read_deltas(struct settling *w, struct delta_list *deltas,
-                               struct settlement *out, struct err *err)
-{
-    struct trip_batches batches;
-    int64_t n_deltas = 0;
-    enum status st;
-
-    st = records_batches(w->s->records, w->trip, w->c->deadline, w->c->arena,
-                         &batches, err);
-    if (st == ST_TOO_LARGE) /* nor will it ever be less */
-        return insufficient(out, "more points than a trip may have", err);
-    if (st != ST_OK)
-        return st;
-    for (size_t i = 0; i < batches.n; i++) {
-        n_deltas += batches.batch[i].deltas_count;
-        out->original_deltas += batches.batch[i].original_count;
+    if (st == ST_TOO_LARGE) { /* nor will it ever be less */
+        to->scored.insufficient = "more points than a trip may have";
+        err_clear(w->c->err);
+        return ST_OK;
     }
-    deltas_reserve(deltas, (size_t)n_deltas, w->c->arena);
-    for (size_t i = 0; st == ST_OK && i < batches.n; i++)
-        st = read_batch(w, &batches.batch[i], deltas, err);
-    if (st != ST_OK)
-        return st;
-    out->batches = batches.n;
-    out->counts = deltas->counts;
-    out->has_counts = true;
-    out->again = upload_under_way(w, batches.n);
-    return ST_OK;
-}
-
-static enum status score(struct settling *w, const struct delta_list *deltas,
-                         struct settlement *out, struct err *err)
-{
-    struct score_input in = {
-        .version = version_of(w->s->conf),
-        .deltas = deltas->deltas,
-        .n_deltas = deltas->n,
-        .base = base_point_fallback,
-    };
-    struct json quality;
-    enum status st;
-
-    if (w->user.has_base_point)
-        in.base =
-            (struct base_point){w->user.latitude, w->user.longitude,
-                                w->user.city, w->user.state, w->user.source};
-    if (w->trip->trip_quality.n) {
-        st = json_check(w->trip->trip_quality, JSON_DEPTH, &quality, err);
-        if (st != ST_OK)
-            return err_set(err, ST_CORRUPT, "trip_corrupt",
-                           "the trip's trip_quality is not readable");
-        in.totals = client_totals_read(quality);
-    }
-    st = score_trip(&in, w->c->arena, &out->analysis);
-    if (st == ST_NOT_FOUND)
-        return insufficient(out, "fewer than two points", err);
-    out->has_analysis = st == ST_OK;
+    to->again = st == ST_OK && upload_under_way(w, out->n);
     return st;
 }
 
-static enum status pack_analysis(struct settling *w,
-                                 const struct settlement *out, struct str *body,
-                                 struct err *err)
+static enum status score_batches(struct settling *w, struct settlement *out)
 {
-    const struct trip *t = w->trip;
-    struct arena *a = w->c->arena;
-    struct analysis_head head = {
-        .trip_id = t->trip_id,
-        .start_us = t->start_us,
-        .end_us = t->end_us,
-        .revision = t->revision,
-        .version = version_of(w->s->conf),
-        .zone = time_zone_of_zip(w->user.zipcode),
+    struct trip_batches batches = {.n = 0};
+    struct scoring_input in = {
+        .trip = w->trip,
+        .user = &w->user,
+        .batches = &batches,
+        .rules = score_rules_named(w->c->stores->conf->scoring_version),
     };
-    struct buf text, packed;
-    struct json_out jo = {.b = &text};
     enum status st;
 
-    buf_init(&text, TRIP_JSON_MAX);
-    buf_init(&packed, TRIP_JSON_MAX);
-    analysis_write(&head, &out->analysis, a, &jo);
-    if (!buf_ok(&text))
-        st = err_set(err, ST_TOO_LARGE, "analysis_too_large",
-                     "the trip's analysis is larger than %zu bytes",
-                     TRIP_JSON_MAX);
-    else
-        st = gzip_pack(buf_str(&text), TRIP_GZIP_LEVEL, &packed, err);
-    *body = arena_copy(a, buf_str(&packed));
-    buf_free(&packed);
-    buf_free(&text);
+    if ((st = load_user(w)) == ST_OK &&
+        (st = load_batches(w, &batches, out)) == ST_OK &&
+        !out->scored.insufficient)
+        st = scoring_do(&in, w->c->arena, &out->scored, w->c->err);
+    if (st == ST_OK && out->scored.insufficient)
+        out->how = SETTLED_INSUFFICIENT;
+    w->object = &out->scored.object;
     return st;
 }
 
-/* The analysis as bytes, and its row: read back from those very bytes, so that
- * the row says what any later reader of the object would find. */
-static enum status write_object(struct settling *w,
-                                const struct settlement *out, struct err *err)
-{
-    const struct trip *t = w->trip;
-    struct arena *a = w->c->arena;
-    struct trip_object *o = &w->object;
-    struct trip_reading reading;
-    enum status st;
+/* ---- placing what came of it ---- */
 
-    o->user_id = t->user_id;
-    o->key = key_trip(a, t->user_id, t->trip_id, time_ms(t->end_us));
-    if ((st = pack_analysis(w, out, &o->body, err)) != ST_OK ||
-        (st = trip_object_open(o->key, &(struct object){.body = o->body}, a,
-                               &reading, err)) != ST_OK)
-        return st;
-    o->row = reading.row;
-    o->row.fragment = reading.text.deflate;
-    o->meta = (struct object_meta){
-        .trip_id = t->trip_id,
-        .user_id = t->user_id,
-        .behavior_score = arena_printf(a, "%.1f", out->analysis.behavior_score),
-    };
-    return ST_OK;
-}
-
-static enum status place_object(struct settling *w, struct settlement *out,
-                                struct err *err)
+static enum status place_object(struct settling *w, struct settlement *out)
 {
     enum placed placed;
     enum status st;
 
-    st = trip_object_put(w->s, &w->object,
+    st = trip_object_put(w->c, w->object,
                          summary_find(&w->seen.summary, w->trip->trip_id),
-                         w->c->deadline, w->c->arena, &placed, err);
+                         &placed);
     if (st == ST_OK && placed == PLACED_SUPERSEDED)
         out->how = SETTLED_SUPERSEDED;
     return st;
@@ -240,17 +128,16 @@ static enum status place_object(struct settling *w, struct settlement *out,
 
 /* Merge the row, then tidy. Giving up on the summary is no failure: the next
  * read repairs it, and the older object stays until reconcile. */
-static enum status tell_summary(struct settling *w, struct settlement *out,
-                                struct err *err)
+static enum status tell_summary(struct settling *w, struct settlement *out)
 {
     enum merged merged;
     enum status st;
 
-    st = summary_add(w->s, w->trip->user_id, &w->seen.summary, &w->object.row,
-                     w->c->deadline, w->c->arena, &merged, &w->other, err);
+    st = summary_add(w->c, &w->seen.summary, &w->object->row, &merged,
+                     &w->other);
     if (st == ST_BUSY || st == ST_CORRUPT || st == ST_TOO_LARGE) {
-        log_err(LOG_WARN, "summary_given_up", err);
-        err_clear(err);
+        log_err(LOG_WARN, "summary_given_up", w->c->err);
+        err_clear(w->c->err);
         stat_add(STAT_summary_given_up, 1);
         return ST_OK;
     }
@@ -261,23 +148,23 @@ static enum status tell_summary(struct settling *w, struct settlement *out,
     if (merged == MERGED_SUPERSEDED)
         out->how = SETTLED_SUPERSEDED;
     if (fault_point("finalize.after_summary"))
-        return err_set(err, ST_UNAVAILABLE, NULL, "fault point");
-    return trip_object_tidy(w->s, w->trip->user_id, &w->object.row,
-                            w->met ? &w->other : NULL, w->older, w->c->deadline,
-                            w->c->arena, err);
+        return err_set(w->c->err, ST_UNAVAILABLE, NULL, "fault point");
+    return trip_object_tidy(w->c, &w->object->row, w->met ? &w->other : NULL,
+                            w->older);
 }
 
-static enum status end_claim(struct settling *w, enum analysis_status as,
-                             struct err *err)
+/* c: the settling's, or the one beside it. */
+static enum status end_claim(const struct call *c, const struct settling *w,
+                             enum analysis_status as)
 {
     enum status st = records_trip_stored(
-        w->s->records, w->trip->trip_id, w->trip->revision, as,
-        as == ANALYSIS_STORED ? w->object.key : STR_NONE, w->c->deadline, err);
+        c->stores->records, w->trip->trip_id, w->trip->revision, as,
+        as == ANALYSIS_STORED ? w->object->key : STR_NONE, c->deadline, c->err);
 
     if (st != ST_PRECONDITION)
         return st;
     /* A batch or another claim came since: that one ends it. */
-    err_clear(err);
+    err_clear(c->err);
     return ST_OK;
 }
 
@@ -290,8 +177,9 @@ struct ending {
 static void *end_stored(void *ctx)
 {
     struct ending *e = ctx;
+    struct call c = call_with(e->w->c, e->w->c->arena, &e->err);
 
-    e->st = end_claim(e->w, ANALYSIS_STORED, &e->err);
+    e->st = end_claim(&c, e->w, ANALYSIS_STORED);
     return NULL;
 }
 
@@ -308,8 +196,7 @@ static bool may_be_older(const struct settling *w)
  * read repairs. But not when there may be an older object to remove after
  * that: the claim must stay open until it is gone.
  */
-static enum status tell_and_end(struct settling *w, struct settlement *out,
-                                struct err *err)
+static enum status tell_and_end(struct settling *w, struct settlement *out)
 {
     struct ending e = {.w = w, .st = ST_OK, .err = ERR_NONE};
     struct beside beside;
@@ -317,18 +204,18 @@ static enum status tell_and_end(struct settling *w, struct settlement *out,
 
     w->older = may_be_older(w);
     if (out->again || w->older)
-        return tell_summary(w, out, err);
+        return tell_summary(w, out);
     beside_start(&beside, end_stored, &e);
-    st = tell_summary(w, out, err);
+    st = tell_summary(w, out);
     beside_wait(&beside);
     w->ended = true;
     if (st != ST_OK || e.st == ST_OK)
         return st;
-    *err = e.err;
+    *w->c->err = e.err;
     return e.st;
 }
 
-static void count(const struct settlement *out)
+static void count_settlement(const struct settlement *out)
 {
     switch (out->how) {
     case SETTLED_STORED:
@@ -343,65 +230,57 @@ static void count(const struct settlement *out)
     }
 }
 
-static enum status store_analysis(struct settling *w, struct settlement *out,
-                                  struct err *err)
+static enum status store_analysis(struct settling *w, struct settlement *out)
 {
     enum status st;
 
     if (w->seen.st != ST_OK) {
-        *err = w->seen.err;
+        *w->c->err = w->seen.err;
         return w->seen.st;
     }
-    if ((st = write_object(w, out, err)) != ST_OK ||
-        (st = place_object(w, out, err)) != ST_OK)
+    st = place_object(w, out);
+    if (st != ST_OK)
         return st;
     if (fault_point("finalize.after_object"))
-        return err_set(err, ST_UNAVAILABLE, NULL, "fault point");
+        return err_set(w->c->err, ST_UNAVAILABLE, NULL, "fault point");
     if (out->how == SETTLED_SUPERSEDED)
         return ST_OK;
-    return tell_and_end(w, out, err);
+    return tell_and_end(w, out);
 }
 
-static enum status settle(struct settling *w, struct settlement *out,
-                          struct err *err)
+static enum status settle_in_order(struct settling *w, struct settlement *out)
 {
-    struct delta_list deltas = {.n = 0};
     enum status st;
 
     start_seeing(w);
-    if ((st = load_user(w, err)) == ST_OK &&
-        (st = read_deltas(w, &deltas, out, err)) == ST_OK &&
-        out->how != SETTLED_INSUFFICIENT)
-        st = score(w, &deltas, out, err);
+    st = score_batches(w, out);
     beside_wait(&w->seen.beside);
-    if (st == ST_OK && out->has_analysis)
-        st = store_analysis(w, out, err);
+    if (st == ST_OK && out->how != SETTLED_INSUFFICIENT)
+        st = store_analysis(w, out);
     if (st == ST_OK && !out->again && !w->ended)
-        st = end_claim(w,
+        st = end_claim(w->c, w,
                        out->how == SETTLED_INSUFFICIENT ? ANALYSIS_INSUFFICIENT
-                                                        : ANALYSIS_STORED,
-                       err);
+                                                        : ANALYSIS_STORED);
     return st;
 }
 
-enum status settle_trip(struct service *s, const struct call *c,
-                        const struct trip *claimed, struct settlement *out,
-                        struct err *err)
+enum status settle_trip(const struct call *c, const struct trip *claimed,
+                        struct settlement *out)
 {
-    struct settling w = {.s = s, .c = c, .trip = claimed};
+    struct settling w = {.c = c, .trip = claimed};
     enum status st;
 
     *out = (struct settlement){.how = SETTLED_STORED};
-    st = settle(&w, out, err);
+    st = settle_in_order(&w, out);
     if (st == ST_OK && fault_point("finalize.before_token"))
-        st = err_set(err, ST_UNAVAILABLE, NULL, "fault point");
+        st = err_set(c->err, ST_UNAVAILABLE, NULL, "fault point");
     /* A loser replaces the token too: its reader must see the winner. */
     if (st == ST_OK)
-        st = driver_changed(s, claimed->user_id, c->deadline, err);
+        st = driver_changed(c);
     if (st != ST_OK)
         return st;
-    count(out);
+    count_settlement(out);
     if (w.told)
-        packing_later(s, c, claimed->user_id, &w.seen.summary);
+        packing_later(c, &w.seen.summary);
     return ST_OK;
 }

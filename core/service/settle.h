@@ -18,33 +18,25 @@
 #ifndef DG_SERVICE_SETTLE_H
 #define DG_SERVICE_SETTLE_H
 
-#include "score/score.h"
-#include "score/trip_json.h"
-#include "service/service.h"
+#include "driver/call.h"
+#include "service/scoring.h"
 
 enum settled {
     SETTLED_STORED,
     SETTLED_INSUFFICIENT, /* fewer than two deltas, or more than the records
-                             hand out (records_batches) */
+                             hand out (records_batches): scored says it */
     SETTLED_SUPERSEDED    /* a later claim of the trip was first everywhere */
 };
 
 struct settlement {
-    bool has_counts; /* batches, original_deltas and counts are known */
-    size_t batches;
-    int64_t original_deltas;
-    struct delta_counts counts;
-    const char *reason; /* SETTLED_INSUFFICIENT: why, for the client */
     enum settled how;
-    bool has_analysis; /* how it scored, whether or not it was superseded */
-    struct analysis analysis;
+    struct scored scored; /* whether or not it was superseded */
     bool again; /* an upload was between its two steps: the trip stays pending
                    and must be settled once more */
 };
 
-enum status settle_trip(struct service *s, const struct call *c,
-                        const struct trip *claimed, struct settlement *out,
-                        struct err *err) MUST_CHECK;
+enum status settle_trip(const struct call *c, const struct trip *claimed,
+                        struct settlement *out) MUST_CHECK;
 /*
     c->deadline bounds it all. ST_OK: stored (or nothing to store), and every
     reader sees it from now on. Otherwise the trip is still pending; out holds

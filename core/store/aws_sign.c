@@ -1,6 +1,6 @@
 #include "store/aws_sign.h"
 
-#include "store/digest.h"
+#include "base/digest.h"
 
 #define OWN_HEADERS 4 /* host, date, content hash, token */
 

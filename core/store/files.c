@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/fault.h"
-#include "store/digest.h"
 #include "store/folder.h"
 
 #define BOOT_MAX 64

@@ -2,7 +2,7 @@
 #include "store/objects_s3.h"
 
 #include <string.h>
-#include "store/digest.h"
+#include "base/digest.h"
 #include "store/http.h"
 
 /* ---- get ---- */

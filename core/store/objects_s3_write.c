@@ -1,11 +1,9 @@
 /* objects_s3_write.c - objects put into a bucket, and removed. */
 #include "store/objects_s3.h"
 
-#include <assert.h>
-#include <string.h>
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "store/digest.h"
 #include "store/s3_put.h"
 
 /* ---- put ---- */

@@ -1,7 +1,7 @@
 #include "store/s3_admin.h"
 
 #include <assert.h>
-#include "store/digest.h"
+#include "base/digest.h"
 
 /* ---- documents ---- */
 

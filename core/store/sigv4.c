@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <time.h>
-#include "store/digest.h"
+#include "base/digest.h"
 
 #define CANONICAL_MAX (1 << 20)
 

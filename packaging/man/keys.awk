@@ -1,5 +1,6 @@
-# keys.awk - the keys of driveguard.conf(5), from core/base/conf.def: one line
-# a key, KEY(section, name, kind, "default", low, high, "words", "sentence").
+# keys.awk - the keys of driveguard.conf(5), from core/base/score_versions.def and
+# conf.def behind it: one line a key, KEY(section, name, kind, "default", low, high,
+# "words", "sentence"), where SCORE_VERSION_WORDS stands for the names of the first.
 
 BEGIN { FS = "\"" }
 
@@ -41,7 +42,11 @@ function allowed(kind, low, high, words) {
     return forms(words)
 }
 
+/^SCORE_VERSION\(/ { versions = versions (versions == "" ? "" : "|") $2 }
+
 /^KEY\(/ {
+    if (sub(/SCORE_VERSION_WORDS/, "\"" versions "\""))
+        $0 = $0 ""
     split($1, head, /[(,] */)
     split($3, bounds, / *, */)
     if (head[2] != section) {

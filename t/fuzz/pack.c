@@ -2,7 +2,7 @@
  * pack.c - any bytes: pack_open gives views that lie within them, and only of
  * a pack whose index and end agree with what is between.
  */
-#include "service/pack.h"
+#include "driver/pack.h"
 
 #include <assert.h>
 #include "base/gzip_bundle.h"

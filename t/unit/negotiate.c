@@ -1,5 +1,5 @@
 /* Codings by RFC 9110, 12.5.3, and ETags by 13.1.2. */
-#include "service/negotiate.h"
+#include "answer/negotiate.h"
 #include "t/unit/tap.h"
 
 static void codings(void)

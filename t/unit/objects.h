@@ -28,9 +28,10 @@ static struct str trip_key(const char *trip, int64_t end_ms)
     return key_trip(arena, str_of(user), str_of(trip), end_ms);
 }
 
-static enum status put(struct str key, const char *body,
-                       enum object_condition cond, const struct etag *match,
-                       struct etag *out)
+__attribute__((unused)) static enum status put(struct str key, const char *body,
+                                               enum object_condition cond,
+                                               const struct etag *match,
+                                               struct etag *out)
 {
     return objects_put(store, key, str_of(body), NULL, cond, match, soon(), out,
                        &err);

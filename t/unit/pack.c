@@ -1,5 +1,5 @@
 /* Packs: what goes in comes out for the row that it is of, and nothing else. */
-#include "service/pack.h"
+#include "driver/pack.h"
 
 #include "base/gzip.h"
 #include "base/gzip_bundle.h"

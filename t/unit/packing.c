@@ -1,6 +1,6 @@
 /* The plan of packs: what holds after every packing of any history, how many
  * packs there are, and what they cost a finalize. */
-#include "service/packing.h"
+#include "driver/packing.h"
 
 #include <assert.h>
 #include "t/unit/tap.h"
@@ -110,7 +110,7 @@ static size_t rows_of(const struct history *h, int64_t number)
 }
 
 /* A reader with the summary as it was still finds in a pack what that names. */
-static void check_kept(struct history *h, const struct packing *p)
+static void check_kept(struct history *h, const struct planned_pack *p)
 {
     size_t kept = 0;
 
@@ -121,7 +121,7 @@ static void check_kept(struct history *h, const struct packing *p)
     expect(h, kept == rows_of(h, p->number), "a trip left its pack");
 }
 
-static size_t sources_of(const struct packing *p)
+static size_t sources_of(const struct planned_pack *p)
 {
     size_t n = 0;
 
@@ -135,7 +135,7 @@ static size_t sources_of(const struct packing *p)
     return n;
 }
 
-static void check_pack(struct history *h, const struct packing *p)
+static void check_pack(struct history *h, const struct planned_pack *p)
 {
     size_t bytes = 0;
 
@@ -161,7 +161,7 @@ static int64_t unused_number(const struct history *h)
 }
 
 /* True if no row was in it yet; each is now. */
-static bool put_in_pack(struct history *h, struct packing *p)
+static bool put_in_pack(struct history *h, struct planned_pack *p)
 {
     bool all = true;
 

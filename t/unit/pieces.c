@@ -1,5 +1,5 @@
 /* What goes in comes out, on either side of the memory limit. */
-#include "service/pieces.h"
+#include "answer/pieces.h"
 #include "t/unit/tap.h"
 
 static char byte_at(size_t i)

@@ -1,4 +1,4 @@
-#include "service/query.h"
+#include "answer/query.h"
 #include "t/unit/tap.h"
 
 static void values(struct arena *a)

@@ -1,8 +1,8 @@
 /* One answer's bytes in either coding, and what is kept of them. */
-#include "service/representation.h"
+#include "answer/representation.h"
 
+#include "answer/pieces.h"
 #include "base/gzip.h"
-#include "service/pieces.h"
 #include "t/unit/tap.h"
 
 static struct arena *a;

@@ -2,7 +2,7 @@
 #ifndef DG_T_S3_SERVER_H
 #define DG_T_S3_SERVER_H
 
-#include "store/digest.h"
+#include "base/digest.h"
 #include "t/unit/server.h"
 
 /* The server's modes. */

@@ -1,6 +1,6 @@
 /* The scoreboard: slots, sums that never go back, stale files, readers beside
  * a writer. */
-#include "service/scoreboard.h"
+#include "host/scoreboard.h"
 
 #include <fcntl.h>
 #include <sched.h>

@@ -3,7 +3,7 @@
  * ("Authenticating Requests") and in the Signature Version 4 test suite.
  * "botocore": computed with botocore 1.43.11, an independent signer.
  */
-#include "store/digest.h"
+#include "base/digest.h"
 #include "store/sigv4.h"
 #include "t/unit/tap.h"
 

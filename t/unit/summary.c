@@ -1,5 +1,5 @@
 /* Rows of the summary: their order, merging by revision, and the text. */
-#include "service/summary.h"
+#include "driver/summary.h"
 
 #include "base/gzip.h"
 #include "base/gzip_bundle.h"
@@ -77,6 +77,39 @@ static void text(struct arena *a)
           back.row[0].figures.privacy_protected &&
           str_is(back.row[0].figures.context, "city") &&
           strcmp(back.row[1].etag.z, "abc") == 0);
+    buf_free(&b);
+}
+
+/* The columns by name are the wire between hosts; this is how we write them. */
+static void columns(struct arena *a)
+{
+    static const char want[] =
+        "\"columns\":["
+        "\"trip_id\",\"end_ms\",\"etag\",\"size\",\"length\",\"crc\","
+        "\"deflate\",\"revision\",\"modified_us\",\"pack\","
+        "\"start_us\",\"end_us\",\"total_distance_miles\","
+        "\"duration_minutes\",\"moving_time_minutes\","
+        "\"stationary_time_minutes\",\"behavior_score\","
+        "\"speed_consistency\",\"smoothness_score\","
+        "\"frequency_score\",\"turn_safety_score\","
+        "\"weighted_events_per_100_miles\",\"max_speed_mph\","
+        "\"total_harsh_events\",\"total_dangerous_events\","
+        "\"sudden_accelerations\",\"sudden_decelerations\","
+        "\"hard_stops\",\"total_turns\",\"safe_turns\","
+        "\"dangerous_turns\",\"context\",\"privacy_protected\""
+        "],"
+        "\"trips\":[],";
+    struct summary none = {.n = 0};
+    struct err err = ERR_NONE;
+    struct buf b, text;
+
+    buf_init(&b, 100000);
+    buf_init(&text, 100000);
+    summary_print(&none, STR_LIT("u"), 0, a, &b);
+    CHECK(gzip_unpack(buf_str(&b), &text, &err) == ST_OK);
+    buf_putc(&text, '\0');
+    CHECK(strstr(text.p, want) != NULL);
+    buf_free(&text);
     buf_free(&b);
 }
 
@@ -220,14 +253,53 @@ static enum status parse_packed(const char *json, struct arena *a,
 static void strange_texts(struct arena *a)
 {
     static const char *const bad[] = {
-        "", "[]", "{}", "{\"format\":1}",
-        "{\"format\":1,\"columns\":[\"trip_id\"],\"trips\":[]}"};
+        "",
+        "[]",
+        "{}",
+        "{\"format\":1}",
+        "{\"format\":1,\"columns\":[\"trip_id\"],\"trips\":[[\"t\"]]}",
+        "{\"format\":1,\"columns\":[\"x\",\"x\"],\"trips\":[]}"};
     struct summary s = {.n = 0};
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         CHECK(parse_packed(bad[i], a, &s) == ST_CORRUPT);
     CHECK(summary_parse(STR_LIT("{}"), a, &s, NULL) == ST_CORRUPT);
     CHECK(parse_packed("{\"format\":2}", a, &s) == ST_OK && s.newer);
+}
+
+/* Of a table of another version: what it lacks, and what we do not know. */
+static void other_columns(struct arena *a)
+{
+    static const char theirs[] =
+        "{\"format\":1,\"columns\":[\"later\",\"trip_id\",\"end_ms\",\"etag\","
+        "\"size\",\"length\",\"crc\",\"deflate\",\"revision\",\"modified_us\","
+        "\"pack\",\"context\"],\"trips\":["
+        "[{\"x\":1},\"a\",5,\"e\",10,20,3,4,1,null,7,\"city\"],"
+        "[2,\"b\",6,\"f\",11,21,4,5,2,9,0,null]]}";
+    struct trip_figures figures = {.context = STR_LIT("mixed"),
+                                   .behavior_score = 90};
+    struct summary s = {.n = 0}, back = {.n = 0};
+    struct summary_row met, row = row_of("c", 3);
+    struct buf b;
+
+    CHECK(parse_packed(theirs, a, &s) == ST_OK && s.n == 2 && s.others == 1);
+    CHECK(summary_row_lacks(&s.row[0]) && s.row[0].pack == 7 &&
+          s.row[0].modified_us == TIME_NONE &&
+          str_is(s.row[0].figures.context, "city"));
+    summary_row_complete(&s.row[0], &figures, a);
+    CHECK(!summary_row_lacks(&s.row[0]) &&
+          s.row[0].figures.behavior_score == 90);
+    CHECK(summary_merge(&s, &row, a, &met) == MERGED_NEW);
+    buf_init(&b, 100000);
+    summary_print(&s, STR_LIT("u"), 0, a, &b);
+    CHECK(summary_parse(buf_str(&b), a, &back, NULL) == ST_OK);
+    buf_free(&b);
+    CHECK(back.n == 3 && back.others == 1 && str_is(back.other[0], "later"));
+    CHECK(str_is(back.row[0].rest->other[0], "{\"x\":1}") &&
+          str_is(back.row[1].rest->other[0], "2") &&
+          str_is(back.row[2].rest->other[0], "null"));
+    CHECK(!summary_row_lacks(&back.row[0]) && summary_row_lacks(&back.row[1]) &&
+          !summary_row_lacks(&back.row[2]));
 }
 
 int main(void)
@@ -237,11 +309,13 @@ int main(void)
     merging(a);
     ages();
     text(a);
+    columns(a);
     recent(a);
     most_recent(a);
     plain_gzip(a);
     wrong_analyses(a);
     strange_texts(a);
+    other_columns(a);
     arena_free(&a);
     return tap_end();
 }

@@ -1,4 +1,4 @@
-#include "service/user_json.h"
+#include "driver/user_json.h"
 #include "t/unit/tap.h"
 
 #define WHOLE                                                                  \

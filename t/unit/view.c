@@ -1,5 +1,5 @@
 /* What a reader may ask for, and the order that cursors walk. */
-#include "service/view.h"
+#include "answer/view.h"
 #include "score/analysis_json.h"
 #include "t/unit/tap.h"
 

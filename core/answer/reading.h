@@ -1,0 +1,90 @@
+/*
+ * reading.h - one GET /analyze-driver on its way to a reader: from the cache,
+ * from whoever fills it just now, or from the store; and out.
+ */
+#ifndef DG_ANSWER_READING_H
+#define DG_ANSWER_READING_H
+
+#include "answer/reply.h"
+#include "answer/representation.h"
+#include "driver/call.h"
+
+struct reading_request {
+    struct str query;           /* raw */
+    struct str accept_encoding; /* as sent; empty: not */
+    struct str if_none_match;
+    bool files; /* the web server can send a file of cache.files */
+};
+
+struct reading {
+    struct call call; /* by e-mail its user_id is only a hint until proved */
+    const struct reading_request *request;
+    struct str email; /* as looked up; empty when asked by id */
+    struct variant variant;
+    bool stranger; /* user_id is nobody, or not who was asked for */
+    struct cache_token token;
+    struct reply reply;
+    struct body body;
+    struct answer *streamed; /* whose trips are read while they are sent */
+    bool locked;             /* others wait for this fill */
+};
+
+enum status reading_unknown(struct reading *r) MUST_CHECK;
+/*
+    ST_NOT_FOUND, driver_not_found: nobody is who was looked for.
+ */
+
+enum status reading_answer(struct reading *r) MUST_CHECK;
+/*
+    Makes the reply for the call's user_id. A failure may be one of finding him
+    (r->stranger): then whoever had only a hint tries again. Nothing was sent.
+ */
+
+enum status reading_send(struct reading *r, const struct sink *out) MUST_CHECK;
+/*
+    The reply, and what belongs to it. A large answer is read, filled and kept
+    only now.
+ */
+
+void reading_end(struct reading *r);
+/*
+    After either of these: nobody waits any more for what this reader fills.
+ */
+
+/* ---- within: what reading*.c share ---- */
+
+struct str reading_fill(const struct reading *r);
+/*
+    The entry that this reader would fill: whole answers the driver's, of which
+    all of them are made.
+ */
+
+struct keeping reading_keeping(const struct reading *r, int64_t read_began_ms);
+
+bool reading_reply_begin(struct reading *r, struct str etag,
+                         const char *source);
+/*
+    Begins it. True if that is what the reader has already.
+ */
+void reading_reply_file(struct reading *r, const struct file_name *name,
+                        const char *source);
+void reading_reply_body(struct reading *r, struct body b);
+
+enum status reading_from_cache(struct reading *r, struct deadline d) MUST_CHECK;
+/*
+    ST_OK: the reply is made. ST_NOT_FOUND: a miss, r->token is set if there is
+    a cache to fill.
+ */
+
+bool reading_wait_for_fill(struct reading *r);
+/*
+    Somebody else fills: waits for the entry. False: help yourself.
+ */
+
+enum status reading_from_store(struct reading *r) MUST_CHECK;
+/*
+    Fills and keeps what it made, unless it is `streamed`: then it is still to
+    be read, by sending it.
+ */
+
+#endif

@@ -1,0 +1,139 @@
+/* reading_cache.c - the answer that is in the cache, or soon will be. */
+#include <string.h>
+#include "answer/answer_stream.h"
+#include "answer/reading.h"
+#include "base/stats.h"
+
+#define WAIT_STEP_MS 10
+
+/* A share of the deadline for a waiter: it must still be able to help itself.
+ */
+#define WAIT_SHARE 4
+
+/* The variant's own entry. */
+static bool from_kept(struct reading *r, const struct cache_entry *e)
+{
+    struct keeping k = reading_keeping(r, e->read_began_ms);
+    struct file_name name;
+    struct kept kept;
+
+    if (!e->hit || kept_read(e->head, &kept, r->call.err) != ST_OK)
+        return false;
+    if (reading_reply_begin(r, kept.etag, "cache"))
+        return true;
+    if (kept.here) {
+        reading_reply_body(r, (struct body){.front = kept.body});
+        return true;
+    }
+    if (!kept.file || !r->request->files || !kept_in_file(&k, &name))
+        return false;
+    reading_reply_file(r, &name, "file");
+    return true;
+}
+
+/* The trips of the entry. */
+static enum status load_trips(struct reading *r, struct answer_entry *e,
+                              struct deadline d)
+{
+    enum coding coding = r->variant.coding;
+    struct call c = r->call;
+
+    c.deadline = d;
+    if (e->plain <= ANSWER_COLLECTED)
+        return answer_load(&c, e, coding);
+    *(coding == CODING_GZIP ? &e->answer.gzip : &e->answer.plain) =
+        answer_stream_kept(&r->call, e, coding);
+    return ST_OK;
+}
+
+/* The driver's entry, which has what whole answers are made of. */
+static enum status from_entry(struct reading *r, const struct cache_entry *e,
+                              struct deadline d)
+{
+    struct keeping k = reading_keeping(r, e->read_began_ms);
+    struct arena *a = r->call.arena;
+    struct answer_entry found;
+    struct file_name name;
+    struct str etag;
+    enum status st = answer_found(e, &found, r->call.err);
+
+    if (st != ST_OK)
+        return st;
+    /* The entry of a hint's driver who has another e-mail by now is not what
+     * was asked for. */
+    if (r->email.n && !str_eq(r->email, found.answer.email))
+        return ST_NOT_FOUND;
+    etag = variant_etag(&r->variant, found.answer.state, a);
+    if (reading_reply_begin(r, etag, "cache")) {
+        keep_etag(&k, etag, true);
+        return ST_OK;
+    }
+    if (r->request->files && kept_in_file(&k, &name)) {
+        keep_etag(&k, etag, true);
+        reading_reply_file(r, &name, "file");
+        return ST_OK;
+    }
+    if (!r->variant.view.summary && (st = load_trips(r, &found, d)) != ST_OK)
+        return st;
+    reading_reply_body(r, body_make(&r->variant, &found.answer, a));
+    if (keep_body(&k, etag, &r->body, &name) && r->request->files)
+        reading_reply_file(r, &name, "cache");
+    return ST_OK;
+}
+
+enum status reading_from_cache(struct reading *r, struct deadline d)
+{
+    const struct view *v = &r->variant.view;
+    struct cache *cache = r->call.stores->cache;
+    struct cache_entry e;
+    enum status st;
+    bool done = false;
+
+    r->token = (struct cache_token){.z = ""};
+    if (spool_token_waits(r->call.stores->spool, r->call.user_id)) {
+        stat_add(STAT_cache_bypassed, 1);
+        return ST_NOT_FOUND;
+    }
+    st = cache_lookup(cache, r->call.user_id, r->variant.name, d, r->call.arena,
+                      &e, r->call.err);
+    if (st == ST_OK) {
+        r->token = e.token;
+        done = from_kept(r, &e);
+    }
+    if (st == ST_OK && !done && r->token.z[0] &&
+        (view_whole(v) || v->summary)) {
+        st = cache_lookup(cache, r->call.user_id, CACHE_WHOLE, d, r->call.arena,
+                          &e, r->call.err);
+        r->token = e.token;
+        done = st == ST_OK && e.hit && from_entry(r, &e, d) == ST_OK;
+    }
+    err_clear(r->call.err); /* the cache has counted what was an error */
+    return done ? ST_OK : ST_NOT_FOUND;
+}
+
+/* Each look reads token and entry together, so that an entry counts only under
+ * the token of that look. */
+bool reading_wait_for_fill(struct reading *r)
+{
+    struct cache_token first = r->token;
+    int64_t wait = r->call.stores->conf->cache_fill_wait;
+    int64_t share = deadline_left_ms(r->call.deadline) / WAIT_SHARE;
+    struct deadline until = deadline_in(wait < share ? wait : share);
+
+    stat_add(STAT_cache_waits, 1);
+    while (!deadline_over(until)) {
+        enum status st;
+
+        clock_sleep_ms(WAIT_STEP_MS);
+        if (reading_from_cache(r, until) == ST_OK)
+            return true;
+        if (strcmp(r->token.z, first.z) != 0)
+            return false; /* the driver changed: that fill will be refused */
+        st = cache_fill_begin(r->call.stores->cache, r->call.user_id,
+                              reading_fill(r), &r->token, until, r->call.err);
+        err_clear(r->call.err);
+        if (st != ST_BUSY)
+            return false; /* the filler gave up */
+    }
+    return false;
+}

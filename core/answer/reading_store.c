@@ -1,0 +1,130 @@
+/* reading_store.c - the answer that has to be made. */
+#include "answer/answer_stream.h"
+#include "answer/reading.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "base/stats.h"
+#include "driver/driver_look.h"
+
+static enum status no_trips(struct reading *r)
+{
+    struct buf b;
+    struct json_out o = {.b = &b};
+
+    buf_init(&b, 4096);
+    json_put_str(&o, "user_id", r->call.user_id);
+    json_put_str(&o, "searched_user", r->call.user_id);
+    err_set(r->call.err, ST_NOT_FOUND, "no_trips",
+            "No trips found for this user");
+    if (buf_ok(&b))
+        r->call.err->extra = arena_copy(r->call.arena, buf_str(&b));
+    buf_free(&b);
+    return ST_NOT_FOUND;
+}
+
+static enum status look_at_driver(struct reading *r, struct user *u,
+                                  struct roster_look **look)
+{
+    enum status st = driver_look(&r->call, r->email, u, look);
+
+    return st == ST_NOT_FOUND ? reading_unknown(r) : st;
+}
+
+/* Nothing but the listing says that the reader has it: no object is read. */
+static bool reply_unchanged(struct reading *r, const struct user *u,
+                            const struct roster *roster)
+{
+    struct keeping k = reading_keeping(r, roster->read_began_ms);
+    char state[ROSTER_STATE + 1];
+    struct str etag;
+
+    roster_state(roster, u, state);
+    etag = variant_etag(&r->variant, str_of(state), r->call.arena);
+    if (!reading_reply_begin(r, etag, "store"))
+        return false;
+    if (r->token.z[0] && !roster->unreadable)
+        keep_etag(&k, etag, true);
+    return true;
+}
+
+static enum status make_answer(struct reading *r, const struct user *u,
+                               struct roster *roster, struct answer *out)
+{
+    bool gzip = r->variant.coding == CODING_GZIP;
+    /* Whole answers are kept in both codings, for whoever comes next. */
+    bool both = r->token.z[0] && view_whole(&r->variant.view);
+    struct answer_wish wish = {
+        .view = &r->variant.view, .plain = !gzip || both, .gzip = gzip || both};
+
+    return answer_make(&r->call, u, roster, &wish, out);
+}
+
+static enum status read_and_make(struct reading *r, const struct user *u,
+                                 struct roster_look *look, struct answer *out)
+{
+    struct roster *roster = arena_alloc(r->call.arena, sizeof *roster);
+    enum status st = roster_read(&r->call, look, roster);
+
+    if (st != ST_OK)
+        return st;
+    if (!roster->n && !roster->unreadable) {
+        roster_repair_later(&r->call, roster);
+        return no_trips(r);
+    }
+    if (!reply_unchanged(r, u, roster) &&
+        (st = make_answer(r, u, roster, out)) != ST_OK)
+        return st;
+    roster_repair_later(&r->call, roster);
+    return ST_OK;
+}
+
+static void fill_and_keep(struct reading *r, struct answer *ans)
+{
+    struct keeping k = reading_keeping(r, ans->read_began_ms);
+    struct arena *a = r->call.arena;
+    struct file_name name;
+
+    (void)reading_reply_begin(r, variant_etag(&r->variant, ans->state, a),
+                              "store");
+    r->reply.unchanged = false; /* that was asked before its trips were read */
+    reading_reply_body(r, body_make(&r->variant, ans, a));
+    if (ans->streamed) {
+        r->streamed = ans;
+        return; /* until it is sent: send_and_keep */
+    }
+    if (!answer_cacheable(&r->call, &r->token, ans, r->reply.length))
+        return;
+    if (view_whole(&r->variant.view) && !answer_fill(&r->call, &r->token, ans))
+        return;
+    if (keep_body(&k, r->reply.etag, &r->body, &name) && r->request->files)
+        reading_reply_file(r, &name, "store");
+}
+
+enum status reading_from_store(struct reading *r)
+{
+    struct answer *answer = arena_alloc(r->call.arena, sizeof *answer);
+    struct roster_look *look;
+    struct user u;
+    enum status st = look_at_driver(r, &u, &look);
+
+    for (int tries = 0; st == ST_OK && tries < ROSTER_TRIES; tries++) {
+        st = read_and_make(r, &u, tries ? NULL : look, answer);
+        if (st == ST_PRECONDITION) { /* changed under our hands */
+            stat_add(STAT_listings_retaken, 1);
+            err_clear(r->call.err);
+            st = ST_OK;
+            continue;
+        }
+        if (st != ST_OK || r->reply.unchanged)
+            return st;
+        if (fault_point("analytics.before_fill"))
+            return err_set(r->call.err, ST_UNAVAILABLE, NULL, "fault point");
+        fill_and_keep(r, answer);
+        return ST_OK;
+    }
+    return st != ST_OK
+               ? st
+               : err_set(r->call.err, ST_UNAVAILABLE, "changing_too_fast",
+                         "The driver's trips change too fast to be "
+                         "read; try again");
+}

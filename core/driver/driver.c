@@ -1,0 +1,46 @@
+#include "driver/driver.h"
+
+#include "base/log.h"
+#include "base/stats.h"
+
+bool driver_email_plausible(struct str email)
+{
+    size_t at = 0;
+
+    if (email.n < 3 || email.n > EMAIL_MAX)
+        return false;
+    for (size_t i = 0; i < email.n; i++) {
+        unsigned char c = (unsigned char)email.p[i];
+
+        if (c <= ' ' || c == 127)
+            return false;
+        if (c == '@' && at++)
+            return false;
+    }
+    return at == 1 && email.p[0] != '@' && email.p[email.n - 1] != '@';
+}
+
+struct str driver_email_lower(struct str email, struct arena *a)
+{
+    char *p = arena_z(a, email);
+
+    for (size_t i = 0; i < email.n; i++)
+        if (p[i] >= 'A' && p[i] <= 'Z')
+            p[i] = (char)(p[i] | 0x20);
+    return (struct str){p, email.n};
+}
+
+enum status driver_changed(const struct call *c)
+{
+    struct err why = ERR_NONE;
+    enum status st;
+
+    if (cache_replace_token(c->stores->cache, c->user_id, c->deadline, &why) ==
+        ST_OK)
+        return ST_OK;
+    if ((st = spool_token_add(c->stores->spool, c->user_id, c->err)) != ST_OK)
+        return st;
+    stat_add(STAT_tokens_remembered, 1);
+    log_err(LOG_WARN, "token_remembered", &why);
+    return ST_OK;
+}

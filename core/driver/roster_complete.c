@@ -1,0 +1,83 @@
+#include "driver/roster_complete.h"
+
+#include "base/json.h"
+#include "base/stats.h"
+#include "driver/trip_texts.h"
+#include "score/analysis_json.h"
+
+struct completing {
+    const struct call *c;
+    struct roster part; /* the trips whose rows lack figures */
+    struct trip_texts *texts;
+    struct arena *scratch; /* one analysis at a time */
+    size_t keep;           /* bytes of texts that may still be kept */
+};
+
+static enum status read_figures(struct str json, struct arena *a,
+                                struct trip_figures *out, struct err *err)
+{
+    struct json root;
+    struct str trip_id;
+    int64_t revision;
+
+    if (json_check(json, JSON_DEPTH, &root, err) != ST_OK)
+        return err_set(err, ST_CORRUPT, NULL, "the text is no JSON");
+    return analysis_figures(root, a, out, &trip_id, &revision, err);
+}
+
+static void keep_text(struct completing *w, struct roster_trip *trip,
+                      const struct trip_text *text)
+{
+    if (trip->text.deflate.n || trip->row.pack != PACK_NONE ||
+        text->deflate.n > w->keep)
+        return;
+    w->keep -= text->deflate.n;
+    trip->text = *text;
+    trip->text.deflate = arena_copy(w->c->arena, text->deflate);
+}
+
+static enum status complete_trip(struct completing *w, size_t i)
+{
+    struct roster_trip *trip = w->part.trip[i];
+    const struct trip_text *text;
+    struct trip_figures figures;
+    struct str json;
+    enum status st = trip_texts_get(w->c, w->texts, i, &text, &json);
+
+    if (st != ST_OK || !text)
+        return st;
+    arena_reset(w->scratch);
+    st = read_figures(json, w->scratch, &figures, w->c->err);
+    if (st == ST_CORRUPT) {
+        roster_drop(w->c, &w->part, trip, w->c->err);
+        err_clear(w->c->err);
+        return ST_OK;
+    }
+    figures.context = arena_copy(w->c->arena, figures.context);
+    summary_row_complete(&trip->row, &figures, w->c->arena);
+    keep_text(w, trip, text);
+    return st;
+}
+
+enum status roster_complete(const struct call *c, struct roster *r, size_t keep)
+{
+    struct completing w = {.c = c, .keep = keep};
+    enum status st = ST_OK;
+
+    w.part.trip = arena_alloc_n(c->arena, r->n + 1, sizeof *w.part.trip);
+    for (size_t i = 0; i < r->n; i++)
+        if (summary_row_lacks(&r->trip[i]->row))
+            w.part.trip[w.part.n++] = r->trip[i];
+    if (!w.part.n)
+        return ST_OK;
+    w.texts = trip_texts_new(c, &w.part);
+    w.scratch = arena_within(c->arena, 64 * 1024);
+    for (size_t from = 0, end; st == ST_OK && from < w.part.n; from = end) {
+        st = trip_texts_window(c, w.texts, from, w.part.n, &end);
+        for (size_t i = from; st == ST_OK && i < end; i++)
+            st = complete_trip(&w, i);
+    }
+    r->unreadable += w.part.unreadable;
+    stat_add(STAT_rows_completed, w.part.n - w.part.unreadable);
+    return st;
+}

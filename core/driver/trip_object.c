@@ -1,0 +1,255 @@
+#include "driver/trip_object.h"
+
+#include <assert.h>
+#include "base/fault.h"
+#include "base/json.h"
+#include "base/stats.h"
+#include "score/analysis_json.h"
+#include "store/keys.h"
+
+/* A foreign writer's JSON may nest deeper than what we take from clients. */
+#define TRIP_DEPTH 64
+#define PUT_TRIES 8
+#define SAME_TRIP_MAX 64
+
+/* json: a buf to append the text to. */
+static enum status split_object(const struct object *obj, struct arena *a,
+                                struct buf *json, struct trip_text *out,
+                                struct err *err)
+{
+    struct buf deflate;
+    enum status st;
+
+    buf_init(&deflate, 2 * TRIP_JSON_MAX);
+    st = gzip_split(obj->body, json, &deflate, &out->sum, err);
+    if (st == ST_OK)
+        out->deflate = arena_copy(a, buf_str(&deflate));
+    buf_free(&deflate);
+    return st == ST_TOO_LARGE
+               ? err_set(err, ST_CORRUPT, NULL,
+                         "larger than %zu bytes unpacked", TRIP_JSON_MAX)
+               : st;
+}
+
+enum status trip_object_text(const struct object *obj, struct arena *a,
+                             struct trip_text *out, struct err *err)
+{
+    struct buf json;
+    enum status st;
+
+    buf_init(&json, TRIP_JSON_MAX);
+    st = split_object(obj, a, &json, out, err);
+    buf_free(&json);
+    return st;
+}
+
+static enum status read_figures(struct str text, struct arena *a,
+                                struct summary_row *row, struct err *err)
+{
+    struct err why = ERR_NONE;
+    struct json root;
+    struct str named;
+
+    if (json_check(text, TRIP_DEPTH, &root, &why) != ST_OK ||
+        root.type != JSON_OBJECT)
+        return err_set(err, ST_CORRUPT, NULL, "not one JSON object: %s",
+                       why.text);
+    return analysis_figures(root, a, &row->figures, &named, &row->revision,
+                            err);
+}
+
+enum status trip_object_open(struct str key, const struct object *obj,
+                             struct arena *a, struct trip_reading *out,
+                             struct err *err)
+{
+    struct str user_id, trip_id;
+    struct buf json;
+    enum status st;
+
+    *out = (struct trip_reading){.text = {.deflate = STR_NONE}};
+    if (!key_parse_trip(key, &user_id, &trip_id, &out->row.end_ms))
+        return err_set(err, ST_CORRUPT, NULL, "not a trip's key");
+    buf_init(&json, TRIP_JSON_MAX);
+    st = split_object(obj, a, &json, &out->text, err);
+    if (st == ST_OK)
+        st = read_figures(arena_copy(a, buf_str(&json)), a, &out->row, err);
+    buf_free(&json);
+    if (st != ST_OK)
+        return st;
+    /* The key is the identity: listings know nothing else. */
+    out->row.trip_id = arena_copy(a, trip_id);
+    out->row.etag = obj->etag;
+    out->row.size = (int64_t)obj->body.n;
+    out->row.modified_us = obj->modified_us;
+    summary_row_text(&out->row, &out->text.sum, out->text.deflate.n);
+    return ST_OK;
+}
+
+/* What lies under the key now: its version, and whether it is later. */
+static enum status read_under_key(const struct call *c,
+                                  const struct trip_object *t,
+                                  struct etag *version, enum placed *how)
+{
+    struct trip_reading there;
+    struct object obj;
+    enum status st;
+
+    *version = (struct etag){.z = ""};
+    *how = PLACED;
+    st = objects_get(c->stores->objects, t->key, NULL, TRIP_JSON_MAX,
+                     c->deadline, c->arena, &obj, c->err);
+    if (st == ST_NOT_FOUND) {
+        err_clear(c->err);
+        return ST_OK;
+    }
+    if (st != ST_OK)
+        return st;
+    *version = obj.etag;
+    st = trip_object_open(t->key, &obj, c->arena, &there, c->err);
+    if (st == ST_CORRUPT) { /* unreadable is older than anything readable */
+        err_clear(c->err);
+        return ST_OK;
+    }
+    if (st == ST_OK && there.row.revision > t->row.revision)
+        *how = PLACED_SUPERSEDED;
+    return st;
+}
+
+enum status trip_object_put(const struct call *c, struct trip_object *t,
+                            const struct summary_row *seen, enum placed *how)
+{
+    struct etag version = {.z = ""};
+    enum status st;
+
+    *how = PLACED;
+    if (seen && seen->end_ms == t->row.end_ms &&
+        seen->revision < t->row.revision)
+        version = seen->etag;
+    for (int tries = 0; tries < PUT_TRIES; tries++) {
+        st = objects_put(c->stores->objects, t->key, t->body, &t->meta,
+                         version.z[0] ? COND_MATCH : COND_ABSENT, &version,
+                         c->deadline, &t->row.etag, c->err);
+        if (st != ST_PRECONDITION && st != ST_BUSY && st != ST_NOT_FOUND)
+            return st;
+        err_clear(c->err);
+        st = read_under_key(c, t, &version, how);
+        if (st != ST_OK || *how == PLACED_SUPERSEDED)
+            return st;
+    }
+    return err_set(c->err, ST_BUSY, "object_contended",
+                   "the trip's object changed %d times while it was written",
+                   PUT_TRIES);
+}
+
+/* ---- tidying ---- */
+
+static enum status remove_version(const struct call *c,
+                                  const struct summary_row *row)
+{
+    struct str key = key_trip(c->arena, c->user_id, row->trip_id, row->end_ms);
+    enum status st = objects_delete(c->stores->objects, key, &row->etag,
+                                    c->deadline, c->err);
+
+    if (st == ST_PRECONDITION || st == ST_BUSY) { /* reconcile's work */
+        err_clear(c->err);
+        return ST_OK;
+    }
+    return st;
+}
+
+/* Of two objects of one trip the older goes; the same key is one object. */
+static enum status remove_older(const struct call *c,
+                                const struct summary_row *mine,
+                                const struct summary_row *other,
+                                bool *mine_went)
+{
+    bool later = other->revision > mine->revision;
+
+    if (other->end_ms == mine->end_ms || other->revision == mine->revision)
+        return ST_OK;
+    *mine_went = *mine_went || later;
+    return remove_version(c, later ? mine : other);
+}
+
+struct siblings {
+    struct arena *a;
+    struct str trip_id;
+    struct object_entry entry[SAME_TRIP_MAX];
+    size_t n;
+};
+
+static enum status note_sibling(void *ctx, const struct object_entry *e)
+{
+    struct siblings *list = ctx;
+    struct str user_id, trip_id;
+    int64_t end_ms;
+
+    if (!key_parse_trip(e->key, &user_id, &trip_id, &end_ms) ||
+        !str_eq(trip_id, list->trip_id) || list->n == SAME_TRIP_MAX)
+        return ST_OK;
+    list->entry[list->n] = *e;
+    list->entry[list->n++].key = arena_copy(list->a, e->key);
+    return ST_OK;
+}
+
+static enum status remove_if_older(const struct call *c,
+                                   const struct summary_row *mine,
+                                   const struct object_entry *e,
+                                   bool *mine_went)
+{
+    struct trip_reading there;
+    struct object obj;
+    enum status st;
+
+    st = objects_get(c->stores->objects, e->key, &e->etag, TRIP_JSON_MAX,
+                     c->deadline, c->arena, &obj, c->err);
+    if (st == ST_OK)
+        st = trip_object_open(e->key, &obj, c->arena, &there, c->err);
+    if (st == ST_NOT_FOUND || st == ST_PRECONDITION || st == ST_CORRUPT) {
+        err_clear(c->err); /* it changed: whoever did that judges it */
+        return ST_OK;
+    }
+    if (st != ST_OK)
+        return st;
+    return remove_older(c, mine, &there.row, mine_went);
+}
+
+static enum status tidy_listed(const struct call *c,
+                               const struct summary_row *mine, bool *mine_went)
+{
+    struct siblings *list = arena_alloc(c->arena, sizeof *list);
+    int pages;
+    enum status st;
+
+    list->a = c->arena;
+    list->trip_id = mine->trip_id;
+    st = objects_list(c->stores->objects,
+                      key_trip_prefix(c->arena, c->user_id, mine->trip_id),
+                      c->deadline, note_sibling, list, &pages, c->err);
+    for (size_t i = 0; st == ST_OK && i < list->n && !*mine_went; i++) {
+        struct str user, trip;
+        int64_t end_ms;
+        bool parsed = key_parse_trip(list->entry[i].key, &user, &trip, &end_ms);
+
+        assert(parsed);
+        if (end_ms != mine->end_ms)
+            st = remove_if_older(c, mine, &list->entry[i], mine_went);
+    }
+    return st;
+}
+
+enum status trip_object_tidy(const struct call *c,
+                             const struct summary_row *mine,
+                             const struct summary_row *other, bool list)
+{
+    bool mine_went = false;
+    enum status st = ST_OK;
+
+    if (fault_point("finalize.tidy"))
+        return err_set(c->err, ST_UNAVAILABLE, NULL, "fault point");
+    if (other)
+        st = remove_older(c, mine, other, &mine_went);
+    if (st == ST_OK && list && !mine_went)
+        st = tidy_listed(c, mine, &mine_went);
+    return st;
+}

@@ -1,0 +1,477 @@
+#include "config.h"
+#include "host/scoreboard.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BOARD_MAGIC "DGBOARD1"
+#define TEXT_WORDS(n) ((n) / 8)
+
+/*
+ * Text in words, so that a reader in the middle of a write sees old and new
+ * letters mixed at worst; `turn` (odd while it is written) tells it so.
+ */
+struct slot {
+    _Atomic uint32_t state, draining, role, generation;
+    _Atomic int32_t pid, number;
+    _Atomic uint64_t requests;
+    _Atomic int64_t deadline_ms, since_ms;
+    _Atomic uint32_t turn;
+    _Atomic uint64_t route[TEXT_WORDS(SCOREBOARD_ROUTE_MAX)];
+    _Atomic uint64_t request_id[TEXT_WORDS(SCOREBOARD_ID_MAX)];
+    struct stats stats;
+};
+
+_Static_assert(SCOREBOARD_ROUTE_MAX % 8 == 0 && SCOREBOARD_ID_MAX % 8 == 0,
+               "texts are kept in whole words");
+
+struct board {
+    char magic[8];
+    uint32_t size, slot_size, stat_count;
+    int32_t master;
+    uint64_t master_start; /* clock ticks after boot: tells a reused pid */
+    int64_t started_us;
+    char version[32];
+    _Atomic uint32_t generation;
+    _Atomic uint32_t used; /* slots that ever had a process: the rest of the
+                              file is a hole and stays one */
+    struct slot slots[SCOREBOARD_SLOTS];
+};
+
+struct scoreboard {
+    struct board *board;
+    char *path;
+    dev_t dev;
+    ino_t ino;
+};
+
+const char *slot_role_name(enum slot_role role)
+{
+    static const char *const names[ROLE_COUNT] = {
+        [ROLE_WORKER] = "worker",
+        [ROLE_MAINTENANCE] = "maintenance",
+        [ROLE_MONITOR] = "monitor",
+    };
+
+    assert(role < ROLE_COUNT);
+    return names[role];
+}
+
+const char *slot_state_name(const struct slot_view *v)
+{
+    if (v->draining)
+        return "draining";
+    switch (v->state) {
+    case SLOT_FREE:
+        return "free";
+    case SLOT_STARTING:
+        return "starting";
+    case SLOT_IDLE:
+        return "idle";
+    case SLOT_BUSY:
+        return "busy";
+    }
+    return "unknown"; /* a word from a file of somebody else's making */
+}
+
+/* The 22nd field of /proc/PID/stat; 0 when there is no such process. */
+static uint64_t process_start(pid_t pid)
+{
+    char path[64], text[1024], *p;
+    ssize_t n;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+        return 0;
+    n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0)
+        return 0;
+    text[n] = '\0';
+    /* The second field is the program's name and may hold blanks. */
+    p = strrchr(text, ')');
+    for (int field = 2; p && field < 22; field++)
+        p = strchr(p + 1, ' ');
+    return p ? strtoull(p, NULL, 10) : 0;
+}
+
+static int64_t process_rss(pid_t pid)
+{
+    char path[64], text[128];
+    long long pages;
+    FILE *f;
+    bool ok;
+
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    if (!(f = fopen(path, "re")))
+        return -1;
+    ok = fgets(text, sizeof text, f) && sscanf(text, "%*s %lld", &pages) == 1;
+    fclose(f);
+    return ok ? pages * sysconf(_SC_PAGESIZE) : -1;
+}
+
+/* ---- the master ---- */
+
+static void board_init(struct board *m)
+{
+    memcpy(m->magic, BOARD_MAGIC, sizeof m->magic);
+    m->size = sizeof *m;
+    m->slot_size = sizeof(struct slot);
+    m->stat_count = STAT_COUNT;
+    m->master = getpid();
+    m->master_start = process_start(m->master);
+    m->started_us = clock_wall_us();
+    snprintf(m->version, sizeof m->version, "%s", PACKAGE_VERSION);
+    atomic_store(&m->generation, 1);
+}
+
+static enum status board_map(int fd, int prot, struct scoreboard *b,
+                             struct err *err)
+{
+    struct stat st;
+    void *p;
+
+    if (fstat(fd, &st) != 0)
+        return err_set(err, ST_UNAVAILABLE, "scoreboard", "%s: fstat: %m",
+                       b->path);
+    if (st.st_size != (off_t)sizeof(struct board))
+        return err_set(err, ST_CORRUPT, "scoreboard_version",
+                       "%s is of another version of the program", b->path);
+    p = mmap(NULL, sizeof(struct board), prot, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED)
+        return err_set(err, ST_UNAVAILABLE, "scoreboard", "%s: mmap: %m",
+                       b->path);
+    b->board = p;
+    b->dev = st.st_dev;
+    b->ino = st.st_ino;
+    return ST_OK;
+}
+
+static struct scoreboard *scoreboard_new(const char *path)
+{
+    struct scoreboard *b = calloc(1, sizeof *b);
+
+    assert(b);
+    b->path = strdup(path);
+    assert(b->path);
+    return b;
+}
+
+/* A new file, sized, mapped and filled, under the name `temp`. */
+static enum status board_make(const char *temp, struct scoreboard *b,
+                              struct err *err)
+{
+    enum status st = ST_OK;
+    int fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+    if (fd < 0)
+        return err_set(err, ST_UNAVAILABLE, "scoreboard",
+                       "%s cannot be made: %m", temp);
+    if (ftruncate(fd, sizeof(struct board)) != 0)
+        st = err_set(err, ST_UNAVAILABLE, "scoreboard", "%s: ftruncate: %m",
+                     temp);
+    if (st == ST_OK)
+        st = board_map(fd, PROT_READ | PROT_WRITE, b, err);
+    close(fd);
+    if (st == ST_OK)
+        board_init(b->board);
+    return st;
+}
+
+enum status scoreboard_create(const char *path, struct scoreboard **out,
+                              struct err *err)
+{
+    struct scoreboard *b = scoreboard_new(path);
+    enum status st;
+    char *temp;
+
+    if (asprintf(&temp, "%s.%d", path, (int)getpid()) < 0)
+        assert(!"memory");
+    /* Left by a master of the same process id that was killed just here. */
+    if (unlink(temp) != 0 && errno != ENOENT)
+        st = err_set(err, ST_UNAVAILABLE, "scoreboard", "unlink %s: %m", temp);
+    else
+        st = board_make(temp, b, err);
+    if (st == ST_OK && rename(temp, path) != 0) {
+        st = err_set(err, ST_UNAVAILABLE, "scoreboard", "rename to %s: %m",
+                     path);
+        unlink(temp);
+    }
+    free(temp);
+    if (st != ST_OK)
+        scoreboard_close(&b);
+    *out = b;
+    return st;
+}
+
+void scoreboard_remove(struct scoreboard *b)
+{
+    struct stat st;
+
+    if (stat(b->path, &st) == 0 && st.st_dev == b->dev && st.st_ino == b->ino)
+        unlink(b->path);
+}
+
+void scoreboard_generation(struct scoreboard *b, unsigned generation)
+{
+    atomic_store(&b->board->generation, generation);
+}
+
+static struct slot *slot_of(const struct scoreboard *b, int slot)
+{
+    assert(slot >= 0 && slot < SCOREBOARD_SLOTS);
+    return &b->board->slots[slot];
+}
+
+int scoreboard_take(struct scoreboard *b, enum slot_role role, int number,
+                    unsigned generation, struct deadline started)
+{
+    for (int i = 0; i < SCOREBOARD_SLOTS; i++) {
+        struct slot *s = slot_of(b, i);
+
+        if (atomic_load(&s->state) != SLOT_FREE)
+            continue;
+        atomic_store(&s->role, role);
+        atomic_store(&s->number, number);
+        atomic_store(&s->generation, generation);
+        atomic_store(&s->draining, 0);
+        atomic_store(&s->pid, 0);
+        atomic_store(&s->requests, 0);
+        atomic_store(&s->since_ms, clock_mono_ms());
+        atomic_store(&s->deadline_ms, started.at_ms);
+        scoreboard_request(b, i, STR_NONE, STR_NONE);
+        atomic_store(&s->state, SLOT_STARTING);
+        if (atomic_load(&b->board->used) <= (uint32_t)i)
+            atomic_store(&b->board->used, (uint32_t)i + 1);
+        return i;
+    }
+    return -1;
+}
+
+void scoreboard_pid(struct scoreboard *b, int slot, pid_t pid)
+{
+    atomic_store(&slot_of(b, slot)->pid, pid);
+}
+
+void scoreboard_draining(struct scoreboard *b, int slot)
+{
+    atomic_store(&slot_of(b, slot)->draining, 1);
+}
+
+void scoreboard_release(struct scoreboard *b, int slot)
+{
+    atomic_store(&slot_of(b, slot)->state, SLOT_FREE);
+}
+
+/* ---- the process that has the slot ---- */
+
+struct stats *scoreboard_stats(struct scoreboard *b, int slot)
+{
+    return &slot_of(b, slot)->stats;
+}
+
+/* The deadline of before stays: who has just seen the slot busy reads it next
+ * (scoreboard_slot), and one that is over would be taken for this one's. */
+void scoreboard_idle(struct scoreboard *b, int slot)
+{
+    struct slot *s = slot_of(b, slot);
+
+    atomic_store(&s->since_ms, clock_mono_ms());
+    atomic_store(&s->state, SLOT_IDLE);
+}
+
+void scoreboard_busy(struct scoreboard *b, int slot, struct deadline d)
+{
+    struct slot *s = slot_of(b, slot);
+
+    scoreboard_request(b, slot, STR_NONE, STR_NONE);
+    atomic_store(&s->deadline_ms, d.at_ms);
+    atomic_store(&s->since_ms, clock_mono_ms());
+    atomic_store(&s->state, SLOT_BUSY);
+}
+
+static void text_store(_Atomic uint64_t *words, size_t size, struct str text)
+{
+    size_t n = text.n < size - 1 ? text.n : size - 1;
+
+    for (size_t i = 0; i < TEXT_WORDS(size); i++) {
+        size_t at = i * 8, left = at < n ? n - at : 0;
+        uint64_t w = 0;
+
+        if (left > 0)
+            memcpy(&w, text.p + at, left < 8 ? left : 8);
+        atomic_store_explicit(&words[i], w, memory_order_relaxed);
+    }
+}
+
+void scoreboard_request(struct scoreboard *b, int slot, struct str route,
+                        struct str request_id)
+{
+    struct slot *s = slot_of(b, slot);
+    /* Odd already when the last process here was killed while writing. */
+    uint32_t turn = atomic_load(&s->turn) | 1;
+
+    atomic_store(&s->turn, turn);
+    atomic_thread_fence(memory_order_seq_cst);
+    text_store(s->route, SCOREBOARD_ROUTE_MAX, route);
+    text_store(s->request_id, SCOREBOARD_ID_MAX, request_id);
+    atomic_store(&s->turn, turn + 1);
+}
+
+void scoreboard_extend(struct scoreboard *b, int slot, struct deadline d)
+{
+    atomic_store_explicit(&slot_of(b, slot)->deadline_ms, d.at_ms,
+                          memory_order_relaxed);
+}
+
+void scoreboard_served(struct scoreboard *b, int slot)
+{
+    atomic_fetch_add_explicit(&slot_of(b, slot)->requests, 1,
+                              memory_order_relaxed);
+}
+
+/* ---- readers ---- */
+
+static enum status board_check(const struct scoreboard *b, struct err *err)
+{
+    const struct board *m = b->board;
+
+    if (memcmp(m->magic, BOARD_MAGIC, sizeof m->magic) != 0 ||
+        m->size != sizeof *m || m->slot_size != sizeof(struct slot) ||
+        m->stat_count != STAT_COUNT)
+        return err_set(err, ST_CORRUPT, "scoreboard_version",
+                       "%s is of another version of the program", b->path);
+    if (process_start(m->master) != m->master_start)
+        return err_set(err, ST_UNAVAILABLE, "not_running",
+                       "the service is not running (%s was left by process "
+                       "%d, which is gone)",
+                       b->path, m->master);
+    return ST_OK;
+}
+
+enum status scoreboard_open(const char *path, struct scoreboard **out,
+                            struct err *err)
+{
+    struct scoreboard *b = scoreboard_new(path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    enum status st;
+
+    if (fd < 0) {
+        st = err_set(err, ST_UNAVAILABLE, "not_running",
+                     "the service is not running (%s: %m)", path);
+    } else {
+        st = board_map(fd, PROT_READ, b, err);
+        close(fd);
+    }
+    if (st == ST_OK)
+        st = board_check(b, err);
+    if (st != ST_OK)
+        scoreboard_close(&b);
+    *out = b;
+    return st;
+}
+
+void scoreboard_close(struct scoreboard **bp)
+{
+    struct scoreboard *b = *bp;
+
+    if (!b)
+        return;
+    if (b->board)
+        munmap(b->board, sizeof *b->board);
+    free(b->path);
+    free(b);
+    *bp = NULL;
+}
+
+static void text_load(const _Atomic uint64_t *words, size_t size, char *out)
+{
+    for (size_t i = 0; i < TEXT_WORDS(size); i++) {
+        uint64_t w = atomic_load_explicit(&words[i], memory_order_relaxed);
+
+        memcpy(out + i * 8, &w, 8);
+    }
+    out[size - 1] = '\0';
+}
+
+/* Both texts as they stood together; empty if the writer never let us. */
+static void slot_texts(const struct slot *s, struct slot_view *out)
+{
+    for (int tries = 0; tries < 1000; tries++) {
+        uint32_t turn = atomic_load(&s->turn);
+
+        text_load(s->route, SCOREBOARD_ROUTE_MAX, out->route);
+        text_load(s->request_id, SCOREBOARD_ID_MAX, out->request_id);
+        atomic_thread_fence(memory_order_seq_cst);
+        if (turn % 2 == 0 && atomic_load(&s->turn) == turn)
+            return;
+    }
+    out->route[0] = out->request_id[0] = '\0';
+}
+
+void scoreboard_slot(const struct scoreboard *b, int slot,
+                     struct slot_view *out)
+{
+    const struct slot *s = slot_of(b, slot);
+    uint32_t role = atomic_load(&s->role);
+    /* Before the deadline, which is written before the state. */
+    enum slot_state state = atomic_load(&s->state);
+
+    *out = (struct slot_view){
+        .state = state,
+        .role = role < ROLE_COUNT ? role : ROLE_WORKER,
+        .draining = atomic_load(&s->draining),
+        .number = atomic_load(&s->number),
+        .pid = atomic_load(&s->pid),
+        .generation = atomic_load(&s->generation),
+        .requests = atomic_load(&s->requests),
+        .deadline = {atomic_load(&s->deadline_ms)},
+        .since_ms = atomic_load(&s->since_ms),
+        .rss_bytes = -1,
+    };
+    slot_texts(s, out);
+}
+
+static int board_used(const struct board *m)
+{
+    uint32_t used = atomic_load(&m->used);
+
+    return used < SCOREBOARD_SLOTS ? (int)used : SCOREBOARD_SLOTS;
+}
+
+void scoreboard_view(const struct scoreboard *b, struct arena *a,
+                     struct board_view *out)
+{
+    const struct board *m = b->board;
+    int used = board_used(m);
+
+    *out = (struct board_view){
+        .version =
+            arena_z(a, (struct str){m->version, strnlen(m->version, 32)}),
+        .master = m->master,
+        .started_us = m->started_us,
+        .generation = atomic_load(&m->generation),
+        .slots = arena_alloc_n(a, (size_t)used + 1, sizeof *out->slots),
+    };
+    for (int i = 0; i < used; i++) {
+        for (enum counter s = 0; s < STAT_COUNT; s++)
+            out->counters[s] += stat_get(&m->slots[i].stats, s);
+        scoreboard_slot(b, i, &out->slots[out->n]);
+        /* Without a process id it is just being forked; 0 would be the
+         * reader's own process group to whoever sends a signal there. */
+        if (out->slots[out->n].state == SLOT_FREE ||
+            out->slots[out->n].pid == 0)
+            continue;
+        out->slots[out->n].rss_bytes = process_rss(out->slots[out->n].pid);
+        out->n++;
+    }
+}

@@ -1,0 +1,72 @@
+#include "store/stores.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum status stores_open(const struct conf *c, struct stores **out,
+                        struct err *err)
+{
+    struct stores *s = calloc(1, sizeof *s);
+    enum status st;
+
+    assert(s);
+    s->conf = c;
+    if ((st = objects_open(c, &s->objects, err)) != ST_OK ||
+        (st = records_open(c, &s->records, err)) != ST_OK ||
+        (st = cache_open(c, &s->cache, err)) != ST_OK ||
+        (st = spool_open(c->server_spool, &s->spool, err)) != ST_OK ||
+        (st = files_open(c, &s->files, err)) != ST_OK) {
+        stores_close(&s);
+        return st;
+    }
+    *out = s;
+    return ST_OK;
+}
+
+void stores_close(struct stores **sp)
+{
+    struct stores *s = *sp;
+
+    if (!s)
+        return;
+    files_close(&s->files);
+    if (s->spool)
+        spool_close(&s->spool);
+    if (s->cache)
+        cache_close(&s->cache);
+    if (s->records)
+        records_close(&s->records);
+    if (s->objects)
+        objects_close(&s->objects);
+    free(s);
+    *sp = NULL;
+}
+
+bool stores_quiet(const struct stores *s, int64_t modified_us)
+{
+    int64_t quiet_us = 3000 * s->conf->server_request_timeout;
+
+    return clock_wall_us() - modified_us > quiet_us;
+}
+
+bool stores_ready(struct stores *s, struct deadline d,
+                  struct store_state out[STORES_CHECKED])
+{
+    /* One that is away must not use up the time of the others. */
+    int64_t share_ms = deadline_left_ms(d) / 3;
+    bool ready = true;
+
+    out[0] = (struct store_state){.name = "objects", .required = true};
+    out[0].ok = objects_check(s->objects, deadline_sooner(d, share_ms),
+                              &out[0].err) == ST_OK;
+    out[1] = (struct store_state){.name = "records", .required = true};
+    out[1].ok = records_check(s->records, deadline_sooner(d, share_ms),
+                              &out[1].err) == ST_OK;
+    out[2] = (struct store_state){.name = "spool", .required = true};
+    out[2].ok = spool_check(s->spool, &out[2].err) == ST_OK;
+    out[3] = (struct store_state){.name = "cache", .required = false};
+    out[3].ok = cache_check(s->cache, d, &out[3].err) == ST_OK;
+    for (int i = 0; i < STORES_CHECKED; i++)
+        ready = ready && (out[i].ok || !out[i].required);
+    return ready;
+}

@@ -1,0 +1,53 @@
+/*
+ * stores.h - all that a process keeps data in, opened and closed as one.
+ *
+ * Who works on a driver's data takes this and the settings in it, and knows
+ * nothing of the use cases above.
+ */
+#ifndef DG_STORE_STORES_H
+#define DG_STORE_STORES_H
+
+#include "base/conf.h"
+#include "store/cache.h"
+#include "store/files.h"
+#include "store/objects.h"
+#include "store/records.h"
+#include "store/spool.h"
+
+struct stores {
+    const struct conf *conf;
+    struct objects *objects;
+    struct records *records;
+    struct cache *cache;
+    struct spool *spool;
+    struct files *files; /* NULL: cache.files is off */
+};
+
+enum status stores_open(const struct conf *c, struct stores **out,
+                        struct err *err) MUST_CHECK;
+/*
+    Opens every store lazily: no connection is made, but a setting that cannot
+    work is ST_BAD_REQUEST. After the fork; one owner.
+ */
+void stores_close(struct stores **s);
+
+bool stores_quiet(const struct stores *s, int64_t modified_us);
+/*
+    Whether it is so long ago that whoever wrote something at that time has said
+    so by now, on any host, and that whoever runs now began after that: a
+    request and what it leaves for later last a request_timeout each.
+ */
+
+struct store_state {
+    const char *name;  /* "objects", "records", "cache", "spool" */
+    bool ok, required; /* the cache is not required */
+    struct err err;
+};
+#define STORES_CHECKED 4
+bool stores_ready(struct stores *s, struct deadline d,
+                  struct store_state out[STORES_CHECKED]);
+/*
+    Asks every one of them now; true when all required ones are usable.
+ */
+
+#endif
