@@ -25,7 +25,7 @@ struct view {
     bool after;    /* only trips behind this one: */
     int64_t end_us;
     struct str trip_id;
-    analysis_fields fields;
+    struct fields trips; /* of analysis_fields: what a trip shows */
 };
 
 enum status view_parse(const struct query *q, struct arena *a, struct view *out,
@@ -52,7 +52,7 @@ struct str view_cursor(const struct summary_row *row, struct arena *a);
 
 struct str view_text(const struct view *v, struct arena *a);
 /*
-    The same for all queries that mean the same.
+    The same for all views that mean the same, and for no others.
  */
 
 #endif
