@@ -101,7 +101,7 @@ enum status view_parse(const struct query *q, struct arena *a, struct view *out,
     const struct query_param *p;
     enum status st = ST_OK;
 
-    *out = (struct view){.trips = fields_all()};
+    *out = (struct view){.front = fields_all(), .trips = fields_all()};
     if ((p = query_find(q, "view"))) {
         if (!str_is(p->value, "summary"))
             return err_set(err, ST_BAD_REQUEST, "bad_view",
@@ -115,7 +115,7 @@ enum status view_parse(const struct query *q, struct arena *a, struct view *out,
     if (st == ST_OK && (p = query_find(q, "fields")))
         st = read_fields(p->value, out, err);
     if (st == ST_OK && out->summary)
-        *out = (struct view){.summary = true};
+        *out = (struct view){.summary = true, .front = out->front};
     return st;
 }
 
@@ -140,10 +140,14 @@ bool view_behind(const struct view *v, const struct summary_row *row)
 
 struct str view_text(const struct view *v, struct arena *a)
 {
-    char space[FIELDS_TEXT_MAX + 1];
-    struct str trips = fields_text(v->trips, space);
+    char space[2][FIELDS_TEXT_MAX];
+    struct str front = fields_text(v->front, space[0]);
+    struct str trips = fields_text(v->trips, space[1]);
 
-    return arena_printf(a, "%d %" PRId64 " %d %" PRId64 " %.*s %.*s",
-                        v->summary, v->limit, v->after, v->end_us,
-                        STR_ARG(trips), STR_ARG(v->trip_id));
+    if (!view_paged(v))
+        return arena_printf(a, "%s %.*s %.*s", v->summary ? "summary" : "all",
+                            STR_ARG(front), STR_ARG(trips));
+    return arena_printf(a, "%.*s %.*s %" PRId64 " %d %" PRId64 " %.*s",
+                        STR_ARG(front), STR_ARG(trips), v->limit, v->after,
+                        v->end_us, STR_ARG(v->trip_id));
 }

@@ -45,10 +45,12 @@ static void parameters(void)
     struct view v = taken("user_id=u&limit=1000");
 
     CHECK(v.limit == 1000 && view_paged(&v) && !view_whole(&v));
+    CHECK(fields_is_all(v.front) && fields_is_all(v.trips));
     v = taken("user_id=u");
     CHECK(view_whole(&v) && !view_paged(&v));
     v = taken("view=summary&limit=5&fields=trip_id");
     CHECK(v.summary && !v.limit && fields_is_empty(v.trips));
+    CHECK(fields_is_all(v.front));
     v = taken("fields=trip_id");
     CHECK(!view_whole(&v) && !view_paged(&v));
     CHECK(same("fields=trip_id,behavior_score",
