@@ -2,8 +2,8 @@
 #include "answer/representation.h"
 
 #include "answer/front_fields.h"
-#include "answer/pieces.h"
 #include "base/gzip.h"
+#include "t/unit/answer.h"
 #include "t/unit/tap.h"
 
 #define ALL                                                                    \
@@ -15,27 +15,6 @@
 
 static struct arena *a;
 static struct err err;
-
-static struct answer an_answer(void)
-{
-    struct answer ans = {.state = STR_LIT("state"),
-                         .front = STR_LIT("\"user_id\":\"u\""),
-                         .next = STR_LIT("abc")};
-    struct gzip_sum sum;
-    struct buf deflate;
-
-    struct pieces *plain = pieces_new("/tmp", a), *gzip = pieces_new("/tmp", a);
-
-    buf_init(&deflate, 100000);
-    gzip_fragment(STR_LIT("{\"trip_id\":1}"), 6, &deflate, &sum);
-    gzip_sum_add(&ans.sum, &sum);
-    CHECK(pieces_put(plain, STR_LIT("{\"trip_id\":1}"), &err) == ST_OK);
-    CHECK(pieces_put(gzip, buf_str(&deflate), &err) == ST_OK);
-    ans.plain = pieces_list(plain);
-    ans.gzip = pieces_list(gzip);
-    buf_free(&deflate);
-    return ans;
-}
 
 /* Of a driver with two trips, one of them unreadable: with all that an answer
  * can have. */
@@ -50,7 +29,7 @@ static struct answer full_answer(void)
     struct user user = {.user_id = STR_LIT("u"), .email = STR_LIT("e@x")};
     struct view view = {.summary = true};
     struct answer_wish wish = {.view = &view, .plain = true, .gzip = true};
-    struct answer lists = an_answer(), ans;
+    struct answer lists = an_answer(a), ans;
 
     trip[0] = (struct roster_trip){
         .row = {.trip_id = STR_LIT("t"),
@@ -128,7 +107,7 @@ static void texts(void)
          "{\"searched_by\":\"e\",\"user_id\":\"u\",\"trips\":[{\"trip_id\":1}],"
          "\"next_before\":\"abc\"}"},
     };
-    struct answer ans = an_answer();
+    struct answer ans = an_answer(a);
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int c = CODING_PLAIN; c <= CODING_GZIP; c++) {
