@@ -21,6 +21,10 @@ def read(host):
     return host.driver(email=trips.EMAIL)
 
 
+def page(host, trips_of_it):
+    return host.driver(email=trips.EMAIL, limit=trips_of_it)
+
+
 def token_key():
     return "dg:{%s}:token" % trips.USER
 
@@ -177,6 +181,31 @@ with harness.Stack(workers=8, proxy=True,
             is_(s.count("cache_waits"), waits, "filled beside the old one")
         is_(read(s).json()["user_name"], "Changed", "which changes nothing")
         s.users([trips.user()])
+
+    with subtest("nobody waits for a fill that is of no use to him"):
+        s.redis("FLUSHALL")
+        waits = s.count("cache_waits")
+        with held(s, "analytics.before_store", page, s, 1):
+            for other in (2, 3):
+                is_(len(page(s, other).json()["trips"]), other, "another page")
+            is_(read(s).json()["total_trips"], 3, "the whole answer")
+            is_(s.count("cache_waits"), waits, "nobody has waited")
+
+    with subtest("but for the same page: one fill"):
+        s.redis("FLUSHALL")
+        kept = s.count("variants_kept")
+        waits = s.count("cache_waits")
+        s.fault("analytics.before_store", "hold")
+        filler = Background(page, s, 1)
+        s.fault_taken("analytics.before_store")
+        crowd = [Background(page, s, 1) for _ in range(3)]
+        harness.wait_for("the crowd to wait",
+                         lambda: s.count("cache_waits") >= waits + 3)
+        s.fault_go("analytics.before_store")
+        is_([len(r.result().json()["trips"]) for r in [filler] + crowd],
+            [1] * 4, "all answered")
+        is_(s.count("variants_kept"), kept + 1, "one of them made it")
+        s.fault_clear()
 
     with subtest("a fill made while the object is on its way is forgotten"):
         t = trips.trip(6)

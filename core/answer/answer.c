@@ -141,13 +141,13 @@ enum status answer_make(const struct call *c, const struct user *u,
                         struct roster *r, const struct answer_wish *wish,
                         struct answer *out)
 {
-    struct trip_list list = {.roster = r, .fields = wish->view->fields};
+    struct trip_list list = {.roster = r, .fields = wish->view->trips};
     enum status st = ST_OK;
 
     *out =
         (struct answer){.email = u->email, .read_began_ms = r->read_began_ms};
     choose_trips(r, wish->view, c->arena, &list.from, &list.to, &out->next);
-    if (list.fields == FIELDS_ALL &&
+    if (fields_is_all(list.fields) &&
         trip_list_length(&list, CODING_PLAIN) > ANSWER_COLLECTED)
         answer_stream(c, &list, wish, out);
     else

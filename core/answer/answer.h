@@ -5,7 +5,8 @@
  * An answer's body is `{` + what only this reader knows (whom he looked for,
  * the time) + `front` (the driver, the aggregate) + `,"trips":[` + trips +
  * `]}`: representation.h puts it together. Front and trips are the same for
- * every reader and are what the cache holds.
+ * every reader and are what the cache holds; what a reader may not see of the
+ * front is left out when it is put together.
  */
 #ifndef DG_ANSWER_ANSWER_H
 #define DG_ANSWER_ANSWER_H

@@ -152,7 +152,7 @@ static enum status replace_rest(const struct kept_list *k, size_t skip,
                                 .gzip = k->coding == CODING_GZIP,
                                 .put = put_rest,
                                 .ctx = &rest};
-    struct trip_list list = {.roster = roster};
+    struct trip_list list = {.roster = roster, .fields = fields_all()};
     enum status st = same_trips(k, roster, err);
 
     if (st != ST_OK)

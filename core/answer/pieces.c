@@ -24,22 +24,13 @@ struct pieces {
     size_t open_size;
 };
 
-void pieces_clear(struct pieces *p)
-{
-    for (int i = 0; i < p->n; i++)
-        free(p->at[i].bytes);
-    free(p->open);
-    p->open = NULL;
-    p->n = 0;
-    p->open_size = p->total = p->in_memory = 0;
-    p->file_size = 0;
-}
-
 static void pieces_free(void *ctx)
 {
     struct pieces *p = ctx;
 
-    pieces_clear(p);
+    for (int i = 0; i < p->n; i++)
+        free(p->at[i].bytes);
+    free(p->open);
     free(p->at);
     free(p->scratch);
     if (p->fd >= 0)
@@ -175,19 +166,9 @@ enum status pieces_fetch(struct pieces *p, const size_t *size, int n,
     return ST_OK;
 }
 
-int pieces_count(const struct pieces *p)
+static int pieces_count(const struct pieces *p)
 {
     return p->n + (p->open != NULL);
-}
-
-size_t pieces_size(const struct pieces *p, int index)
-{
-    return index == p->n ? p->open_size : p->at[index].size;
-}
-
-size_t pieces_total(const struct pieces *p)
-{
-    return p->total;
 }
 
 static enum status scratch_read(struct pieces *p, const struct piece *piece,
@@ -211,8 +192,8 @@ static enum status scratch_read(struct pieces *p, const struct piece *piece,
     return ST_OK;
 }
 
-enum status pieces_get(struct pieces *p, int index, struct str *out,
-                       struct err *err)
+static enum status pieces_get(struct pieces *p, int index, struct str *out,
+                              struct err *err)
 {
     const struct piece *piece;
 
@@ -246,5 +227,5 @@ static enum status pieces_each(void *ctx, files_take take, void *to,
 
 struct answer_list pieces_list(struct pieces *p)
 {
-    return (struct answer_list){pieces_total(p), pieces_each, p};
+    return (struct answer_list){p->total, pieces_each, p};
 }

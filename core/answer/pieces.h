@@ -36,21 +36,9 @@ enum status pieces_fetch(struct pieces *p, const size_t *size, int n,
     Fills an empty list with n pieces of known sizes.
  */
 
-void pieces_clear(struct pieces *p);
-
-int pieces_count(const struct pieces *p);
-size_t pieces_size(const struct pieces *p, int index);
-size_t pieces_total(const struct pieces *p);
-
-enum status pieces_get(struct pieces *p, int index, struct str *out,
-                       struct err *err) MUST_CHECK;
-/*
-    A piece; valid until the next call on this list.
- */
-
 struct answer_list pieces_list(struct pieces *p);
 /*
-    All of them, one after the other.
+    All that was put, piece after piece; to be taken when nothing more is put.
  */
 
 #endif

@@ -55,8 +55,10 @@ void reading_end(struct reading *r);
 
 struct str reading_fill(const struct reading *r);
 /*
-    The entry that this reader would fill: whole answers the driver's, of which
-    all of them are made.
+    The entry that this reader would fill, which the fill lock is for: for whole
+    answers the driver's, of which all of them are made, whatever is left out of
+    their fronts; for any other the variant's own. One lock for all would let a
+    reader of one page wait for another page, which is of no use to him.
  */
 
 struct keeping reading_keeping(const struct reading *r, int64_t read_began_ms);

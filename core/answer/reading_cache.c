@@ -54,6 +54,7 @@ static enum status from_entry(struct reading *r, const struct cache_entry *e,
     struct arena *a = r->call.arena;
     struct answer_entry found;
     struct file_name name;
+    struct body body;
     struct str etag;
     enum status st = answer_found(e, &found, r->call.err);
 
@@ -75,7 +76,10 @@ static enum status from_entry(struct reading *r, const struct cache_entry *e,
     }
     if (!r->variant.view.summary && (st = load_trips(r, &found, d)) != ST_OK)
         return st;
-    reading_reply_body(r, body_make(&r->variant, &found.answer, a));
+    st = body_make(&r->variant, &found.answer, a, &body, r->call.err);
+    if (st != ST_OK)
+        return st;
+    reading_reply_body(r, body);
     if (keep_body(&k, etag, &r->body, &name) && r->request->files)
         reading_reply_file(r, &name, "cache");
     return ST_OK;

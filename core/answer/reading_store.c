@@ -78,26 +78,31 @@ static enum status read_and_make(struct reading *r, const struct user *u,
     return ST_OK;
 }
 
-static void fill_and_keep(struct reading *r, struct answer *ans)
+static enum status fill_and_keep(struct reading *r, struct answer *ans)
 {
     struct keeping k = reading_keeping(r, ans->read_began_ms);
     struct arena *a = r->call.arena;
     struct file_name name;
+    struct body body;
+    enum status st = body_make(&r->variant, ans, a, &body, r->call.err);
 
+    if (st != ST_OK)
+        return st;
     (void)reading_reply_begin(r, variant_etag(&r->variant, ans->state, a),
                               "store");
     r->reply.unchanged = false; /* that was asked before its trips were read */
-    reading_reply_body(r, body_make(&r->variant, ans, a));
+    reading_reply_body(r, body);
     if (ans->streamed) {
         r->streamed = ans;
-        return; /* until it is sent: send_and_keep */
+        return ST_OK; /* until it is sent: send_and_keep */
     }
     if (!answer_cacheable(&r->call, &r->token, ans, r->reply.length))
-        return;
+        return ST_OK;
     if (view_whole(&r->variant.view) && !answer_fill(&r->call, &r->token, ans))
-        return;
+        return ST_OK;
     if (keep_body(&k, r->reply.etag, &r->body, &name) && r->request->files)
         reading_reply_file(r, &name, "store");
+    return ST_OK;
 }
 
 enum status reading_from_store(struct reading *r)
@@ -119,8 +124,7 @@ enum status reading_from_store(struct reading *r)
             return st;
         if (fault_point("analytics.before_fill"))
             return err_set(r->call.err, ST_UNAVAILABLE, NULL, "fault point");
-        fill_and_keep(r, answer);
-        return ST_OK;
+        return fill_and_keep(r, answer);
     }
     return st != ST_OK
                ? st

@@ -1,6 +1,7 @@
 #include "answer/representation.h"
 
 #include <assert.h>
+#include "answer/front_fields.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -44,25 +45,61 @@ struct str variant_etag(const struct variant *v, struct str state,
 
 /* ---- bytes ---- */
 
-static struct str front_text(const struct variant *v, const struct answer *ans,
-                             struct arena *a)
+#define FRONT_MAX ((size_t)2 * CACHE_PIECE_MAX)
+
+/* All but the trips, an object that is still open. */
+static void put_whole_front(const struct variant *v, const struct answer *ans,
+                            struct buf *b)
 {
     char now[TIME_TEXT_MAX];
-    struct buf b;
-    struct json_out o = {.b = &b};
-    struct str text;
+    struct json_out o = {.b = b};
 
-    buf_init(&b, 2 * CACHE_PIECE_MAX);
     json_begin_object(&o, NULL);
     json_put_str(&o, "searched_by", v->searched_by);
     json_put_str(&o, "analysis_timestamp", time_print(clock_wall_us(), now));
-    buf_putc(&b, ',');
-    buf_put(&b, ans->front);
-    buf_putz(&b, v->view.summary ? "}" : ",\"trips\":[");
+    buf_putc(b, ',');
+    buf_put(b, ans->front);
+}
+
+/* The same with what may be seen of it. */
+static enum status narrow_front(struct fields seen, struct buf *b,
+                                struct err *err)
+{
+    struct err why = ERR_NONE;
+    struct buf whole = *b;
+    struct json root;
+    enum status st = ST_OK;
+
+    buf_init(b, FRONT_MAX);
+    buf_putc(&whole, '}');
+    if (json_check(buf_str(&whole), JSON_DEPTH, &root, &why) == ST_OK) {
+        fields_put(seen, &front_fields, root, b);
+        b->n--; /* open again */
+    } else {
+        st =
+            err_set(err, ST_CORRUPT, NULL, "an answer's front is %s", why.text);
+    }
+    buf_free(&whole);
+    return st;
+}
+
+static enum status front_text(const struct variant *v, const struct answer *ans,
+                              struct arena *a, struct str *out, struct err *err)
+{
+    enum status st = ST_OK;
+    struct buf b;
+
+    buf_init(&b, FRONT_MAX);
+    put_whole_front(v, ans, &b);
+    if (!fields_is_all(v->view.front))
+        st = narrow_front(v->view.front, &b, err);
+    if (!v->view.summary && b.n > 1)
+        buf_putc(&b, ',');
+    buf_putz(&b, v->view.summary ? "}" : "\"trips\":[");
     assert(buf_ok(&b));
-    text = arena_copy(a, buf_str(&b));
+    *out = arena_copy(a, buf_str(&b));
     buf_free(&b);
-    return text;
+    return st;
 }
 
 static struct str back_text(const struct variant *v, const struct answer *ans,
@@ -70,7 +107,7 @@ static struct str back_text(const struct variant *v, const struct answer *ans,
 {
     if (v->view.summary)
         return STR_NONE;
-    if (!view_paged(&v->view))
+    if (!view_paged(&v->view) || !fields_has(v->view.front, FRONT_next_before))
         return STR_LIT("]}");
     if (!ans->next.n)
         return STR_LIT("],\"next_before\":null}");
@@ -101,18 +138,20 @@ static void around_gzip(struct body *b, const struct answer *ans,
     buf_free(&t);
 }
 
-struct body body_make(const struct variant *v, const struct answer *ans,
-                      struct arena *a)
+enum status body_make(const struct variant *v, const struct answer *ans,
+                      struct arena *a, struct body *out, struct err *err)
 {
     bool gzip = v->coding == CODING_GZIP;
-    struct body b = {.front = front_text(v, ans, a),
-                     .back = back_text(v, ans, a)};
+    enum status st;
 
+    *out = (struct body){.back = back_text(v, ans, a)};
+    if ((st = front_text(v, ans, a, &out->front, err)) != ST_OK)
+        return st;
     if (!v->view.summary)
-        b.trips = gzip ? ans->gzip : ans->plain;
+        out->trips = gzip ? ans->gzip : ans->plain;
     if (gzip)
-        around_gzip(&b, ans, a);
-    return b;
+        around_gzip(out, ans, a);
+    return ST_OK;
 }
 
 size_t body_length(const struct body *b)

@@ -2,8 +2,8 @@
  * representation.h - an answer as one reader gets it: a view, a coding, bytes.
  *
  * A variant is all that decides about the bytes beside the driver's state: whom
- * the reader looked for, the view, the coding. Its bytes are made once for a
- * driver token, and kept beside it:
+ * the reader looked for, the view (with what he may see), the coding. Its bytes
+ * are made once for a driver token, and kept beside it:
  *
  *   small ones in the cache, in the entry of the variant itself, so that a hot
  *   answer is one round trip;
@@ -42,10 +42,13 @@ size_t body_length(const struct body *b);
 enum status body_each(const struct body *b, files_take take, void *to,
                       struct err *err) MUST_CHECK;
 
-struct body body_make(const struct variant *v, const struct answer *ans,
-                      struct arena *a);
+enum status body_make(const struct variant *v, const struct answer *ans,
+                      struct arena *a, struct body *out,
+                      struct err *err) MUST_CHECK;
 /*
-    The answer has the trips of the view in the variant's coding.
+    The answer has the trips of the view in the variant's coding, and its whole
+    front: what the view leaves out of that is left out here. ST_CORRUPT: then
+    the front (out of the cache) is looked at, and is no JSON.
  */
 
 /* ---- kept for the next reader ---- */

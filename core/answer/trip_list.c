@@ -55,7 +55,7 @@ static enum status hand_on_over(struct run *r, size_t size)
     if (r->plain.n <= size && r->gzip.n <= size && buf_ok(&r->plain) &&
         buf_ok(&r->gzip))
         return ST_OK;
-    if (r->out->gzip && r->list->fields != FIELDS_ALL && buf_ok(&r->plain))
+    if (r->out->gzip && !fields_is_all(r->list->fields) && buf_ok(&r->plain))
         compress_chosen(r);
     if (r->out->plain)
         st = hand_on(r, CODING_PLAIN, &r->plain);
@@ -94,13 +94,14 @@ static void put_chosen(struct run *r, struct str json, bool comma)
 {
     if (comma)
         buf_putc(&r->plain, ',');
-    analysis_fields_put(r->list->fields, json_of(str_trim(json)), &r->plain);
+    fields_put(r->list->fields, &analysis_fields, json_of(str_trim(json)),
+               &r->plain);
 }
 
 static enum status put_listed_trip(struct run *r, size_t i)
 {
     const struct roster_trip *trip = r->list->roster->trip[i];
-    bool chosen = r->list->fields != FIELDS_ALL;
+    bool chosen = !fields_is_all(r->list->fields);
     const struct trip_text *text;
     struct str json = STR_NONE;
     enum status st = trip_texts_get(r->c, r->texts, i, &text,
@@ -210,7 +211,7 @@ enum status trip_list_stream(const struct call *c, const struct trip_list *l,
     enum status st = ST_OK;
     size_t i;
 
-    assert(l->fields == FIELDS_ALL && (!skip || out->plain != out->gzip));
+    assert(fields_is_all(l->fields) && (!skip || out->plain != out->gzip));
     r->exact = true;
     r->skip = skip;
     i = pass_over(r, coding);

@@ -17,7 +17,7 @@
 struct trip_list {
     struct roster *roster;
     size_t from, to; /* trips of the roster */
-    analysis_fields fields;
+    struct fields fields;
 };
 
 size_t trip_list_length(const struct trip_list *l, enum coding coding);

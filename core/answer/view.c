@@ -74,21 +74,25 @@ static enum status read_limit(struct str value, struct view *out,
 static enum status read_fields(struct str value, struct view *out,
                                struct err *err)
 {
+    struct fields asked = fields_none();
+
     do {
         const char *comma = value.n ? memchr(value.p, ',', value.n) : NULL;
         struct str name = {value.p,
                            comma ? (size_t)(comma - value.p) : value.n};
 
-        if (!analysis_fields_add(&out->fields, name))
+        if (!fields_add(&asked, &analysis_fields, name))
             return err_set(err, ST_BAD_REQUEST, "bad_field",
                            "fields must be names of a trip's members, with "
                            "commas between them");
         value.p += name.n + (comma != NULL);
         value.n -= name.n;
         if (!comma)
-            return ST_OK;
+            break;
         value.n--;
     } while (true);
+    out->trips = fields_and(out->trips, asked);
+    return ST_OK;
 }
 
 enum status view_parse(const struct query *q, struct arena *a, struct view *out,
@@ -97,7 +101,7 @@ enum status view_parse(const struct query *q, struct arena *a, struct view *out,
     const struct query_param *p;
     enum status st = ST_OK;
 
-    *out = (struct view){.limit = 0};
+    *out = (struct view){.front = fields_all(), .trips = fields_all()};
     if ((p = query_find(q, "view"))) {
         if (!str_is(p->value, "summary"))
             return err_set(err, ST_BAD_REQUEST, "bad_view",
@@ -111,13 +115,13 @@ enum status view_parse(const struct query *q, struct arena *a, struct view *out,
     if (st == ST_OK && (p = query_find(q, "fields")))
         st = read_fields(p->value, out, err);
     if (st == ST_OK && out->summary)
-        *out = (struct view){.summary = true};
+        *out = (struct view){.summary = true, .front = out->front};
     return st;
 }
 
 bool view_whole(const struct view *v)
 {
-    return !v->summary && !view_paged(v) && v->fields == FIELDS_ALL;
+    return !v->summary && !view_paged(v) && fields_is_all(v->trips);
 }
 
 bool view_paged(const struct view *v)
@@ -136,7 +140,14 @@ bool view_behind(const struct view *v, const struct summary_row *row)
 
 struct str view_text(const struct view *v, struct arena *a)
 {
-    return arena_printf(a, "%d %" PRId64 " %d %" PRId64 " %" PRIx64 " %.*s",
-                        v->summary, v->limit, v->after, v->end_us, v->fields,
-                        STR_ARG(v->trip_id));
+    char space[2][FIELDS_TEXT_MAX];
+    struct str front = fields_text(v->front, space[0]);
+    struct str trips = fields_text(v->trips, space[1]);
+
+    if (!view_paged(v))
+        return arena_printf(a, "%s %.*s %.*s", v->summary ? "summary" : "all",
+                            STR_ARG(front), STR_ARG(trips));
+    return arena_printf(a, "%.*s %.*s %" PRId64 " %d %" PRId64 " %.*s",
+                        STR_ARG(front), STR_ARG(trips), v->limit, v->after,
+                        v->end_us, STR_ARG(v->trip_id));
 }

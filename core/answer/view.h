@@ -7,8 +7,15 @@
  *                     answer is the cursor of the next
  *   fields=a,b        of each trip only these members
  *
+ * It also says what the reader may see: of each trip, and of the front (all
+ * that an answer says beside its trips). What he asks for can only narrow it.
+ * So a view decides about every byte that depends on who asks, and whatever is
+ * named by it (variants, their entries, ETags, files and fill locks) is never
+ * another's.
+ *
  * Trips that come or go meanwhile move no cursor: it names an end time and a
- * trip id, not a number. The aggregate is always over all trips.
+ * trip id, not a number (so next_before shows both). The aggregate is always
+ * over all trips.
  */
 #ifndef DG_ANSWER_VIEW_H
 #define DG_ANSWER_VIEW_H
@@ -25,19 +32,21 @@ struct view {
     bool after;    /* only trips behind this one: */
     int64_t end_us;
     struct str trip_id;
-    analysis_fields fields;
+    struct fields trips; /* of analysis_fields: what a trip shows */
+    struct fields front; /* of front_fields: what the front shows */
 };
 
 enum status view_parse(const struct query *q, struct arena *a, struct view *out,
                        struct err *err) MUST_CHECK;
 /*
     ST_BAD_REQUEST: bad_view, bad_limit, bad_cursor, bad_field. With
-    view=summary the others are checked and mean nothing.
+    view=summary the others are checked and mean nothing. The front is whole.
  */
 
 bool view_whole(const struct view *v);
 /*
-    All trips with all their fields: the answer without any of the parameters.
+    All trips with all their fields, whatever of the front: it can be made of
+    what all readers share.
  */
 bool view_paged(const struct view *v);
 
@@ -52,7 +61,7 @@ struct str view_cursor(const struct summary_row *row, struct arena *a);
 
 struct str view_text(const struct view *v, struct arena *a);
 /*
-    The same for all queries that mean the same.
+    The same for all views that mean the same, and for no others.
  */
 
 #endif

@@ -139,11 +139,6 @@ void aws_close(struct aws **wp)
     *wp = NULL;
 }
 
-const char *aws_endpoint(const struct aws *w)
-{
-    return w->base;
-}
-
 /* ---- a request's life ---- */
 
 static void finish(struct run *run, struct slot *s, enum status st,

@@ -108,9 +108,4 @@ enum status aws_run(struct aws *w, aws_next next, aws_done done, void *ctx,
     what a callback ended it with; the error's text is the callback's business.
  */
 
-const char *aws_endpoint(const struct aws *w);
-/*
-    For texts: the endpoint with the host prefix.
- */
-
 #endif

@@ -44,11 +44,6 @@ void cache_close(struct cache **c)
     *c = NULL;
 }
 
-bool cache_is_none(const struct cache *c)
-{
-    return !c->redis;
-}
-
 enum status cache_check(struct cache *c, struct deadline d, struct err *err)
 {
     return c->redis ? cache_redis_check(c->redis, d, err) : ST_OK;

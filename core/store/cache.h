@@ -76,7 +76,6 @@ enum status cache_check(struct cache *c, struct deadline d,
     Whether it can be written now, pause or not; the text says what is wrong.
     For -t and /readyz.
  */
-bool cache_is_none(const struct cache *c);
 
 struct cache_entry {
     struct cache_token token; /* the driver's token now (set if there was

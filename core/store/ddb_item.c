@@ -30,14 +30,6 @@ void ddb_put_n(struct json_out *o, const char *key, int64_t v)
     put_typed(o, key, "N", str_of(z));
 }
 
-void ddb_put_double(struct json_out *o, const char *key, double v)
-{
-    char z[32];
-
-    snprintf(z, sizeof z, "%.17g", v);
-    put_typed(o, key, "N", str_of(z));
-}
-
 void ddb_put_time(struct json_out *o, const char *key, int64_t us)
 {
     char z[TIME_TEXT_MAX];

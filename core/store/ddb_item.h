@@ -18,7 +18,6 @@
 
 void ddb_put_s(struct json_out *o, const char *key, struct str v);
 void ddb_put_n(struct json_out *o, const char *key, int64_t v);
-void ddb_put_double(struct json_out *o, const char *key, double v);
 void ddb_put_time(struct json_out *o, const char *key, int64_t us);
 /*
     Nothing for TIME_NONE.

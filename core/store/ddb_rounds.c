@@ -58,7 +58,7 @@ static enum status got_reply(void *ctx, void *user, struct json reply,
                            w->operation);
         r->left[r->lefts++] = item;
     }
-    return w->got ? w->got(w->ctx, reply, a, err) : ST_OK;
+    return w->got(w->ctx, reply, a, err);
 }
 
 static enum status pause_after(const char *operation, int idle,

@@ -7,7 +7,7 @@
 
 struct ddb_rounds {
     const char *operation;  /* "BatchGetItem", ... */
-    const struct str *item; /* what is asked for: keys, or writes */
+    const struct str *item; /* what is asked for */
     size_t n;
     size_t (*fitting)(const struct str *item, size_t n);
     void (*ask)(void *ctx, struct json_out *o, const struct str *item,
@@ -22,7 +22,7 @@ struct ddb_rounds {
     fitting: how many of the next items, at least one, go into one request.
     ask: the members of its RequestItems.
     unprocessed: the array of what a reply leaves; again: one of it as an item
-    (empty: it is none), in the arena. got: the rest of the reply; or NULL.
+    (empty: it is none), in the arena. got: the rest of the reply.
  */
 
 enum status ddb_rounds(struct ddb *db, const struct ddb_rounds *what,

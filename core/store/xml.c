@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include "base/buf.h"
 
 enum tag_kind { TAG_END_OF_TEXT, TAG_OPEN, TAG_CLOSE, TAG_EMPTY, TAG_BAD };
 
@@ -207,20 +208,4 @@ struct str xml_text(struct xml e, struct arena *a)
 struct str xml_child_text(struct xml parent, const char *name, struct arena *a)
 {
     return xml_text(xml_child(parent, name), a);
-}
-
-void xml_escape(struct buf *out, struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        size_t k = 0, n = sizeof entities / sizeof *entities;
-
-        while (k < n && entities[k].c != s.p[i])
-            k++;
-        if (k < n)
-            buf_printf(out, "&%s;", entities[k].name);
-        else if ((unsigned char)s.p[i] < 0x20) /* a newline in a key */
-            buf_printf(out, "&#%d;", s.p[i]);
-        else
-            buf_putc(out, s.p[i]);
-    }
 }

@@ -11,7 +11,6 @@
 
 #include <stdbool.h>
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/str.h"
 
 struct xml {
@@ -47,10 +46,5 @@ struct str xml_text(struct xml e, struct arena *a);
     the arena when there were any. A reference that is none stays as it is.
  */
 struct str xml_child_text(struct xml parent, const char *name, struct arena *a);
-
-void xml_escape(struct buf *out, struct str s);
-/*
-    Appends s as text of an element.
- */
 
 #endif

@@ -13,6 +13,7 @@
 enum {
     PLAIN,
     UNPROCESSED,   /* BatchGetItem: one item, the others are left */
+    THROTTLED,     /* BatchGetItem: all of them are left */
     NO_INDEX,      /* Query: there is no such index */
     ONLY_BY_INDEX, /* batch 2 has another id than its number says */
     TOO_LARGE,
@@ -84,7 +85,8 @@ static void do_batch_get(int fd, struct server_seen *seen, const char *request)
         snprintf(id, sizeof id, "T_batch_%d", number[i]);
         if (number[i] > 3 || (seen->mode == ONLY_BY_INDEX && number[i] == 2))
             continue;
-        if (seen->mode == UNPROCESSED && given == 1) {
+        if (seen->mode == THROTTLED ||
+            (seen->mode == UNPROCESSED && given == 1)) {
             snprintf(left + strlen(left), sizeof left - strlen(left),
                      "%s{\"batch_id\":{\"S\":\"%s\"}}", left[0] ? "," : "", id);
             continue;
@@ -259,6 +261,21 @@ static void left_over(void)
     CHECK(count(BATCH_GETS) == 3 && count(KEYS) == 3 + 2 + 1);
 }
 
+/* Rounds without progress have pauses between them, and an end. */
+static void throttled(void)
+{
+    const struct trip t = {.trip_id = STR_LIT("T"),
+                           .user_id = STR_LIT("U"),
+                           .total_batches = 3,
+                           .highest_batch = 3};
+    struct trip_batches out;
+
+    mode(THROTTLED);
+    CHECK(records_batches(store, &t, deadline_in(400), arena, &out, &err) ==
+          ST_UNAVAILABLE);
+    CHECK(count(BATCH_GETS) > 1 && count(BATCH_GETS) < 60);
+}
+
 static void by_index(void)
 {
     struct trip_batches b;
@@ -424,6 +441,7 @@ int main(void)
         abort();
     by_key();
     left_over();
+    throttled();
     by_index();
     uploads();
     counting();

@@ -1,31 +1,45 @@
 /* One answer's bytes in either coding, and what is kept of them. */
 #include "answer/representation.h"
 
-#include "answer/pieces.h"
+#include "answer/front_fields.h"
 #include "base/gzip.h"
+#include "t/unit/answer.h"
 #include "t/unit/tap.h"
+
+#define ALL                                                                    \
+    {                                                                          \
+        {                                                                      \
+            UINT64_MAX, UINT64_MAX                                             \
+        }                                                                      \
+    } /* fields_all, in a constant */
 
 static struct arena *a;
 static struct err err;
 
-static struct answer an_answer(void)
+/* Of a driver with two trips, one of them unreadable: with all that an answer
+ * can have. */
+static struct answer full_answer(void)
 {
-    struct answer ans = {.state = STR_LIT("state"),
-                         .front = STR_LIT("\"user_id\":\"u\""),
-                         .next = STR_LIT("abc")};
-    struct gzip_sum sum;
-    struct buf deflate;
+    static struct roster_trip trip[2];
+    static struct roster_trip *trips[] = {&trip[0], &trip[1]};
+    struct roster roster = {.trip = trips, .n = 2, .unreadable = 1};
+    struct conf conf = {.server_spool = "/tmp"};
+    struct stores stores = {.conf = &conf};
+    struct call call = {.stores = &stores, .arena = a, .err = &err};
+    struct user user = {.user_id = STR_LIT("u"), .email = STR_LIT("e@x")};
+    struct view view = {.summary = true};
+    struct answer_wish wish = {.view = &view, .plain = true, .gzip = true};
+    struct answer lists = an_answer(a), ans;
 
-    struct pieces *plain = pieces_new("/tmp", a), *gzip = pieces_new("/tmp", a);
-
-    buf_init(&deflate, 100000);
-    gzip_fragment(STR_LIT("{\"trip_id\":1}"), 6, &deflate, &sum);
-    gzip_sum_add(&ans.sum, &sum);
-    CHECK(pieces_put(plain, STR_LIT("{\"trip_id\":1}"), &err) == ST_OK);
-    CHECK(pieces_put(gzip, buf_str(&deflate), &err) == ST_OK);
-    ans.plain = pieces_list(plain);
-    ans.gzip = pieces_list(gzip);
-    buf_free(&deflate);
+    trip[0] = (struct roster_trip){
+        .row = {.trip_id = STR_LIT("t"),
+                .figures = {.distance_miles = 3, .context = STR_LIT("city")}}};
+    trip[1] = (struct roster_trip){.unreadable = true};
+    CHECK(answer_make(&call, &user, &roster, &wish, &ans) == ST_OK);
+    ans.plain = lists.plain;
+    ans.gzip = lists.gzip;
+    ans.sum = lists.sum;
+    ans.next = lists.next;
     return ans;
 }
 
@@ -45,30 +59,37 @@ static enum status append(void *to, struct str part)
     return ST_OK;
 }
 
-/* The text that the body stands for, without the time. */
-static struct str text_of(const struct variant *v, const struct answer *ans)
+/* The text that the body stands for. */
+static struct str whole_text(const struct variant *v, const struct answer *ans)
 {
-    struct body b = body_make(v, ans, a);
     struct buf bytes, text;
+    struct body b;
     struct str out;
-    const char *time;
 
     buf_init(&bytes, 100000);
     buf_init(&text, 100000);
+    CHECK(body_make(v, ans, a, &b, &err) == ST_OK);
     CHECK(body_each(&b, append, &bytes, &err) == ST_OK);
     CHECK(bytes.n == body_length(&b));
     if (v->coding == CODING_GZIP)
         CHECK(gzip_unpack(buf_str(&bytes), &text, &err) == ST_OK);
     else
         buf_put(&text, buf_str(&bytes));
-    buf_putc(&text, '\0');
-    time = strstr(text.p, "\"analysis_timestamp\":\"");
-    CHECK(time);
-    out = arena_printf(a, "%.*s%s", (int)(time - text.p), text.p,
-                       strchr(time, ',') + 1);
+    out = arena_copy(a, buf_str(&text));
     buf_free(&text);
     buf_free(&bytes);
     return out;
+}
+
+/* The same without the time. */
+static struct str text_of(const struct variant *v, const struct answer *ans)
+{
+    const char *text = arena_z(a, whole_text(v, ans));
+    const char *time = strstr(text, "\"analysis_timestamp\":\"");
+
+    CHECK(time);
+    return arena_printf(a, "%.*s%s", (int)(time - text), text,
+                        strchr(time, ',') + 1);
 }
 
 static void texts(void)
@@ -77,15 +98,16 @@ static void texts(void)
         struct view view;
         const char *want;
     } cases[] = {
-        {{.limit = 0},
+        {{.front = ALL},
          "{\"searched_by\":\"e\",\"user_id\":\"u\",\"trips\":[{\"trip_id\":1}]"
          "}"},
-        {{.summary = true}, "{\"searched_by\":\"e\",\"user_id\":\"u\"}"},
-        {{.limit = 1},
+        {{.summary = true, .front = ALL},
+         "{\"searched_by\":\"e\",\"user_id\":\"u\"}"},
+        {{.limit = 1, .front = ALL},
          "{\"searched_by\":\"e\",\"user_id\":\"u\",\"trips\":[{\"trip_id\":1}],"
          "\"next_before\":\"abc\"}"},
     };
-    struct answer ans = an_answer();
+    struct answer ans = an_answer(a);
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int c = CODING_PLAIN; c <= CODING_GZIP; c++) {
@@ -95,9 +117,91 @@ static void texts(void)
         }
 }
 
+/* The members that the answer has then, in their order; a bit a field of the
+ * front. Trips are there or not, as the view says, and nothing else is. */
+static struct fields shown(const struct view *view, enum coding coding,
+                           const struct answer *ans)
+{
+    struct variant v = variant("e", coding, *view);
+    struct fields found = fields_none();
+    struct json root, key, value;
+    struct json_iter it;
+    unsigned last = 0, trips = 0;
+
+    if (json_check(whole_text(&v, ans), 9, &root, &err) != ST_OK)
+        tap_ok(false, "an answer is JSON: %s", err.text);
+    for (it = json_iter(root); json_next(&it, &key, &value);) {
+        unsigned i = last;
+
+        if (json_key_is(key, "trips")) {
+            trips++;
+            continue;
+        }
+        while (i < FRONT_FIELDS && !json_key_is(key, front_fields.name[i]))
+            i++;
+        if (i == FRONT_FIELDS)
+            tap_ok(false, "%.*s is in the table, and here", STR_ARG(key.raw));
+        else
+            fields_add(&found, &front_fields, str_of(front_fields.name[i]));
+        last = i < FRONT_FIELDS ? i + 1 : last;
+    }
+    CHECK(trips == !view->summary);
+    return found;
+}
+
+static struct fields front_but(unsigned out)
+{
+    struct fields set = fields_none();
+
+    for (unsigned i = 0; i < FRONT_FIELDS; i++)
+        if (i != out)
+            fields_add(&set, &front_fields, str_of(front_fields.name[i]));
+    return set;
+}
+
+/* The table against what is printed, whole and with members left out: each of
+ * them can be, and can be all that is left. */
+static void fronts(void)
+{
+    struct fields every = front_but(FRONT_FIELDS);
+    struct answer ans = full_answer();
+
+    for (int c = CODING_PLAIN; c <= CODING_GZIP; c++) {
+        struct view page = {.limit = 1, .front = ALL};
+
+        CHECK(fields_equal(shown(&page, (enum coding)c, &ans), every));
+        for (unsigned i = 0; i < FRONT_FIELDS; i++) {
+            page.front = front_but(i);
+            CHECK(fields_equal(shown(&page, (enum coding)c, &ans), page.front));
+            page.front = fields_none();
+            fields_add(&page.front, &front_fields,
+                       str_of(front_fields.name[i]));
+            CHECK(fields_equal(shown(&page, (enum coding)c, &ans), page.front));
+            page.summary = true;
+            CHECK(fields_is_empty(shown(&page, (enum coding)c, &ans)) ==
+                  (i == FRONT_next_before));
+            page.summary = false;
+        }
+    }
+}
+
+static void nothing_shown(void)
+{
+    struct answer ans = full_answer();
+    struct variant list = variant("e", CODING_PLAIN, (struct view){.limit = 1});
+    struct variant summary =
+        variant("e", CODING_PLAIN, (struct view){.summary = true});
+    struct body b;
+
+    CHECK(str_is(whole_text(&list, &ans), "{\"trips\":[{\"trip_id\":1}]}"));
+    CHECK(str_is(whole_text(&summary, &ans), "{}"));
+    ans.front = STR_LIT("\"user_id\":\"u"); /* spoilt in the cache */
+    CHECK(body_make(&list, &ans, a, &b, &err) == ST_CORRUPT);
+}
+
 static void names(void)
 {
-    struct view all = {.limit = 0}, some = {.limit = 5};
+    struct view all = {.front = ALL}, some = {.limit = 5, .front = ALL};
     struct variant v[] = {
         variant("e", CODING_PLAIN, all), variant("e", CODING_GZIP, all),
         variant("f", CODING_PLAIN, all), variant("e", CODING_PLAIN, some)};
@@ -137,6 +241,8 @@ int main(void)
 {
     a = arena_new(4096);
     texts();
+    fronts();
+    nothing_shown();
     names();
     entries();
     arena_free(&a);
