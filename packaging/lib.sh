@@ -120,7 +120,7 @@ dynalite_need() {
 # checkout clean. Times are kept: an unchanged file is not compiled again.
 sources_copy() {
     local to=$1 file parts=(configure.ac Makefile.am README.md)
-    for file in .clang-format core fcgi ctl nginx t packaging; do
+    for file in .clang-format DESIGN.md HACKING.md NEWS.md doc core fcgi ctl nginx t packaging; do
         [ ! -e "$SRC/$file" ] || parts+=("$file")
     done
     mkdir -p "$to"

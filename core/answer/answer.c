@@ -7,7 +7,7 @@
 #include "score/aggregate.h"
 #include "score/score.h"
 
-#define ALGORITHM_VERSION "2.0_industry_standard_fixed" /* wire */
+#define ALGORITHM_VERSION "2.0_industry_standard_fixed" /* doc/wire.md */
 
 /* ---- the trips ---- */
 

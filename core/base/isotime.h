@@ -18,7 +18,7 @@ bool time_parse(struct str s, int64_t *us);
     `YYYY-MM-DD`, then optionally `T` or a blank and `HH:MM[:SS[.f]]` with 1 to
     9 digits of fraction (cut to microseconds), then optionally `Z` or +-HH:MM;
     none means UTC; a date alone is its midnight. Checks the calendar. Source:
-    wire, "Times".
+    doc/wire.md, "Times".
  */
 
 #define TIME_TEXT_MAX 40
@@ -55,7 +55,7 @@ const char *time_zone_of_zip(struct str zipcode);
 /*
     By the zipcode's first digit: 0-3 America/New_York, 4-7 America/Chicago,
     8 America/Denver, 9 America/Los_Angeles, else America/New_York. Source:
-    wire, GET /analyze-driver.
+    doc/wire.md, "GET /analyze-driver".
  */
 
 #endif

@@ -7,7 +7,7 @@
  * json_check(); after that the cursor functions walk the same bytes without
  * allocating a tree, and a value's raw text can be copied as it stands.
  *
- * Source: RFC 8259, and "JSON in" of the wire description: UTF-8 without a
+ * Source: RFC 8259, and doc/wire.md, "JSON in": UTF-8 without a
  * BOM, nesting to a limit, no duplicate members (compared after unescaping),
  * no \u0000, no lone surrogate, no number that overflows a double or has a
  * leading zero, nothing after the value but white space.

@@ -55,7 +55,7 @@ bool str_to_double(struct str s, double *out);
 /*
     What strtod reads whole, blanks around it allowed; NaN and infinity are
     refused. Independent of the locale (the programs never call setlocale for
-    LC_NUMERIC). Source of the rule: scoring, "numeric string".
+    LC_NUMERIC). Source of the rule: doc/scoring.md, section 1.
  */
 
 #endif

@@ -25,7 +25,7 @@ enum status driver_changed(const struct call *c) MUST_CHECK;
     To be called after any change of a driver's objects or user record and
     before that change is acknowledged: replaces the cache token, or, if the
     cache cannot be reached, remembers it durably in the spool. Fails only
-    when neither can be done (rules 5 and 6 of DESIGN.md).
+    when neither can be done (doc/consistency.md, rules 5 and 6).
  */
 
 #endif

@@ -1,13 +1,13 @@
 /*
  * roster.h - the trips that a driver has, as of now: one object a trip.
  *
- * A listing is no snapshot; this is DESIGN.md's rule 4. A listed object with
- * no equal row in the summary is read as the very version that was listed; one
- * that is gone or another by then means that the listing is taken again. A row
- * that is not listed is looked for before it is dropped. Of two objects of one
- * trip the later counts. A row that lacks figures (another version of this
- * service wrote it) has them from its trip's text, which for most is in a pack.
- * Nothing is ever removed here.
+ * A listing is no snapshot; this is rule 4 of doc/consistency.md. A listed
+ * object with no equal row in the summary is read as the very version that was
+ * listed; one that is gone or another by then means that the listing is taken
+ * again. A row that is not listed is looked for before it is dropped. Of two
+ * objects of one trip the later counts. A row that lacks figures (another
+ * version of this service wrote it) has them from its trip's text, which for
+ * most is in a pack. Nothing is ever removed here.
  */
 #ifndef DG_DRIVER_ROSTER_H
 #define DG_DRIVER_ROSTER_H

@@ -4,8 +4,8 @@
  * The first page of the listing and the summary are asked for at once. One
  * page is one moment, and it does not matter whether the summary is older or
  * newer: what either lacks, the other leads to. Of several pages the summary
- * counts only as it is after the last one (DESIGN.md, rule 4), because an
- * object may move from a page that is still to come to one that was taken
+ * counts only as it is after the last one (doc/consistency.md, rule 4), because
+ * an object may move from a page that is still to come to one that was taken
  * already. So it is looked at again then, which costs a round trip and hardly
  * any bytes when it is unchanged.
  */

@@ -4,7 +4,8 @@
  * users/{user_id}/summary.json.gz, derived from the trip objects and always
  * rebuildable. A row is complete when its object's key, ETag and size equal
  * the listing's; then the object need not be read for the aggregate. Rows are
- * merged by revision: a later row is never replaced (DESIGN.md, rule 3).
+ * merged by revision: a later row is never replaced (rule 3 of
+ * doc/consistency.md).
  *
  *   {"format":1, "user_id":U, "updated_at":T, "aggregate":{...},
  *    "columns":["trip_id", ...], "trips":[[...], ...], "recent":[A, ...]}

@@ -4,8 +4,8 @@
  * The truth of the system: what is acknowledged as stored is there. An object
  * is written only over an older one of the same trip and key, and removed only
  * when it was seen to be older than another of that trip, as the very version
- * that was judged (DESIGN.md, rule 2). Age is the claim's revision, which
- * stands in the analysis; an object without one counts as 0.
+ * that was judged (doc/consistency.md, rule 2). Age is the claim's revision,
+ * which stands in the analysis; an object without one counts as 0.
  */
 #ifndef DG_DRIVER_TRIP_OBJECT_H
 #define DG_DRIVER_TRIP_OBJECT_H

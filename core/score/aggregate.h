@@ -1,5 +1,6 @@
 /*
- * aggregate.h - a driver's aggregate out of one row a trip (section 11).
+ * aggregate.h - a driver's aggregate out of one row a trip (doc/scoring.md,
+ * section 11).
  */
 #ifndef DG_SCORE_AGGREGATE_H
 #define DG_SCORE_AGGREGATE_H

@@ -19,10 +19,9 @@ struct analysis_head {
 void analysis_write(const struct analysis_head *h, const struct analysis *an,
                     struct arena *a, struct json_out *o);
 /*
-    One whole JSON object: the fields of the scoring description under their
-    golden names, then scoring_version, revision, user_timezone,
-    start_time_display and end_time_display (wire). null for a time that is
-    TIME_NONE.
+    One whole JSON object: the fields of doc/scoring.md under their golden
+    names, then scoring_version, revision, user_timezone, start_time_display
+    and end_time_display (doc/wire.md). null for a time that is TIME_NONE.
  */
 
 enum status analysis_figures(struct json analysis, struct arena *a,

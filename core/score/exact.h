@@ -1,7 +1,7 @@
 /*
  * exact.h - mean, variance and deviation as correctly rounded results of exact
- * sums, which is what Python's statistics module gives (scoring, the paragraph
- * on rounding).
+ * sums, which is what Python's statistics module gives (doc/scoring.md,
+ * "Rounding").
  *
  * Twice the precision of a double (an unevaluated sum hi + lo) comes with a
  * bound of its error; when the double nearest to hi + lo is the same at both

@@ -6,8 +6,8 @@
  * No reported figure is larger than this in magnitude, so that none is ever
  * infinite and the product of two, summed over all trips of a driver, is not
  * either. Nothing that the service accepts comes near: its numbers end at
- * 1e126 and begin at 1e-130 (wire, "JSON in"), so this bound alters only input
- * that came in by another door.
+ * 1e126 and begin at 1e-130 (doc/wire.md, "JSON in"), so this bound alters only
+ * input that came in by another door.
  */
 #define FIGURE_MAX 1e150
 

@@ -1,8 +1,8 @@
 /*
  * score.h - the algorithm: the deltas of one trip in, its analysis out.
  *
- * Pure: no I/O, no clock, no locale. Every number follows the scoring
- * description section by section; the sections are named where they apply.
+ * Pure: no I/O, no clock, no locale. Every number follows doc/scoring.md
+ * section by section; the sections are named where they apply.
  * Units: mph, miles, m/s^2, minutes unless a name says otherwise.
  */
 #ifndef DG_SCORE_SCORE_H

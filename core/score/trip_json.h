@@ -15,7 +15,7 @@ struct delta_average {
     size_t n;
 };
 
-/* What the answers of batch and finalize say about deltas (wire). */
+/* What the answers of batch and finalize say about deltas (doc/wire.md). */
 struct delta_counts {
     size_t deltas;       /* read into the list */
     size_t unusable;     /* left out: no object, or delta_lat, delta_long or

@@ -91,7 +91,8 @@ static enum status read_head(const struct call *c, struct json root,
     return ST_OK;
 }
 
-/* Why a delta is rejected, or NULL (wire, POST /store-trajectory-batch). */
+/* Why a delta is rejected, or NULL: doc/wire.md, "POST
+ * /store-trajectory-batch". */
 static const char *delta_issue(struct json delta)
 {
     struct json_iter it = json_iter(delta);

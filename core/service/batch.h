@@ -12,8 +12,8 @@
 enum status batch_store(const struct call *c, struct str body,
                         struct buf *answer) MUST_CHECK;
 /*
-    body as received. ST_OK: stored durably, answer is the JSON of the wire
-    description. ST_BAD_REQUEST, ST_TOO_LARGE (batch_too_large),
+    body as received. ST_OK: stored durably, answer is the JSON of
+    doc/wire.md. ST_BAD_REQUEST, ST_TOO_LARGE (batch_too_large),
     ST_NOT_OWNER: nothing was changed.
  */
 

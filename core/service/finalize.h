@@ -12,7 +12,7 @@ enum status finalize_trip(const struct call *c, struct str body,
                           struct buf *answer) MUST_CHECK;
 /*
     ST_OK: the claim is durable, and the analysis is stored or will be without
-    the client; answer is the JSON of the wire description.
+    the client; answer is the JSON of doc/wire.md.
  */
 
 enum status finalize_pending(const struct call *c,

@@ -13,8 +13,8 @@ struct ddb_table {
 #define DDB_TABLES 4
 void ddb_tables(const struct conf *c, struct ddb_table out[DDB_TABLES]);
 /*
-    The tables that the settings name, with their keys and indexes (storage,
-    "Records"). All attributes in keys are strings.
+    The tables that the settings name, with their keys and indexes:
+    doc/storage.md, "Records". All attributes in keys are strings.
  */
 
 enum status ddb_table_make(struct ddb *db, const struct ddb_table *t,

@@ -6,7 +6,7 @@
  *   users/{user_id}/packs/{number}.json.gz
  *
  * Ids are checked before they become keys or paths: 1 to 128 of
- * `A-Z a-z 0-9 . _ @ + : = -`, not starting with a dot (wire, "Ids").
+ * `A-Z a-z 0-9 . _ @ + : = -`, not starting with a dot (doc/wire.md, "Ids").
  */
 #ifndef DG_STORE_KEYS_H
 #define DG_STORE_KEYS_H

@@ -29,8 +29,8 @@ struct etag {
     char z[ETAG_MAX + 1]; /* empty: none */
 };
 
-/* The user metadata of a trip object (storage, "Objects"); the summary object
- * has none. Every string empty: none is set. */
+/* The user metadata of a trip object (doc/storage.md, "Objects"); the summary
+ * object has none. Every string empty: none is set. */
 struct object_meta {
     struct str trip_id, user_id, behavior_score;
 };

@@ -1,10 +1,11 @@
 /*
  * records.h - the record store's contract: DynamoDB, or SQLite.
  *
- * Users, trips and batches (storage, "Records"). One open store belongs to one
- * process and one thread. Reads by key see every write that was acknowledged
- * before. Results beside ST_OK, everywhere: ST_UNAVAILABLE, ST_TIMEOUT,
- * ST_DENIED, ST_CORRUPT, ST_INTERNAL. All returned memory is the arena's.
+ * Users, trips and batches (doc/storage.md, "Records"). One open store belongs
+ * to one process and one thread. Reads by key see every write that was
+ * acknowledged before. Results beside ST_OK, everywhere: ST_UNAVAILABLE,
+ * ST_TIMEOUT, ST_DENIED, ST_CORRUPT, ST_INTERNAL. All returned memory is the
+ * arena's.
  */
 #ifndef DG_STORE_RECORDS_H
 #define DG_STORE_RECORDS_H

@@ -3,8 +3,8 @@
  *
  * records_dynamodb.c has the calls' list and the checks; the calls themselves
  * are in records_dynamodb_{users,trips,batches}.c, each as the function of
- * records.h of that name. Tables and attributes: see storage, "Records"; one
- * is added, `batch_numbers` (a set of numbers) of a trip: which batches
+ * records.h of that name. Tables and attributes: see doc/storage.md, "Records";
+ * one is added, `batch_numbers` (a set of numbers) of a trip: which batches
  * total_batches counts, so that none is counted twice.
  */
 #ifndef DG_STORE_RECORDS_DYNAMODB_H

@@ -12,8 +12,8 @@ import tap
 
 FOLDER = os.path.join(harness.SHARED, "golden")
 
-# Members of an answer that are the time of answering, or of which the wire
-# description says that the reference's are not needed.
+# Members of an answer that are the time of answering, or of which
+# doc/wire.md says that the reference's are not needed.
 NOT_COMPARED = {
     "analysis_timestamp", "timezone_note", "production_ready",
     "industry_compliant", "user_data_verified", "frontend_values_enabled",

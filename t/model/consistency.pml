@@ -1,5 +1,5 @@
 /*
- * consistency.pml - the consistency rules of DESIGN.md as a Promela model.
+ * consistency.pml - the rules of doc/consistency.md as a Promela model.
  *
  * One driver. Trip 0 can be finalized under two end times, so under two object
  * keys (0 and 1); trip 1 has key 2. Finalizes, readers, late batches, an erase,
