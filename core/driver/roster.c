@@ -9,6 +9,7 @@
 #include "driver/roster_complete.h"
 #include "driver/roster_listing.h"
 #include "driver/trip_object.h"
+#include "score/analysis_json.h"
 #include "store/keys.h"
 
 /* Texts read for their figures are kept for the answer up to this much. */
@@ -120,7 +121,6 @@ static enum status use_reading(struct roster_look *t, struct found *f,
                                const struct object *obj)
 {
     struct trip_reading reading;
-    struct str *context = &reading.row.figures.context;
     enum status st;
 
     arena_reset(t->scratch);
@@ -133,7 +133,7 @@ static enum status use_reading(struct roster_look *t, struct found *f,
     }
     if (st != ST_OK)
         return st;
-    *context = arena_copy(t->call.arena, *context);
+    figures_keep(&reading.row.figures, t->call.arena);
     reading.row.trip_id = f->trip_id;
     f->trip.row = reading.row;
     f->counts = true;

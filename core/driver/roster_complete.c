@@ -53,7 +53,7 @@ static enum status complete_trip(struct completing *w, size_t i)
         err_clear(w->c->err);
         return ST_OK;
     }
-    figures.context = arena_copy(w->c->arena, figures.context);
+    figures_keep(&figures, w->c->arena);
     summary_row_complete(&trip->row, &figures, w->c->arena);
     keep_text(w, trip, text);
     return st;

@@ -16,6 +16,7 @@
 /* Cells of figures (aggregate.h). */
 #define CELL_COUNT CELL_WHOLE
 #define CELL_CONTEXT CELL_TEXT
+#define CELL_NAME CELL_TEXT
 
 static const struct column columns[] = {
     ROW("trip_id", CELL_TEXT, trip_id),

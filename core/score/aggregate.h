@@ -17,8 +17,10 @@ typedef double figure_REAL;  /* as reported: minutes, miles, mph, scores */
 typedef int64_t figure_COUNT;
 typedef bool figure_FLAG;
 typedef struct str figure_CONTEXT; /* the word; foreign ones stay as they are */
+typedef struct str figure_NAME;    /* empty when the analysis has none */
 
-/* What the aggregate needs of one analysis, values as reported there. */
+/* What is known of one analysis without reading it: what the aggregate needs,
+ * and by which version it was scored. Values as reported there. */
 struct trip_figures {
 #define FIGURE(column, field, kind, member) figure_##kind member;
 #include "score/figures.def"

@@ -10,7 +10,10 @@
 /* More than any trip has; sums over all trips of a driver stay whole. */
 #define COUNT_MAX 1000000000
 
-enum figure_kind { TIME, REAL, COUNT, FLAG, CONTEXT };
+enum figure_kind { TIME, REAL, COUNT, FLAG, CONTEXT, NAME };
+
+/* Of another writer's names that are longer nothing is known. */
+#define NAME_MAX_BYTES 16
 
 #define FIGURE(column, field, kind, member)                                    \
     static_assert(FIELD_##field < FIELD_COUNT, "a member of an analysis");
@@ -48,6 +51,16 @@ static bool read_context(struct json v, struct arena *a, struct str *context)
     return word.type == JSON_STRING;
 }
 
+/* One of another form says nothing, as one that is missing: analyses that have
+ * been readable so far must stay so. */
+static bool read_name(struct json v, struct arena *a, struct str *name)
+{
+    struct str text = json_string(v, a);
+
+    *name = text.n <= NAME_MAX_BYTES ? text : STR_NONE;
+    return true;
+}
+
 static bool read_figure(const struct figure *f, struct json v, struct arena *a,
                         struct trip_figures *out)
 {
@@ -68,8 +81,20 @@ static bool read_figure(const struct figure *f, struct json v, struct arena *a,
         return v.type == JSON_TRUE || v.type == JSON_FALSE;
     case CONTEXT:
         return read_context(v, a, into);
+    case NAME:
+        return read_name(v, a, into);
     }
     return false;
+}
+
+void figures_keep(struct trip_figures *f, struct arena *a)
+{
+    for (size_t i = 0; i < FIGURES; i++) {
+        struct str *text = (struct str *)((char *)f + figures[i].at);
+
+        if (figures[i].kind == CONTEXT || figures[i].kind == NAME)
+            *text = arena_copy(a, *text);
+    }
 }
 
 struct reading {

@@ -34,7 +34,13 @@ enum status analysis_figures(struct json analysis, struct arena *a,
     "mixed" for the context); a time that is missing, null or text of another
     form, as TIME_NONE. ST_CORRUPT when it is not an object, trip_id is no
     string, or a figure is there with a wrong type or out of bounds (FIGURE_MAX
-    in magnitude; counts 0 to 10^9): the aggregate of many stays finite.
+    in magnitude; counts 0 to 10^9): the aggregate of many stays finite. A name
+    that is no text, or none of ours in length, is empty.
+ */
+
+void figures_keep(struct trip_figures *f, struct arena *a);
+/*
+    Copies its texts to an arena, to outlive that which they were read with.
  */
 
 #endif

@@ -70,6 +70,7 @@ static void stored(const char *version)
     CHECK(str_is(out.object.key, "users/u1/trips/t1_1766244754000.json.gz"));
     CHECK(out.object.row.revision == 7 &&
           str_is(out.object.row.trip_id, "t1") &&
+          str_is(out.object.row.figures.version, version) &&
           out.object.row.figures.distance_miles == out.analysis.distance_miles);
     CHECK(out.object.row.size == (int64_t)out.object.body.n &&
           out.object.row.fragment.n == (size_t)out.object.row.deflate);

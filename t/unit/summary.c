@@ -96,7 +96,8 @@ static void columns(struct arena *a)
         "\"total_harsh_events\",\"total_dangerous_events\","
         "\"sudden_accelerations\",\"sudden_decelerations\","
         "\"hard_stops\",\"total_turns\",\"safe_turns\","
-        "\"dangerous_turns\",\"context\",\"privacy_protected\""
+        "\"dangerous_turns\",\"context\",\"privacy_protected\","
+        "\"scoring_version\""
         "],"
         "\"trips\":[],";
     struct summary none = {.n = 0};

@@ -205,17 +205,26 @@ static void foreign_analysis(void)
                   "\"total_turns\": 3.0, \"trip\\u005fid\": \"t\","
                   "\"driving_context\": {\"context\": \"r\\u0061lly\"},"
                   "\"privacy_protected\": true, \"hard_stops\": null,"
+                  "\"scoring_version\": \"3.\\u0031\","
                   "\"start_timestamp\": \"2025-12-20T14:31:34Z\","
                   "\"end_timestamp\": \"later\"}",
                   &f, &revision) == ST_OK);
     CHECK(f.behavior_score == 85.5 && f.turns == 3 && f.hard_stops == 0);
     CHECK(str_is(f.context, "rally") && f.privacy_protected);
+    CHECK(str_is(f.version, "3.1"));
     CHECK(f.start_us == INT64_C(1766241094000000) && f.end_us == TIME_NONE);
     CHECK(revision == 0 && f.distance_miles == 0);
     CHECK(figures("{\"trip_id\":\"t\",\"revision\":4,"
                   "\"driving_context\":null}",
                   &f, &revision) == ST_OK);
-    CHECK(revision == 4 && str_is(f.context, "mixed"));
+    CHECK(revision == 4 && str_is(f.context, "mixed") && f.version.n == 0);
+    CHECK(figures("{\"trip_id\":\"t\",\"scoring_version\":3.1}", &f,
+                  &revision) == ST_OK &&
+          f.version.n == 0);
+    CHECK(figures("{\"trip_id\":\"t\",\"scoring_version\":"
+                  "\"a name of 17 byte\"}",
+                  &f, &revision) == ST_OK &&
+          f.version.n == 0);
     CHECK(f.start_us == TIME_NONE);
 }
 
