@@ -63,7 +63,10 @@ services_as_before() {
     services_enabled | comm -13 "$1" - | while IFS= read -r link; do
         name=${link##*/}
         case $link in
-        /etc/systemd/*) rm -f "$link" ;;
+        /etc/systemd/*)
+            rm -f "$link"
+            rmdir --ignore-fail-on-non-empty "${link%/*}"
+            ;;
         *) update-rc.d "${name#S[0-9][0-9]}" disable >/dev/null ;;
         esac
     done

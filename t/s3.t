@@ -158,7 +158,7 @@ def main(folder):
              AWS_SECRET_ACCESS_KEY="wrong")
         says(env, "an unknown key", "InvalidAccessKeyId", "s3://plain",
              AWS_ACCESS_KEY_ID="NOBODY")
-        says(env, "nobody there", "Couldn't connect", "s3://plain",
+        says(env, "nobody there", "connect to", "s3://plain",
              S3_ENDPOINT=f"http://127.0.0.1:{free_port()}")
 
 

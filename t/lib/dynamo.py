@@ -3,6 +3,7 @@ the calls carry only what one looks like."""
 
 import http.client
 import json
+import time
 
 AUTHORIZATION = ("AWS4-HMAC-SHA256 Credential=test/20250101/us-east-1/dynamodb/"
                  "aws4_request, SignedHeaders=host, Signature=00")
@@ -74,3 +75,5 @@ def make_table(endpoint, name, key, index=None, index_keys=()):
          BillingMode="PAY_PER_REQUEST", AttributeDefinitions=[
              {"AttributeName": n, "AttributeType": "S"}
              for n in (key, *index_keys)], **more)
+    while call(endpoint, "DescribeTable", TableName=name)["Table"]["TableStatus"] != "ACTIVE":
+        time.sleep(0.02)  # until then it answers as one that is not there
