@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include "base/isotime.h"
 #include "ctl/ctl.h"
 #include "service/reconcile.h"
 #include "store/keys.h"
@@ -43,7 +44,8 @@ int ctl_reconcile(const struct ctl *ctl, int argc, char **argv)
 
     if (argc != 1 && !one)
         return CTL_USAGE;
-    if (stores_open(ctl->conf, &c.stores, &err) != ST_OK)
+    if (time_zones_check(&err) != ST_OK ||
+        stores_open(ctl->conf, &c.stores, &err) != ST_OK)
         return ctl_complain(&err);
     st = reconcile(&c, one ? argv[2] : NULL, &report);
     print_report(&report);

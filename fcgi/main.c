@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/isotime.h"
 #include "base/log.h"
 #include "fcgi/master.h"
 #include "store/owner.h"
@@ -95,7 +96,8 @@ static int check(const char *path, const struct conf *c)
     struct stores *s;
     bool ready;
 
-    if (owner_become(c, &err) != ST_OK || stores_open(c, &s, &err) != ST_OK)
+    if (time_zones_check(&err) != ST_OK || owner_become(c, &err) != ST_OK ||
+        stores_open(c, &s, &err) != ST_OK)
         return complain(&err);
     ready = stores_ready(s, deadline_in(CHECK_MS), state);
     printf("configuration: %s is valid\n", path ? path : "the default");

@@ -7,6 +7,7 @@ import pathlib
 import pwd
 import re
 import shutil
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
@@ -79,8 +80,18 @@ def by_root():
         ok(r.returncode == 1 and missing in r.stderr, "a file that is not there")
 
 
+def no_zones():
+    """Without zone data local times would be stored as UTC."""
+    with Daemon(start=False, env={"TZDIR": "/nonexistent"}) as d:
+        for args in (["driveguard-fcgi", "-t"], ["driveguard-fcgi"],
+                     ["driveguardctl", "reconcile"]):
+            r = subprocess.run([build.program(args[0]), *args[1:], "-c", d.conf], env=d.env,
+                               capture_output=True, text=True, timeout=30)
+            ok(r.returncode == 1 and "install tzdata" in r.stderr, f"refused: {args}")
+
+
 build.program("driveguard-fcgi")
-for test in (settings_file, by_root):
+for test in (settings_file, by_root, no_zones):
     with subtest(test.__name__):
         test()
 tap.done()

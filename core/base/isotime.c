@@ -233,19 +233,36 @@ void time_local(int64_t us, const char *zone, struct time_display *out)
     strftime(out->time, sizeof out->time, "%I:%M:%S %p", &t);
 }
 
+static const char *const eastern = "America/New_York";
+static const char *const others[] = {
+    ['4'] = "America/Chicago", ['5'] = "America/Chicago",
+    ['6'] = "America/Chicago", ['7'] = "America/Chicago",
+    ['8'] = "America/Denver",  ['9'] = "America/Los_Angeles",
+};
+#define OTHERS (sizeof others / sizeof *others)
+
 const char *time_zone_of_zip(struct str zipcode)
 {
-    switch (zipcode.n ? zipcode.p[0] : '\0') {
-    case '4':
-    case '5':
-    case '6':
-    case '7':
-        return "America/Chicago";
-    case '8':
-        return "America/Denver";
-    case '9':
-        return "America/Los_Angeles";
-    default:
-        return "America/New_York";
-    }
+    unsigned char first = zipcode.n ? (unsigned char)zipcode.p[0] : 0;
+    const char *zone = first < OTHERS ? others[first] : NULL;
+
+    return zone ? zone : eastern;
+}
+
+static bool zone_lacks(const char *zone, struct err *err)
+{
+    if (!zone || time_zone_known(zone))
+        return false;
+    err_set(err, ST_UNAVAILABLE, "no_zone_data",
+            "the time zone %s is not installed: install tzdata", zone);
+    return true;
+}
+
+enum status time_zones_check(struct err *err)
+{
+    bool lacks = zone_lacks(eastern, err);
+
+    for (size_t i = 0; !lacks && i < OTHERS; i++)
+        lacks = zone_lacks(others[i], err);
+    return lacks ? ST_UNAVAILABLE : ST_OK;
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/err.h"
 #include "base/str.h"
 
 #define TIME_NONE INT64_MIN
@@ -49,6 +50,13 @@ void time_local(int64_t us, const char *zone, struct time_display *out);
 /*
     The time in an IANA zone ("America/Chicago"), time_zone_known. Not thread
     safe: TZ is set for the moment of the call, and then as it was before.
+ */
+
+enum status time_zones_check(struct err *err) MUST_CHECK;
+/*
+    Whether all zones of time_zone_of_zip are known; ST_UNAVAILABLE
+    (no_zone_data) says which is not, and what to install. Without them local
+    times would be stored as UTC, for good.
  */
 
 const char *time_zone_of_zip(struct str zipcode);
