@@ -67,8 +67,11 @@ services_as_before() {
             rm -f "$link"
             rmdir --ignore-fail-on-non-empty "${link%/*}"
             ;;
-        *) update-rc.d "${name#S[0-9][0-9]}" disable >/dev/null ;;
+        *) update-rc.d "${name#S[0-9][0-9]}" disable >/dev/null 2>&1 || true ;; # judged below
         esac
+    done
+    services_enabled | comm -13 "$1" - | while IFS= read -r link; do
+        say "This starts at the next boot, and did not before: $link" >&2
     done
 }
 
