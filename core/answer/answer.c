@@ -38,6 +38,7 @@ static enum status collect_part(void *ctx, enum coding coding, struct str bytes,
 {
     struct collecting *c = ctx;
 
+    assert(coding < CODING_NONE);
     return pieces_put(c->list[coding], bytes, err);
 }
 
@@ -115,6 +116,7 @@ static enum status make_front(const struct call *c, const struct user *u,
     struct json_out o = {.b = &front};
     enum status st = ST_OK;
 
+    /* It is the head of a cache entry, which is one value. */
     buf_init(&front, CACHE_PIECE_MAX);
     put_front(u, r, c->arena, &o);
     if (!buf_ok(&front))
@@ -122,6 +124,8 @@ static enum status make_front(const struct call *c, const struct user *u,
                      "the driver's aggregate is too large");
     out->front = arena_copy(c->arena, buf_str(&front));
     buf_free(&front);
+    /* After the trips were read: those that turned out to be unreadable are not
+     * in it, so the next reader's ETag tells when they are mended. */
     roster_state(r, u, state);
     out->state = arena_copy(c->arena, str_of(state));
     out->unreadable = r->unreadable;
@@ -144,9 +148,11 @@ enum status answer_make(const struct call *c, const struct user *u,
     struct trip_list list = {.roster = r, .fields = wish->view->trips};
     enum status st = ST_OK;
 
+    assert(wish->plain || wish->gzip);
     *out =
         (struct answer){.email = u->email, .read_began_ms = r->read_began_ms};
     choose_trips(r, wish->view, c->arena, &list.from, &list.to, &out->next);
+    /* With chosen fields nobody knows the length before all is read. */
     if (fields_is_all(list.fields) &&
         trip_list_length(&list, CODING_PLAIN) > ANSWER_COLLECTED)
         answer_stream(c, &list, wish, out);
@@ -154,6 +160,7 @@ enum status answer_make(const struct call *c, const struct user *u,
         st = collect_trips(c, &list, wish, out);
     if (st != ST_OK)
         return st;
+    /* "No trips" would be invented: he has some (rule 9). */
     if (!readable_trips(r) && r->unreadable)
         return err_set(c->err, ST_CORRUPT, "trips_unreadable",
                        "None of the driver's %zu trips can be read",

@@ -85,6 +85,7 @@ enum status answer_found(const struct cache_entry *e, struct answer_entry *out,
     ans->state = next_text(&rest, n[1], &h);
     ans->front = next_text(&rest, n[2], &h);
     ans->read_began_ms = e->read_began_ms;
+    /* What is left over is another format's, whatever its first number says. */
     return h.good && !rest.n && !h.line.n ? ST_OK : strange_head(err);
 }
 
@@ -99,6 +100,7 @@ static size_t piece_size(size_t length, int index)
 {
     size_t from = (size_t)index * CACHE_PIECE_MAX;
 
+    assert(index >= 0 && from < length);
     return length - from < CACHE_PIECE_MAX ? length - from : CACHE_PIECE_MAX;
 }
 
@@ -107,6 +109,7 @@ enum status answer_piece(const struct call *c, const struct answer_entry *e,
 {
     bool gzip = coding == CODING_GZIP;
 
+    assert(coding < CODING_NONE);
     *size = piece_size(gzip ? e->gzip : e->plain, index);
     if (gzip)
         index += answer_pieces(e->plain);
@@ -153,6 +156,8 @@ enum status answer_load(const struct call *c, struct answer_entry *e,
 bool answer_cacheable(const struct call *c, const struct cache_token *t,
                       const struct answer *ans, size_t size)
 {
+    /* An unreadable object that is mended changes no token, so an answer
+     * without it would stay for cache.ttl (rule 9). */
     return t->z[0] && !ans->unreadable &&
            size <= (size_t)c->stores->conf->cache_max_driver;
 }
@@ -200,7 +205,8 @@ struct answer_filling *answer_filling_new(const struct call *c,
     return f;
 }
 
-/* Every call has the cache's own time limit. */
+/* Every call has the cache's own time limit; a reader's deadline may be over
+ * long since, when his line is slow. */
 static struct deadline filling_deadline(const struct answer_filling *f)
 {
     return deadline_in(f->c->stores->conf->server_request_timeout);
@@ -209,6 +215,7 @@ static struct deadline filling_deadline(const struct answer_filling *f)
 static void filling_failed(struct answer_filling *f, enum status st,
                            const struct err *err)
 {
+    /* For good: an entry that lacks a piece is a miss at its last byte. */
     f->over = true;
     f->st = st;
     log_err(LOG_DEBUG, "fill_failed", err);
@@ -217,10 +224,12 @@ static void filling_failed(struct answer_filling *f, enum status st,
 static void put_piece(struct answer_filling *f, struct open_piece *p)
 {
     struct err err = ERR_NONE;
-    enum status st = cache_piece_put(
-        f->c->stores->cache, f->c->user_id, f->token, p->index++,
-        (struct str){p->bytes, p->n}, filling_deadline(f), &err);
+    enum status st;
 
+    assert(p->bytes && p->n && p->n <= CACHE_PIECE_MAX);
+    st = cache_piece_put(f->c->stores->cache, f->c->user_id, f->token,
+                         p->index++, (struct str){p->bytes, p->n},
+                         filling_deadline(f), &err);
     p->n = 0;
     if (st != ST_OK)
         filling_failed(f, st, &err);
@@ -229,8 +238,10 @@ static void put_piece(struct answer_filling *f, struct open_piece *p)
 void answer_filling_put(struct answer_filling *f, enum coding coding,
                         struct str bytes)
 {
-    struct open_piece *p = &f->open[coding];
+    struct open_piece *p;
 
+    assert(coding < CODING_NONE);
+    p = &f->open[coding];
     while (bytes.n && !f->over) {
         size_t n = CACHE_PIECE_MAX - p->n;
 
@@ -271,6 +282,7 @@ bool answer_filling_end(struct answer_filling *f)
             filling_failed(f, f->st, &err);
     }
     f->over = true;
+    /* The token was replaced: a representation would be refused as well. */
     return f->st != ST_PRECONDITION;
 }
 
@@ -296,6 +308,8 @@ bool answer_fill(const struct call *c, const struct cache_token *t,
 
     if (!f)
         return true;
+    assert(ans->plain.each && ans->gzip.each && !ans->streamed);
+    /* Plain first: the numbers of the gzip pieces follow it (head comment). */
     st = ans->plain.each(ans->plain.ctx, put_list,
                          &(struct filling_list){f, CODING_PLAIN}, &err);
     if (st == ST_OK)

@@ -35,6 +35,7 @@ static enum status put_part(void *ctx, enum coding coding, struct str bytes,
 static enum status stream_each(struct streaming *from, enum coding coding,
                                files_take take, void *to, struct err *err)
 {
+    /* Whoever fills needs both codings, though the reader gets one. */
     struct stream s = {from, coding, take, to};
     struct trip_list_out out = {
         .plain = coding == CODING_PLAIN || from->filling,
@@ -67,6 +68,8 @@ void answer_stream(const struct call *c, const struct trip_list *l,
 {
     struct streaming *from = arena_alloc(c->arena, sizeof *from);
 
+    /* The rows know how long whole trips are, and nothing of their fields. */
+    assert(fields_is_all(l->fields));
     *from = (struct streaming){.c = c, .list = *l};
     out->streamed = true;
     out->sum = trip_list_sum(l);
@@ -83,6 +86,7 @@ void answer_stream_fill(struct answer *ans, struct answer_filling *f)
     struct streaming *from = ans->plain.ctx;
 
     assert(ans->streamed && ans->plain.ctx == ans->gzip.ctx);
+    assert(!from->filling);
     from->filling = f;
 }
 
@@ -115,10 +119,11 @@ static enum status same_trips(const struct kept_list *k, struct roster *out,
 
     if (st != ST_OK)
         return st;
-    c = kept_call(k, err);
+    c = kept_call(k, err); /* a deadline of its own: two stores */
     st = roster_read(&c, NULL, out);
     if (st != ST_OK)
         return st;
+    /* Half of the old list and half of the new would be no list at all. */
     roster_state(out, &u, state);
     if (str_is(k->entry->answer.state, state))
         return ST_OK;
@@ -194,6 +199,7 @@ struct answer_list answer_stream_kept(const struct call *c,
                                       enum coding coding)
 {
     struct kept_list *k = arena_alloc(c->arena, sizeof *k);
+    /* A copy: the caller's ends with his look into the cache. */
     struct answer_entry *own = arena_alloc(c->arena, sizeof *own);
 
     *own = *e;

@@ -71,11 +71,13 @@ enum coding coding_accepted(struct str header)
         else if (same_word(name, "*"))
             other = q;
     }
+    /* Not named is refused: older clients that say nothing read no gzip. */
     if (gzip == Q_UNSAID)
         gzip = other == Q_UNSAID ? 0 : other;
     /* Identity is good enough unless it is refused. */
     if (plain == Q_UNSAID)
         plain = other == 0 ? 0 : 1;
+    /* Between equals the one that is fewer bytes on the line. */
     if (gzip > 0 && gzip >= plain)
         return CODING_GZIP;
     return plain > 0 ? CODING_PLAIN : CODING_NONE;

@@ -42,7 +42,7 @@ struct pieces *pieces_new(const char *folder, struct arena *a)
     struct pieces *p = arena_alloc(a, sizeof *p);
 
     p->folder = folder;
-    p->fd = -1;
+    p->fd = -1; /* 0 would be somebody's */
     arena_defer(a, pieces_free, p);
     return p;
 }
@@ -79,6 +79,7 @@ static enum status scratch_write(struct pieces *p, const char *bytes, size_t n,
 
         if (w < 0 && errno == EINTR)
             continue;
+        /* 0 for a part that is not empty: nothing would ever change. */
         if (w <= 0)
             return err_set(err, ST_UNAVAILABLE, "no_scratch_space",
                            "cannot write a scratch file in %s: %s", p->folder,
@@ -120,6 +121,8 @@ static enum status close_open(struct pieces *p, struct err *err)
     char *bytes = p->open;
     size_t size = p->open_size;
 
+    assert(bytes && size <= CACHE_PIECE_MAX);
+    /* Whatever comes of it, the bytes are add_piece's from here on. */
     p->open = NULL;
     p->open_size = 0;
     return add_piece(p, bytes, size, err);
@@ -134,6 +137,7 @@ enum status pieces_put(struct pieces *p, struct str bytes, struct err *err)
 
         if (!p->open)
             p->open = must_alloc(CACHE_PIECE_MAX);
+        assert(p->open_size < CACHE_PIECE_MAX); /* a full one was closed */
         part = CACHE_PIECE_MAX - p->open_size;
         part = part < bytes.n ? part : bytes.n;
         memcpy(p->open + p->open_size, bytes.p, part);
@@ -155,6 +159,7 @@ enum status pieces_fetch(struct pieces *p, const size_t *size, int n,
         char *bytes = must_alloc(size[i]);
         enum status st = source(ctx, i, size[i], bytes, err);
 
+        assert(size[i] <= CACHE_PIECE_MAX); /* scratch_read's room */
         if (st != ST_OK) {
             free(bytes);
             return st;
@@ -174,6 +179,7 @@ static int pieces_count(const struct pieces *p)
 static enum status scratch_read(struct pieces *p, const struct piece *piece,
                                 struct str *out, struct err *err)
 {
+    assert(p->fd >= 0 && piece->size <= CACHE_PIECE_MAX);
     if (!p->scratch)
         p->scratch = must_alloc(CACHE_PIECE_MAX);
     for (size_t done = 0; done < piece->size;) {

@@ -11,7 +11,7 @@
 #include "answer/answer_list.h"
 #include "store/cache.h"
 
-#define PIECES_IN_MEMORY ((size_t)8 * 1024 * 1024)
+#define PIECES_IN_MEMORY ((size_t)8 * 1024 * 1024) /* of each coding */
 
 struct pieces;
 

@@ -27,6 +27,8 @@ static bool query_decode(struct str in, struct arena *a, struct str *out)
             c = (char)(high << 4 | low);
             i += 2;
         }
+        /* Ids and words go on as C strings in places: "a%00b" must not be "a".
+         */
         if (c == '\0')
             return false;
         to[n++] = c;
@@ -51,6 +53,8 @@ static enum status query_add(struct str pair, struct arena *a, struct query *q,
         !query_decode(value, a, &p.value))
         return err_set(err, ST_BAD_REQUEST, "bad_query",
                        "The query has a broken percent code");
+    /* Neither one counts: another program on the way may have read the other.
+     */
     for (size_t i = 0; i < q->n; i++)
         if (str_eq(q->at[i].name, p.name))
             return err_set(err, ST_BAD_REQUEST, "bad_query",

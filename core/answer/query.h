@@ -10,7 +10,7 @@ struct query_param {
     struct str name, value; /* decoded */
 };
 
-#define QUERY_PARAMS_MAX 32
+#define QUERY_PARAMS_MAX 32 /* each is compared with all before it */
 
 struct query {
     struct query_param at[QUERY_PARAMS_MAX];
@@ -26,5 +26,8 @@ enum status query_parse(struct str text, struct arena *a, struct query *out,
  */
 
 const struct query_param *query_find(const struct query *q, const char *name);
+/*
+    NULL: not given. Given without a value it is there, and empty.
+ */
 
 #endif

@@ -1,5 +1,6 @@
 #include "answer/reading.h"
 
+#include <assert.h>
 #include "answer/answer_stream.h"
 #include "base/fault.h"
 #include "base/json.h"
@@ -47,6 +48,7 @@ bool reading_reply_begin(struct reading *r, struct str etag, const char *source)
 void reading_reply_file(struct reading *r, const struct file_name *name,
                         const char *source)
 {
+    assert(name->z[0]);
     r->reply.file = arena_copy(r->call.arena, str_of(name->z));
     r->reply.source = source;
     stat_add(STAT_files_sent, 1);
@@ -69,9 +71,13 @@ static enum status answer_cold(struct reading *r)
         st = cache_fill_begin(r->call.stores->cache, r->call.user_id,
                               reading_fill(r), &r->token, r->call.deadline,
                               r->call.err);
+        /* Without a lock it is read all the same: Redis being down means "no
+         * cache" (rule 7). */
         err_clear(r->call.err);
         if (st == ST_BUSY && reading_wait_for_fill(r))
             return ST_OK;
+        /* Also after the wait, which may have got the lock by asking for it;
+         * one that is another's is not given back (cache_fill_end). */
         r->locked = st == ST_OK || st == ST_BUSY;
     }
     if (fault_point("analytics.before_store"))
@@ -81,8 +87,10 @@ static enum status answer_cold(struct reading *r)
 
 enum status reading_answer(struct reading *r)
 {
-    enum status st = reading_from_cache(r, r->call.deadline);
+    enum status st;
 
+    assert(r->call.user_id.n && r->variant.name.n && !r->locked);
+    st = reading_from_cache(r, r->call.deadline);
     if (st != ST_OK)
         return answer_cold(r);
     stat_add(STAT_cache_hits, 1);
@@ -94,6 +102,7 @@ void reading_end(struct reading *r)
     if (r->locked)
         cache_fill_end(r->call.stores->cache, r->call.user_id, reading_fill(r),
                        &r->token,
+                       /* not the call's: that may be over, and others wait */
                        deadline_in(r->call.stores->conf->cache_timeout));
     r->locked = false;
 }
@@ -107,6 +116,7 @@ static enum status send_and_keep(struct reading *r, const struct sink *out)
     struct answer *ans = r->streamed;
     struct keeping k = reading_keeping(r, ans->read_began_ms);
 
+    assert(ans->streamed);
     stat_add(STAT_answers_streamed, 1);
     if (view_whole(&r->variant.view) && ans->plain.each && ans->gzip.each)
         answer_stream_fill(ans, answer_filling_new(&r->call, &r->token, ans));
@@ -120,6 +130,8 @@ enum status reading_send(struct reading *r, const struct sink *out)
 {
     enum status st = out->begin(out->ctx, &r->reply);
 
+    /* The web server sends a file itself; and what is read only to be sent is
+     * not read for a HEAD. */
     if (st != ST_OK || r->reply.unchanged || r->reply.file.n || out->head)
         return st;
     return r->streamed ? send_and_keep(r, out)

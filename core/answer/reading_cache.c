@@ -1,9 +1,11 @@
 /* reading_cache.c - the answer that is in the cache, or soon will be. */
+#include <assert.h>
 #include <string.h>
 #include "answer/answer_stream.h"
 #include "answer/reading.h"
 #include "base/stats.h"
 
+/* One look is a round trip to Redis; a fill takes several. */
 #define WAIT_STEP_MS 10
 
 /* A share of the deadline for a waiter: it must still be able to help itself.
@@ -17,10 +19,12 @@ static bool from_kept(struct reading *r, const struct cache_entry *e)
     struct file_name name;
     struct kept kept;
 
+    assert(!e->hit || e->token.z[0]);
     if (!e->hit || kept_read(e->head, &kept, r->call.err) != ST_OK)
         return false;
     if (reading_reply_begin(r, kept.etag, "cache"))
         return true;
+    /* The ETag first: a reader who has it needs no body, wherever it is. */
     if (kept.here) {
         reading_reply_body(r, (struct body){.front = kept.body});
         return true;
@@ -93,6 +97,8 @@ enum status reading_from_cache(struct reading *r, struct deadline d)
     enum status st;
     bool done = false;
 
+    /* Without a token nothing is filled: an answer read now may be from before
+     * a change that Redis has not heard of (rule 6). */
     r->token = (struct cache_token){.z = ""};
     if (spool_token_waits(r->call.stores->spool, r->call.user_id)) {
         stat_add(STAT_cache_bypassed, 1);
@@ -104,10 +110,14 @@ enum status reading_from_cache(struct reading *r, struct deadline d)
         r->token = e.token;
         done = from_kept(r, &e);
     }
+    /* Pages and chosen fields are not made of the driver's entry: to find them
+     * in it, all trips would have to be unpacked. */
     if (st == ST_OK && !done && r->token.z[0] &&
         (view_whole(v) || v->summary)) {
         st = cache_lookup(cache, r->call.user_id, CACHE_WHOLE, d, r->call.arena,
                           &e, r->call.err);
+        /* Of this look, which the entry is under; the one before may be gone.
+         */
         r->token = e.token;
         done = st == ST_OK && e.hit && from_entry(r, &e, d) == ST_OK;
     }
@@ -124,6 +134,7 @@ bool reading_wait_for_fill(struct reading *r)
     int64_t share = deadline_left_ms(r->call.deadline) / WAIT_SHARE;
     struct deadline until = deadline_in(wait < share ? wait : share);
 
+    assert(first.z[0]);
     stat_add(STAT_cache_waits, 1);
     while (!deadline_over(until)) {
         enum status st;

@@ -42,6 +42,7 @@ static bool reply_unchanged(struct reading *r, const struct user *u,
     etag = variant_etag(&r->variant, str_of(state), r->call.arena);
     if (!reading_reply_begin(r, etag, "store"))
         return false;
+    /* So that the next one who has it is told by one look into the cache. */
     if (r->token.z[0] && !roster->unreadable)
         keep_etag(&k, etag, true);
     return true;
@@ -68,6 +69,7 @@ static enum status read_and_make(struct reading *r, const struct user *u,
     if (st != ST_OK)
         return st;
     if (!roster->n && !roster->unreadable) {
+        /* Rows whose objects are gone go, too. */
         roster_repair_later(&r->call, roster);
         return no_trips(r);
     }
@@ -98,6 +100,8 @@ static enum status fill_and_keep(struct reading *r, struct answer *ans)
     }
     if (!answer_cacheable(&r->call, &r->token, ans, r->reply.length))
         return ST_OK;
+    /* Refused: the token is not the driver's any more, nor would the variant's
+     * entry be taken (rule 5). */
     if (view_whole(&r->variant.view) && !answer_fill(&r->call, &r->token, ans))
         return ST_OK;
     if (keep_body(&k, r->reply.etag, &r->body, &name) && r->request->files)
@@ -113,6 +117,7 @@ enum status reading_from_store(struct reading *r)
     enum status st = look_at_driver(r, &u, &look);
 
     for (int tries = 0; st == ST_OK && tries < ROSTER_TRIES; tries++) {
+        /* The look was taken with the record; the next ones list anew. */
         st = read_and_make(r, &u, tries ? NULL : look, answer);
         if (st == ST_PRECONDITION) { /* changed under our hands */
             stat_add(STAT_listings_retaken, 1);

@@ -11,7 +11,7 @@
  * change with the same trips and user. */
 #define FORMAT 1
 
-#define NAME_HEX 32
+#define NAME_HEX 32  /* 128 bits of a hash: nobody shares a name by chance */
 #define GZIP_LEVEL 6 /* of what stands around the trips: a few KB */
 
 /* ---- names ---- */
@@ -28,6 +28,7 @@ void variant_name(struct variant *v, struct arena *a)
 {
     struct str view = view_text(&v->view, a);
 
+    assert(v->coding < CODING_NONE && v->searched_by.n);
     v->name = hash_of(arena_printf(a, "%d\n%.*s\n%.*s\n%d", FORMAT,
                                    STR_ARG(v->searched_by), STR_ARG(view),
                                    (int)v->coding),
@@ -40,11 +41,14 @@ struct str variant_etag(const struct variant *v, struct str state,
     struct str hash = hash_of(
         arena_printf(a, "%.*s %.*s", STR_ARG(v->name), STR_ARG(state)), a);
 
+    assert(v->name.n); /* else all variants had one ETag */
     return arena_printf(a, "W/\"%.*s\"", STR_ARG(hash));
 }
 
 /* ---- bytes ---- */
 
+/* An answer's front is CACHE_PIECE_MAX at most (make_front, and an entry's
+ * head); whom the reader looked for is an address or an id. */
 #define FRONT_MAX ((size_t)2 * CACHE_PIECE_MAX)
 
 /* All but the trips, an object that is still open. */
@@ -74,6 +78,7 @@ static enum status narrow_front(struct fields seen, struct buf *b,
     buf_putc(&whole, '}');
     if (json_check(buf_str(&whole), JSON_DEPTH, &root, &why) == ST_OK) {
         fields_put(seen, &front_fields, root, b);
+        assert(buf_ok(b) && b->n >= 2);
         b->n--; /* open again */
     } else {
         st =
@@ -93,6 +98,7 @@ static enum status front_text(const struct variant *v, const struct answer *ans,
     put_whole_front(v, ans, &b);
     if (!fields_is_all(v->view.front))
         st = narrow_front(v->view.front, &b, err);
+    /* b.n is 1 when nothing of the front may be seen: no comma then. */
     if (!v->view.summary && b.n > 1)
         buf_putc(&b, ',');
     buf_putz(&b, v->view.summary ? "}" : "\"trips\":[");
@@ -122,6 +128,7 @@ static void around_gzip(struct body *b, const struct answer *ans,
     struct gzip_sum sum, back;
     struct buf f, t;
 
+    /* Twice: deflate makes what cannot be compressed a little longer. */
     buf_init(&f, 2 * b->front.n + CACHE_PIECE_MAX);
     buf_init(&t, 2 * b->back.n + CACHE_PIECE_MAX);
     buf_put(&f, gzip_head());
@@ -181,6 +188,7 @@ enum status kept_read(struct str head, struct kept *out, struct err *err)
     const char *end = head.n ? memchr(head.p, '\n', head.n) : NULL;
     size_t n = end ? (size_t)(end - head.p) : 0;
 
+    /* "1 h E": a letter where the body is, and an ETag that is not empty. */
     if (n < 5 || head.p[0] != KEPT_FORMAT || head.p[1] != ' ' ||
         head.p[3] != ' ')
         return err_set(err, ST_NOT_FOUND, NULL,
@@ -205,6 +213,8 @@ static void keep_entry(const struct keeping *k, struct str etag, char where,
     enum status st = ST_OK;
     struct buf head;
 
+    /* It would be found under no token, by nobody; or for ever (rule 5). */
+    assert(k->token->z[0]);
     buf_init(&head, KEPT_IN_ENTRY + 1024);
     buf_printf(&head, "%c %c %.*s\n", KEPT_FORMAT, where, STR_ARG(etag));
     if (b)
@@ -221,6 +231,7 @@ static void keep_entry(const struct keeping *k, struct str etag, char where,
 
 static void name_file(const struct keeping *k, struct file_name *name)
 {
+    assert(k->token->z[0]);
     files_name(k->c->stores->files, k->c->user_id, k->token, k->variant->name,
                k->read_began_ms, name);
 }
@@ -245,6 +256,7 @@ static enum status write_body_file(const struct keeping *k, files_source source,
 {
     enum status st;
 
+    assert(k->c->stores->files);
     name_file(k, name);
     st = files_write(k->c->stores->files, name, k->read_began_ms, source, ctx,
                      err);
@@ -294,6 +306,7 @@ static enum status to_both(void *ctx, struct str part)
 {
     struct tee *t = ctx;
 
+    /* The disk is full: the reader gets his answer all the same. */
     if (t->file && t->file(t->to_file, part) != ST_OK)
         t->file = NULL;
     return t->reader(t->to_reader, part);
@@ -308,6 +321,7 @@ static enum status tee_source(void *ctx, files_take take, void *to,
     t->to_file = to;
     t->begun = true;
     t->st = body_each(t->body, to_both, t, t->err);
+    /* A file of half an answer would be given to the next reader as whole. */
     if (t->st != ST_OK)
         return err_set(err, t->st, NULL, "the answer was not sent wholly");
     return t->file ? ST_OK : err->st;
@@ -323,6 +337,7 @@ enum status keep_while_sent(const struct keeping *k, struct str etag,
     bool file = k->c->stores->files &&
                 write_body_file(k, tee_source, &tee, &name, &file_err) == ST_OK;
 
+    /* No file could be begun; once it was, the reader has had his part. */
     if (!tee.begun)
         tee.st = body_each(b, take, to, k->c->err);
     if (tee.st != ST_OK)

@@ -32,6 +32,9 @@ void variant_name(struct variant *v, struct arena *a);
  */
 struct str variant_etag(const struct variant *v, struct str state,
                         struct arena *a);
+/*
+    With its quotes. The variant has its name; state: roster_state.
+ */
 
 struct body {
     struct str front;
@@ -41,6 +44,9 @@ struct body {
 size_t body_length(const struct body *b);
 enum status body_each(const struct body *b, files_take take, void *to,
                       struct err *err) MUST_CHECK;
+/*
+    All its bytes in order, body_length() of them; of a streamed answer once.
+ */
 
 enum status body_make(const struct variant *v, const struct answer *ans,
                       struct arena *a, struct body *out,
@@ -53,7 +59,8 @@ enum status body_make(const struct variant *v, const struct answer *ans,
 
 /* ---- kept for the next reader ---- */
 
-/* Bodies up to this go into the cache's entry. */
+/* Bodies up to this go into the cache's entry, which every look of that variant
+ * brings whole: what is larger would cost those who have it already. */
 #define KEPT_IN_ENTRY ((size_t)32 * 1024)
 
 struct kept { /* the entry of a variant */

@@ -8,7 +8,8 @@
 /* What is left of trips when fields are chosen is compressed here, once for a
  * token: quickly. */
 #define FIELDS_GZIP_LEVEL 4
-/* Parts of about this size are handed on. */
+/* Parts of about this size are handed on: some records of FastCGI at a time,
+ * and little beside the window that is in memory anyway. */
 #define PART ((size_t)128 * 1024)
 
 struct run {
@@ -28,6 +29,7 @@ static enum status hand_on(struct run *r, enum coding coding, struct buf *b)
     struct str bytes = buf_str(b);
     size_t skip = r->skip < bytes.n ? r->skip : bytes.n;
 
+    assert(coding < CODING_NONE);
     if (!buf_ok(b))
         return err_set(r->c->err, ST_TOO_LARGE, NULL,
                        "a trip of the answer is over %zu bytes", b->max);
@@ -44,6 +46,7 @@ static void compress_chosen(struct run *r)
 {
     struct gzip_sum sum;
 
+    assert(!fields_is_all(r->list->fields) && !r->gzip.n);
     gzip_fragment(buf_str(&r->plain), FIELDS_GZIP_LEVEL, &r->gzip, &sum);
     gzip_sum_add(&r->out->sum, &sum);
 }
@@ -109,6 +112,8 @@ static enum status put_listed_trip(struct run *r, size_t i)
 
     if (st != ST_OK)
         return st;
+    /* The announced length would be wrong from here on: rather cut, which the
+     * client sees. */
     if (r->exact && (trip->unreadable || trip->restated))
         return err_set(r->c->err, ST_PRECONDITION, "trip_changed",
                        "trip %.*s is not what its row said",
@@ -128,6 +133,7 @@ static enum status put_window(struct run *r, size_t from, size_t to,
 {
     enum status st = trip_texts_window(r->c, r->texts, from, to, end);
 
+    assert(st != ST_OK || (*end > from && *end <= to));
     for (; st == ST_OK && from < *end; from++)
         st = put_listed_trip(r, from);
     return st;
@@ -151,6 +157,7 @@ static struct run *run_new(const struct call *c, const struct trip_list *l,
     r->c = c;
     r->list = l;
     r->out = out;
+    assert(l->from <= l->to && l->to <= l->roster->n);
     r->texts = trip_texts_new(c, l->roster);
     buf_init(&r->plain, PART + 2 * TRIP_JSON_MAX);
     buf_init(&r->gzip, PART + 2 * TRIP_JSON_MAX);
@@ -179,6 +186,7 @@ static size_t bytes_with_comma(const struct trip_list *l, size_t i,
     bool gzip = coding == CODING_GZIP;
     size_t comma = gzip ? GZIP_COMMA_SIZE : 1;
 
+    assert(i >= l->from && coding < CODING_NONE);
     return (i > l->from ? comma : 0) +
            (size_t)(gzip ? row->deflate : row->length);
 }
@@ -206,7 +214,7 @@ enum status trip_list_stream(const struct call *c, const struct trip_list *l,
                              enum coding coding, size_t skip,
                              struct trip_list_out *out)
 {
-    struct call window = *c;
+    struct call window = *c; /* the run's: its deadline moves on */
     struct run *r = run_new(&window, l, out);
     enum status st = ST_OK;
     size_t i;
@@ -226,6 +234,7 @@ size_t trip_list_length(const struct trip_list *l, enum coding coding)
 {
     size_t length = 0;
 
+    assert(fields_is_all(l->fields));
     for (size_t i = l->from; i < l->to; i++)
         length += bytes_with_comma(l, i, coding);
     return length;
@@ -235,6 +244,7 @@ struct gzip_sum trip_list_sum(const struct trip_list *l)
 {
     struct gzip_sum all = GZIP_SUM_NONE, comma;
 
+    assert(fields_is_all(l->fields));
     (void)gzip_comma(&comma);
     for (size_t i = l->from; i < l->to; i++) {
         struct gzip_sum sum = summary_row_sum(&l->roster->trip[i]->row);

@@ -1,5 +1,6 @@
 #include "answer/view.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include "base/digest.h"
 #include "store/keys.h"
@@ -114,6 +115,7 @@ enum status view_parse(const struct query *q, struct arena *a, struct view *out,
         st = read_cursor(p->value, a, out, err);
     if (st == ST_OK && (p = query_find(q, "fields")))
         st = read_fields(p->value, out, err);
+    /* Else one answer had a name, an entry and a file for each of them. */
     if (st == ST_OK && out->summary)
         *out = (struct view){.summary = true, .front = out->front};
     return st;
@@ -133,6 +135,8 @@ bool view_behind(const struct view *v, const struct summary_row *row)
 {
     if (!v->after)
         return true;
+    /* In the roster's order; without the trip id, trips of one end time that a
+     * page does not hold would be passed over. */
     if (row->figures.end_us != v->end_us)
         return row->figures.end_us < v->end_us;
     return str_cmp(row->trip_id, v->trip_id) > 0;
@@ -144,6 +148,8 @@ struct str view_text(const struct view *v, struct arena *a)
     struct str front = fields_text(v->front, space[0]);
     struct str trips = fields_text(v->trips, space[1]);
 
+    /* The text of a page does not say it: two views would have one name. */
+    assert(!v->summary || !view_paged(v));
     if (!view_paged(v))
         return arena_printf(a, "%s %.*s %.*s", v->summary ? "summary" : "all",
                             STR_ARG(front), STR_ARG(trips));

@@ -49,6 +49,9 @@ bool view_whole(const struct view *v);
     what all readers share.
  */
 bool view_paged(const struct view *v);
+/*
+    Not all trips: it has a limit or a place to begin, and says next_before.
+ */
 
 bool view_behind(const struct view *v, const struct summary_row *row);
 /*

@@ -6,6 +6,7 @@ struct call call_with(const struct call *c, struct arena *a, struct err *err)
 {
     struct call other = *c;
 
+    assert(err);
     other.arena = a;
     other.err = err;
     return other;
@@ -24,6 +25,7 @@ void call_later(const struct call *c, later_fn fn, void *ctx)
     struct later *l = c->later;
     struct call after = *c;
 
+    assert(fn);
     if (!l) {
         later_do(fn, ctx, &after);
         return;
@@ -45,5 +47,6 @@ void later_run(struct later *l, struct deadline d)
         c->deadline = d;
         later_do(l->item[i].fn, l->item[i].ctx, c);
     }
+    /* Not before: what one of them leaves for later joins this very list. */
     l->n = 0;
 }

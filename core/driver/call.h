@@ -30,7 +30,7 @@ struct call call_with(const struct call *c, struct arena *a, struct err *err);
 
 /* What a call leaves for after its answer: work that its client need not wait
  * for, and that another will do if this process dies before. */
-#define LATER_MAX 4
+#define LATER_MAX 4 /* a read leaves one, a finalize one; and some */
 typedef void (*later_fn)(void *ctx, const struct call *c);
 struct later {
     struct {

@@ -1,5 +1,6 @@
 #include "driver/driver.h"
 
+#include <assert.h>
 #include "base/log.h"
 #include "base/stats.h"
 
@@ -26,7 +27,7 @@ struct str driver_email_lower(struct str email, struct arena *a)
 
     for (size_t i = 0; i < email.n; i++)
         if (p[i] >= 'A' && p[i] <= 'Z')
-            p[i] = (char)(p[i] | 0x20);
+            p[i] = (char)(p[i] | 0x20); /* tolower() would ask the locale */
     return (struct str){p, email.n};
 }
 
@@ -35,9 +36,12 @@ enum status driver_changed(const struct call *c)
     struct err why = ERR_NONE;
     enum status st;
 
+    assert(c->user_id.n);
     if (cache_replace_token(c->stores->cache, c->user_id, c->deadline, &why) ==
         ST_OK)
         return ST_OK;
+    /* Whether or not the cache has heard: a token that is replaced twice costs
+     * a miss, one that is not lets readers see what was before (rule 6). */
     if ((st = spool_token_add(c->stores->spool, c->user_id, c->err)) != ST_OK)
         return st;
     stat_add(STAT_tokens_remembered, 1);

@@ -7,7 +7,7 @@
 
 #include "driver/call.h"
 
-#define EMAIL_MAX 254
+#define EMAIL_MAX 254 /* no longer one gets through mail (RFC 5321) */
 
 bool driver_email_plausible(struct str email);
 /*

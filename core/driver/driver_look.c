@@ -29,11 +29,14 @@ enum status driver_look(const struct call *c, struct str email, struct user *u,
     struct beside beside;
     enum status st;
 
+    /* An arena is one thread's: the record's dies with the request's. */
     k.call = call_with(c, arena_within(c->arena, 0), &k.err);
     beside_start(&beside, ask_record, &k);
     st = roster_look(&looking, look);
     beside_wait(&beside);
     *u = k.user;
+    /* Before any failure of the objects: a stranger gets 404 also while they
+     * cannot be read, and learns nothing of them. */
     if (k.st == ST_NOT_FOUND ||
         (k.st == ST_OK && email.n && !str_eq(u->email, email)))
         return ST_NOT_FOUND;

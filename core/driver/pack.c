@@ -1,5 +1,6 @@
 #include "driver/pack.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include "base/gzip_bundle.h"
@@ -10,6 +11,8 @@
 #include "base/stats.h"
 
 #define PACK_FORMAT 1
+/* A line of the index is some 200 bytes, with ids at their longest 400: the
+ * PACKING_TRIPS of a pack need a tenth of this. */
 #define FRONT_MAX ((size_t)1024 * 1024)
 #define FRONT_LEVEL 6 /* written rarely, read often */
 #define BACK STR_LIT("]}")
@@ -41,6 +44,7 @@ static void print_line(const struct pack_entry *e, struct json_out *o)
                              .crc = e->text.sum.crc,
                              .deflate = (int64_t)e->text.deflate.n};
 
+    assert(e->text.deflate.n);
     rows_put_row(&table, &line, NULL, o);
 }
 
@@ -69,6 +73,7 @@ void pack_print(const struct pack_entry *entry, size_t n, struct str user_id,
 
     buf_init(&front, FRONT_MAX);
     print_pack_front(entry, n, user_id, &front);
+    /* What is cut off must not look like a pack that found room. */
     out->failed = out->failed || !buf_ok(&front);
     gzip_bundle_begin(&b, out, buf_str(&front), FRONT_LEVEL);
     for (size_t i = 0; i < n; i++)
@@ -97,6 +102,8 @@ static bool parse_line(const struct rows *rows, struct json v, struct arena *a,
     struct pack_line line = {.end_ms = 0};
     struct row_rest rest;
 
+    /* The numbers come from a file: what would wrap when it is cast below
+     * would point beyond the body. */
     if (!rows_read(rows, v, a, &line, &rest) || rest.gaps ||
         line.end_ms == TIME_NONE || !line.etag.z[0] ||
         !count_fits(line.length, TRIP_JSON_MAX) ||
@@ -127,11 +134,14 @@ static enum status parse_lines(const struct rows *rows, struct json v,
     for (out->n = 0; json_next(&it, &key, &line); out->n++)
         if (!parse_line(rows, line, a, u, &out->entry[out->n]))
             return not_a_pack(err, "a line of its index is wrong");
+    /* pack_find searches it; the writer's order was that of the end times. */
     if (out->n)
         qsort(out->entry, out->n, sizeof *out->entry, entry_by_trip);
     for (size_t i = 1; i < out->n; i++)
         if (str_eq(out->entry[i - 1].trip_id, out->entry[i].trip_id))
             return not_a_pack(err, "a trip is in it twice");
+    /* Bytes behind the last fragment would be texts that no line answers for.
+     */
     return gzip_unbundle_end(u, BACK, err);
 }
 
@@ -170,6 +180,7 @@ enum status pack_open(struct str body, struct arena *a, struct pack *out,
     if (st == ST_OK)
         st = parse_front(arena_copy(a, buf_str(&front)), &u, a, out, err);
     buf_free(&front);
+    /* Callers go on with what it has, which is nothing (texts.c). */
     if (st != ST_OK)
         out->n = 0;
     return st;
@@ -188,6 +199,7 @@ const struct pack_entry *pack_find(const struct pack *p,
 
     if (!p->n)
         return NULL;
+    assert(p->entry);
     e = bsearch(&row->trip_id, p->entry, p->n, sizeof *e, entry_of_trip);
     return e && summary_row_is_of(row, e->end_ms, &e->etag) &&
                    summary_row_has_text(row, &e->text.sum, e->text.deflate.n)

@@ -5,6 +5,7 @@
  */
 #include "driver/packing.h"
 
+#include <assert.h>
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -13,7 +14,14 @@
 #include "driver/texts.h"
 #include "store/keys.h"
 
+/* A packer that was overtaken so often leaves it to the next run: its packs are
+ * not named, so nobody misses them. */
 #define SUMMARY_TRIES 5
+
+/* Until it is packed a text is had from the summary, so there must be room for
+ * all that are loose when packing is due. */
+static_assert(SUMMARY_RECENT_MAX >= PACKING_DUE, "loose texts fit the summary");
+static_assert(2 * PACKING_BYTES < PACK_MAX, "a planned pack fits its object");
 
 struct work {
     struct call run; /* its deadline is the packs' */
@@ -45,12 +53,17 @@ static const bool *taken_numbers(struct work *w, size_t most)
 {
     bool *taken = arena_alloc_n(w->run.arena, most + 1, sizeof *taken);
 
-    for (size_t i = 0; i < w->sum->n; i++)
-        if (w->sum->row[i].pack <= (int64_t)most)
-            taken[w->sum->row[i].pack] = true;
+    for (size_t i = 0; i < w->sum->n; i++) {
+        int64_t number = w->sum->row[i].pack;
+
+        assert(number >= PACK_NONE); /* PACK_HERE is in the bytes only */
+        if (number <= (int64_t)most)
+            taken[number] = true;
+    }
     for (size_t i = 0; i < w->here.n; i++) {
         const struct pack_here *p = &w->here.pack[i];
 
+        assert(p->number > PACK_NONE);
         if (p->number <= (int64_t)most &&
             !stores_quiet(w->run.stores, p->modified_us))
             taken[p->number] = true;
@@ -82,18 +95,23 @@ static enum status choose_numbers(struct work *w)
 {
     const bool *taken;
     int64_t next = 1;
+    size_t most;
     enum status st;
 
     if (!has_new_packs(&w->plan))
         return ST_OK;
     if ((st = list_packs(w)) != ST_OK)
         return st;
-    taken = taken_numbers(w, w->sum->n + w->here.n + w->plan.n);
+    /* Each row and each pack that is there takes one number at most, so there
+     * is one for every new pack up to here. */
+    most = w->sum->n + w->here.n + w->plan.n;
+    taken = taken_numbers(w, most);
     for (size_t i = 0; i < w->plan.n; i++) {
         if (w->plan.pack[i].number != PACK_NONE)
             continue;
         while (taken[next])
             next++;
+        assert(next <= (int64_t)most);
         w->plan.pack[i].number = next++;
     }
     return ST_OK;
@@ -125,6 +143,9 @@ static enum status store_pack(struct work *w, const struct planned_pack *p,
     struct buf body;
     enum status st;
 
+    assert(p->number != PACK_NONE);
+    /* None of its texts is to be had: an empty pack would be named by nobody.
+     */
     if (!n)
         return ST_OK;
     if (fault_point("packing.before_pack"))
@@ -149,8 +170,9 @@ static void name_pack(const struct planned_pack *p,
     for (size_t i = 0; i < p->n; i++) {
         bool in = want[i].text.deflate.n > 0;
 
+        assert(want[i].row == p->row[i]);
         p->row[i]->pack = in ? p->number : PACK_NONE;
-        if (in)
+        if (in) /* the summary need not hold it any more */
             p->row[i]->fragment = STR_NONE;
     }
 }
@@ -185,6 +207,8 @@ static enum status write_pack(struct work *w, const struct planned_pack *p)
         (st = see_version(w, p->number, &texts.version)) != ST_OK ||
         (st = store_pack(w, p, &texts)) != ST_OK)
         return st;
+    /* Only now: a row that names a pack which was not written costs its readers
+     * a round. */
     name_pack(p, texts.want);
     return ST_OK;
 }
@@ -194,6 +218,8 @@ static enum status write_packs(struct work *w)
     enum status st = choose_numbers(w);
 
     for (size_t i = 0; st == ST_OK && i < w->plan.n; i++) {
+        /* No failure: the packs so far are named, the next run does the rest.
+         */
         if (deadline_over(w->run.deadline))
             break;
         st = write_pack(w, &w->plan.pack[i]);
@@ -214,8 +240,9 @@ static bool carry_over(const struct work *w, struct summary *now)
         struct summary_row *row;
 
         if (mine->pack == w->before[i])
-            continue;
+            continue; /* this run has nothing to say of it */
         row = summary_find(now, mine->trip_id);
+        /* He may have a later analysis of the trip, or a pack of his own. */
         if (!row || !summary_row_is_of(row, mine->end_ms, &mine->etag) ||
             row->pack != w->before[i])
             continue;
@@ -231,6 +258,7 @@ static enum status name_in_summary(struct work *w, struct deadline d)
     struct summary now, *sum = w->sum;
     enum status st;
 
+    assert(w->written);
     tell.deadline = d;
     if (fault_point("packing.before_summary"))
         return err_set(&w->err, ST_UNAVAILABLE, NULL, "fault point");
@@ -242,6 +270,7 @@ static enum status name_in_summary(struct work *w, struct deadline d)
         if (tries == SUMMARY_TRIES)
             return st;
         err_clear(&w->err);
+        /* Up to 32 ms, so that two packers do not meet again and again. */
         clock_sleep_ms(random_below(8 * tries) + 1);
         arena_reset(w->one.arena);
         st = summary_read(&tell, &now);
@@ -261,6 +290,7 @@ static void pack_all(struct work *w, struct deadline d)
     for (size_t i = 0; i < w->sum->n; i++)
         w->before[i] = w->sum->row[i].pack;
     packing_plan(w->sum, w->run.arena, &w->plan);
+    /* What was written before a failure is named all the same: it is whole. */
     if (write_packs(w) != ST_OK)
         packing_failed(w, "pack_not_written", 1);
     if (!w->written)
@@ -280,6 +310,7 @@ void packing_run(const struct call *c, struct summary *sum)
 
     if (sum->newer || packing_loose(sum) < PACKING_DUE)
         return;
+    assert(c->user_id.n && sum->etag.z[0]); /* rows come from an object */
     w.run = call_with(c, arena_new(0), &w.err);
     w.run.deadline = deadline_sooner(d, deadline_left_ms(d) * 2 / 3);
     w.one = call_with(&w.run, arena_new(0), &w.err);
@@ -301,6 +332,7 @@ void packing_later(const struct call *c, const struct summary *sum)
 
     if (!loose || loose % PACKING_DUE)
         return;
+    /* The caller's struct may be on his stack, which is gone by then. */
     own = arena_alloc(c->arena, sizeof *own);
     *own = *sum;
     call_later(c, run_now, own);

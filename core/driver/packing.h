@@ -23,10 +23,16 @@
 #include "driver/trip_object.h"
 #include "store/stores.h"
 
-#define PACKING_DUE 32 /* loose trips */
+/* Loose trips. Half of what the summary holds: their texts are still in it when
+ * the packer wants them, and a run costs one packing for 32 finalizes. */
+#define PACKING_DUE 32
+
+/* A pack is read whole also for a few of its texts, and rewritten whole when
+ * one joins it; a packer holds one in memory. A large text gains nothing by a
+ * pack: what its own read takes is its bytes, not the round trip. */
 #define PACKING_TRIPS 256
 #define PACKING_BYTES ((size_t)2 * 1024 * 1024) /* of fragments */
-#define PACKING_TEXT_MAX ((int64_t)64 * 1024)   /* larger ones stay alone */
+#define PACKING_TEXT_MAX ((int64_t)64 * 1024)
 
 size_t packing_loose(const struct summary *sum);
 /*
@@ -103,6 +109,10 @@ struct packs_here {
 };
 
 enum status packs_list(const struct call *c, struct packs_here *out) MUST_CHECK;
+/*
+    In the call's arena. A listing is no snapshot: one that was written
+   meanwhile may be missing.
+ */
 const struct pack_here *packs_find(const struct packs_here *here,
                                    int64_t number);
 /*

@@ -7,7 +7,12 @@
  */
 #include "driver/packing.h"
 
+#include <assert.h>
 #include <stdlib.h>
+
+/* Else a loose trip would begin a lot that no bin has room for. */
+static_assert((size_t)PACKING_TEXT_MAX <= PACKING_BYTES,
+              "any text that is packed fits into a pack");
 
 struct lot { /* rows that stay together: [from, to) of the sorted ones */
     size_t from, to;
@@ -32,6 +37,7 @@ struct planning {
 
 static bool can_be_packed(const struct summary_row *row)
 {
+    /* 0 bytes are a row that does not know its text: nothing could be put. */
     return row->pack >= PACK_NONE && row->deflate > 0 &&
            row->deflate <= PACKING_TEXT_MAX;
 }
@@ -86,6 +92,7 @@ static int fullest_first(const void *pa, const void *pb)
 
     if (fa != fb)
         return fa > fb ? -1 : 1;
+    /* qsort is not stable, and two packers should come to one plan. */
     return (a->from > b->from) - (a->from < b->from);
 }
 
@@ -108,6 +115,7 @@ static void make_lots(struct planning *p, struct arena *a)
             l = &p->lot[p->lots++];
             *l = (struct lot){.from = i, .to = i, .number = row->pack};
         }
+        assert(row->deflate > 0); /* can_be_packed */
         l->to++;
         l->bytes += (size_t)row->deflate;
     }
@@ -122,11 +130,14 @@ static void fill_bins(struct planning *p, struct arena *a)
         struct lot *l = &p->lot[i];
         struct bin *b = p->bin;
 
+        assert(l->from < l->to && p->bins <= i);
         while (b < p->bin + p->bins &&
                !lot_fits(b->n, b->bytes, l->to - l->from, l->bytes))
             b++;
         l->bin = (size_t)(b - p->bin);
         p->bins += l->bin == p->bins;
+        /* The fullest came first: its pack is rewritten, the others' rows move
+         * into it, and reconcile removes what nobody names any more. */
         if (b->number == PACK_NONE)
             b->number = l->number;
         b->n += l->to - l->from;
@@ -147,6 +158,8 @@ static void plan_pack(const struct planning *p, size_t bin, struct arena *a,
         if (p->lot[i].bin == bin)
             for (size_t k = p->lot[i].from; k < p->lot[i].to; k++)
                 out->row[out->n++] = p->row[k];
+    assert(out->n == b->n);
+    /* A page of an answer is a stretch of time, so it lies together. */
     qsort(out->row, out->n, sizeof(struct summary_row *), row_by_end);
 }
 

@@ -1,4 +1,5 @@
 /* The texts of a pack that is to be written. */
+#include <assert.h>
 #include "driver/packing.h"
 #include "driver/texts.h"
 
@@ -14,6 +15,7 @@ static enum status packing_pack_read(void *ctx, const struct pack_read *p)
     struct packing_gathering *g = ctx;
     bool replaced = p->number == g->p->number;
 
+    assert(p->missing <= p->n);
     if (p->obj && replaced)
         g->out->version = p->obj->etag;
     switch (p->st) {
@@ -24,10 +26,13 @@ static enum status packing_pack_read(void *ctx, const struct pack_read *p)
     case ST_TOO_LARGE:
         pack_unusable(p->key, p->err);
         return ST_OK;
+    /* The store is away: without its texts the pack would be written anew and
+     * lose what it has. */
     default:
         *g->c->err = *p->err;
         return p->st;
     }
+    assert(p->obj);
     /* What our rows do not say is in it was replaced since, or another's
      * summary says so by now. */
     if (replaced && !stores_quiet(g->c->stores, p->obj->modified_us) &&
@@ -72,12 +77,14 @@ enum status packing_texts(const struct call *c, const struct planned_pack *p,
     struct texts t = {.c = c,
                       .want = arena_alloc_n(c->arena, p->n, sizeof *t.want),
                       .n = p->n,
-                      .pack_worth = 1,
-                      .packs_at_once = 1,
+                      .pack_worth = 1, /* its version is needed anyway */
+                      .packs_at_once =
+                          1, /* memory: this runs beside requests */
                       .pack_read = packing_pack_read,
                       .object_read = packing_object_read,
                       .ctx = &g};
 
+    assert(p->n);
     *out = (struct packing_texts){.want = t.want};
     for (size_t i = 0; i < p->n; i++)
         t.want[i] = packing_want(p->row[i]);

@@ -12,7 +12,8 @@
 #include "score/analysis_json.h"
 #include "store/keys.h"
 
-/* Texts read for their figures are kept for the answer up to this much. */
+/* Texts read for their figures are kept for the answer up to this much: a cold
+ * read of most drivers gets each object once, and none fills the worker. */
 #define KEEP_TEXT ((size_t)8 * 1024 * 1024)
 
 struct found { /* a listed object, or a row that was not listed */
@@ -41,6 +42,7 @@ struct roster_look {
 
 static void add_found(struct roster_look *t, struct found *f)
 {
+    assert(t->n <= t->room);
     if (t->n == t->room) {
         size_t room = t->room ? 2 * t->room : 64;
         struct found **grown =
@@ -63,6 +65,8 @@ static enum status note_listed(void *ctx, const struct object_entry *e)
     struct found *f;
 
     if (!key_parse_trip(e->key, &user_id, &trip_id, &end_ms)) {
+        /* Another's, or a key of ours that another printed otherwise: nothing
+         * that we write would lie there. A person has to look. */
         log_line(LOG_WARN, "strange_key", "key=%s", log_quoted(e->key, &space));
         return ST_OK;
     }
@@ -91,6 +95,7 @@ static void match_rows(struct roster_look *t)
 
         if (is_complete(row, f)) {
             f->trip.row = *row;
+            /* A finalize writes its row before it knows the store's time. */
             f->trip.row.modified_us = f->entry.modified_us;
             f->trip.text.deflate = row->fragment;
             f->trip.text.sum = summary_row_sum(row);
@@ -123,6 +128,7 @@ static enum status use_reading(struct roster_look *t, struct found *f,
     struct trip_reading reading;
     enum status st;
 
+    assert(!f->counts);
     arena_reset(t->scratch);
     st = trip_object_open(f->entry.key, obj, t->scratch, &reading, t->call.err);
     if (st == ST_CORRUPT) {
@@ -133,6 +139,7 @@ static enum status use_reading(struct roster_look *t, struct found *f,
     }
     if (st != ST_OK)
         return st;
+    /* All else that outlives the scratch arena: the id is the listing's. */
     figures_keep(&reading.row.figures, t->call.arena);
     reading.row.trip_id = f->trip_id;
     f->trip.row = reading.row;
@@ -155,6 +162,8 @@ static enum status found_read(void *ctx, const struct object_want *want,
         return use_reading(t, f, obj);
     case ST_NOT_FOUND:
     case ST_PRECONDITION:
+        /* No failure of this reading, but nothing that was listed counts any
+         * more: what went may have moved to a page taken before. */
         t->again = true;
         return ST_OK;
     case ST_CORRUPT:
@@ -227,6 +236,7 @@ static bool row_is_answered(const struct roster_look *t,
     for (; low < t->n && str_eq(t->found[low]->trip_id, row->trip_id); low++) {
         const struct found *f = t->found[low];
 
+        assert(f->counts); /* read_missing left none out */
         if (f->end_ms == row->end_ms ||
             (!f->trip.unreadable && f->trip.row.revision > row->revision))
             return true;
@@ -242,13 +252,18 @@ static enum status row_got(void *ctx, const struct object_want *want,
     struct found *f = want->user;
 
     if (st == ST_NOT_FOUND) {
-        t->lost[t->losts++] = summary_find(&t->seen, f->trip_id);
+        const struct summary_row *row = summary_find(&t->seen, f->trip_id);
+
+        assert(row); /* it was wanted because of it */
+        t->lost[t->losts++] = row;
         return ST_OK;
     }
     if (st == ST_OK) {
         f->entry.size = (int64_t)obj->body.n;
         f->entry.modified_us = obj->modified_us;
     }
+    /* Another version lies there by now: found_read takes the listing again,
+     * which will have it. */
     if (st != ST_PRECONDITION)
         add_found(t, f);
     return found_read(t, want, st, obj, err);
@@ -332,6 +347,7 @@ static struct roster_trip *latest_of(struct found **found, size_t from,
     for (size_t i = from; i < to; i++) {
         struct roster_trip *trip = &found[i]->trip;
 
+        assert(found[i]->counts);
         if (!trip->unreadable &&
             (!latest || summary_row_later(&trip->row, &latest->row)))
             latest = trip;
@@ -341,6 +357,7 @@ static struct roster_trip *latest_of(struct found **found, size_t from,
 
 static void choose_latest(struct roster_look *t, struct roster *out)
 {
+    /* Once more: rows that were not listed came behind the others. */
     if (t->n)
         qsort(t->found, t->n, sizeof *t->found, found_by_trip);
     out->trip = arena_alloc_n(t->call.arena, t->n + 1, sizeof *out->trip);
@@ -372,6 +389,7 @@ enum status roster_look(const struct call *c, struct roster_look **out)
 {
     struct roster_look *t = arena_alloc(c->arena, sizeof *t);
 
+    assert(c->user_id.n);
     *out = t;
     *t = (struct roster_look){.call = *c, .began_ms = clock_wall_us() / 1000};
     return roster_listing(c, note_listed, t, &t->seen);
@@ -381,8 +399,10 @@ enum status roster_look(const struct call *c, struct roster_look **out)
 
 static enum status complete_rows(struct roster_look *t, struct roster *out)
 {
-    enum status st = roster_complete(&t->call, out, KEEP_TEXT - t->kept);
+    enum status st;
 
+    assert(t->kept <= KEEP_TEXT);
+    st = roster_complete(&t->call, out, KEEP_TEXT - t->kept);
     if (st != ST_PRECONDITION)
         return st;
     t->again = true;
@@ -399,6 +419,8 @@ static enum status resolve_look(struct roster_look *t, struct roster *out)
     if (st != ST_OK)
         return st;
     match_rows(t);
+    /* In this order: a row is looked for only when the objects that might
+     * answer it are read, and lost only when it was looked for. */
     if ((st = read_missing(t)) != ST_OK || t->again ||
         (st = seek_rows(t)) != ST_OK || t->again ||
         (st = dropped_or_moved(t)) != ST_OK || t->again)
@@ -410,10 +432,14 @@ static enum status resolve_look(struct roster_look *t, struct roster *out)
 enum status roster_read(const struct call *c, struct roster_look *look,
                         struct roster *out)
 {
+    /* 256 KB: what is kept between two objects, more than most need. */
     struct arena *scratch = arena_within(c->arena, 256 * 1024);
+    /* Of the first try, also for the last: what counts as its age must not be
+     * later than any read that it is made of (rule 5). */
     int64_t began_ms = look ? look->began_ms : clock_wall_us() / 1000;
     enum status st;
 
+    assert(!look || look->call.arena == c->arena);
     for (int tries = 0; tries < ROSTER_TRIES; tries++) {
         struct arena_mark mark = arena_mark(c->arena);
 
@@ -427,7 +453,7 @@ enum status roster_read(const struct call *c, struct roster_look *look,
         if (!look->again)
             return roster_fault(look, "roster.taken");
         stat_add(STAT_listings_retaken, 1);
-        look = NULL;
+        look = NULL; /* it is older than what was just found out */
         arena_release(c->arena, mark);
     }
     return err_set(c->err, ST_UNAVAILABLE, "changing_too_fast",
@@ -437,8 +463,9 @@ enum status roster_read(const struct call *c, struct roster_look *look,
 void roster_drop(const struct call *c, struct roster *r, struct roster_trip *t,
                  const struct err *why)
 {
-    struct arena *a = arena_new(0);
+    struct arena *a = arena_new(0); /* a driver may have thousands of these */
 
+    assert(!t->unreadable); /* it would count twice */
     t->unreadable = true;
     r->unreadable++;
     report_unreadable(key_trip(a, c->user_id, t->row.trip_id, t->row.end_ms),

@@ -17,8 +17,13 @@
 #include "driver/trip_object.h"
 #include "store/stores.h"
 
+/* Each is a whole listing. A driver whose trips come one a minute is read at
+ * the first; four in a row are overtaken only by somebody who moves objects
+ * about. */
 #define ROSTER_TRIES 4
-#define ROSTER_STATE 32
+#define ROSTER_STATE                                                           \
+    32 /* hexadecimal: 128 bits, so that none are ever equal                   \
+        */
 
 struct roster_trip {
     struct summary_row row;

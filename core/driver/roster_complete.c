@@ -1,5 +1,6 @@
 #include "driver/roster_complete.h"
 
+#include <assert.h>
 #include "base/json.h"
 #include "base/stats.h"
 #include "driver/trip_texts.h"
@@ -21,6 +22,7 @@ static enum status read_figures(struct str json, struct arena *a,
     int64_t revision;
 
     if (json_check(json, JSON_DEPTH, &root, err) != ST_OK)
+        /* A client's bad_json would be our answer to a reader otherwise. */
         return err_set(err, ST_CORRUPT, NULL, "the text is no JSON");
     return analysis_figures(root, a, out, &trip_id, &revision, err);
 }
@@ -28,6 +30,8 @@ static enum status read_figures(struct str json, struct arena *a,
 static void keep_text(struct completing *w, struct roster_trip *trip,
                       const struct trip_text *text)
 {
+    /* What is in a pack comes from there again, with its neighbours, at the
+     * price of one read; it would take the room of those that are alone. */
     if (trip->text.deflate.n || trip->row.pack != PACK_NONE ||
         text->deflate.n > w->keep)
         return;
@@ -46,6 +50,7 @@ static enum status complete_trip(struct completing *w, size_t i)
 
     if (st != ST_OK || !text)
         return st;
+    assert(summary_row_lacks(&trip->row));
     arena_reset(w->scratch);
     st = read_figures(json, w->scratch, &figures, w->c->err);
     if (st == ST_CORRUPT) {
@@ -77,6 +82,9 @@ enum status roster_complete(const struct call *c, struct roster *r, size_t keep)
         for (size_t i = from; st == ST_OK && i < end; i++)
             st = complete_trip(&w, i);
     }
+    /* They were marked as trips of `part`, of which the roster does not know.
+     */
+    assert(w.part.unreadable <= w.part.n);
     r->unreadable += w.part.unreadable;
     stat_add(STAT_rows_completed, w.part.n - w.part.unreadable);
     return st;

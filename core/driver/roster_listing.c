@@ -1,10 +1,13 @@
 #include "driver/roster_listing.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include "base/fault.h"
 #include "store/keys.h"
 
 #define OBJECT_KEY_MAX 1024 /* S3's */
+
+static_assert(SEGMENT_KEYS < 1000, "a segment's keys fit a page of S3");
 
 struct listing {
     const struct call *c;
@@ -66,8 +69,10 @@ static enum status list_rest(const struct listing *l, struct arena *a)
         arena_alloc_n(a, keys / SEGMENT_KEYS + 1, sizeof *range);
 
     for (size_t i = 0; i == 0 || i < keys; i += SEGMENT_KEYS) {
-        bool open = keys - i <= SEGMENT_KEYS;
+        bool open = keys - i <= SEGMENT_KEYS; /* the last has no end: trips
+                                                that the summary lacks */
 
+        assert(n <= keys / SEGMENT_KEYS);
         range[n++] = (struct object_range){
             .prefix = key_trips_prefix(a, l->c->user_id),
             .after = i ? key[i - 1] : last,
@@ -109,7 +114,7 @@ static enum status list_and_read(struct listing *l, struct arena *scratch)
 enum status roster_listing(const struct call *c, objects_listed listed,
                            void *ctx, struct summary *seen)
 {
-    struct arena *scratch = arena_new(0);
+    struct arena *scratch = arena_new(0); /* a key for each of the rows */
     struct listing l = {.c = c, .listed = listed, .ctx = ctx, .seen = seen};
     enum status st;
 

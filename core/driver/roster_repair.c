@@ -23,6 +23,7 @@ static bool says_the_same(const struct summary *seen, const struct summary *now)
 {
     if (seen->n != now->n)
         return false;
+    /* Place by place: both are sorted by trip, and no trip is in one twice. */
     for (size_t i = 0; i < now->n; i++)
         if (!is_same_row(&seen->row[i], &now->row[i]))
             return false;
@@ -53,6 +54,8 @@ static struct summary summary_of(const struct roster *r, struct arena *a)
 
     sum.row = arena_alloc_n(a, r->n + 1, sizeof *sum.row);
     for (size_t i = 0; i < r->n; i++)
+        /* A row for what cannot be read would stand for it: nobody would look
+         * again when it is mended. */
         if (!r->trip[i]->unreadable)
             sum.row[sum.n++] = row_of(r->trip[i]);
     if (sum.n)
@@ -72,6 +75,8 @@ static bool write_repaired(const struct call *c, struct summary *sum)
         st = summary_write(&writing, sum);
     if (st == ST_OK)
         stat_add(STAT_summary_repairs, 1);
+    /* No second try: whoever wrote meanwhile knew more, and the next read
+     * compares anew. */
     else if (summary_overtaken(st))
         stat_add(STAT_summary_conflicts, 1);
     else
@@ -91,7 +96,7 @@ void roster_repair(const struct call *c, const struct roster *r)
     struct summary sum = summary_of(r, c->arena);
     bool now;
 
-    if (r->seen.newer)
+    if (r->seen.newer) /* what it says cannot be read, so not compared either */
         return;
     now = says_the_same(&r->seen, &sum) ? is_fresh(c, r)
                                         : write_repaired(c, &sum);

@@ -2,9 +2,18 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "driver/roster.h"
+#include "store/keys.h"
 
-#define STATE_TEXT_MAX ((size_t)64 * 1024 * 1024)
+/* How long the text can be: a byte is six when JSON escapes it. A user's record
+ * has at most the 400 KB of a DynamoDB item; of a trip there are its id, its
+ * time and its ETag. */
+#define STATE_USER_MAX ((size_t)6 * 400 * 1024 + 1024)
+#define STATE_TRIP_MAX (ID_MAX + 6 * sizeof(struct etag) + 64)
 
+static_assert(ROSTER_STATE <= SHA256_HEX, "it is the beginning of a hash");
+
+/* What of the record shows in an answer; anything else would change ETags for
+ * nothing. As JSON, so that no two records give one text. */
 static void put_state_user(const struct user *u, struct json_out *o)
 {
     json_put_str(o, NULL, u->user_id);
@@ -24,7 +33,7 @@ void roster_state(const struct roster *r, const struct user *u,
     struct buf b;
     struct json_out o = {.b = &b};
 
-    buf_init(&b, STATE_TEXT_MAX);
+    buf_init(&b, STATE_USER_MAX + r->n * STATE_TRIP_MAX);
     put_state_user(u, &o);
     for (size_t i = 0; i < r->n; i++) {
         const struct roster_trip *t = r->trip[i];
@@ -36,7 +45,7 @@ void roster_state(const struct roster *r, const struct user *u,
         json_put_z(&o, NULL, t->row.etag.z);
     }
     json_put_int(&o, NULL, (int64_t)r->unreadable);
-    assert(buf_ok(&b)); /* a summary of so many trips is larger */
+    assert(buf_ok(&b));
     digest_sha256(buf_str(&b), hex);
     buf_free(&b);
     memcpy(out, hex, ROSTER_STATE);

@@ -11,6 +11,7 @@ static size_t place_of(const struct summary *s, struct str trip_id, bool *found)
 {
     size_t low = 0, high = s->n;
 
+    assert(s->row || !s->n);
     while (low < high) {
         size_t mid = low + (high - low) / 2;
         int c = str_cmp(s->row[mid].trip_id, trip_id);
@@ -59,6 +60,8 @@ void summary_row_complete(struct summary_row *row,
     struct row_rest *rest = NULL;
 
     row->figures = *figures;
+    /* A new one: the old may be shared with the summary as it was seen, which
+     * must go on saying that the row lacked them (roster_repair). */
     if (row->rest && row->rest->other) {
         rest = arena_alloc(a, sizeof *rest);
         rest->other = row->rest->other;
@@ -106,6 +109,9 @@ static void insert_at(struct summary *s, size_t i,
 {
     struct summary_row *grown = arena_alloc_n(a, s->n + 1, sizeof *grown);
 
+    assert(i <= s->n);
+    assert(!i || str_cmp(s->row[i - 1].trip_id, row->trip_id) < 0);
+    assert(i == s->n || str_cmp(row->trip_id, s->row[i].trip_id) < 0);
     if (i)
         memcpy(grown, s->row, i * sizeof *grown);
     grown[i] = *row;
@@ -126,6 +132,7 @@ enum merged summary_merge(struct summary *s, const struct summary_row *row,
         return MERGED_NEW;
     }
     *other = s->row[i];
+    /* Rule 3. Equal ones are ours to replace: the same claim's repeat. */
     if (s->row[i].revision > row->revision)
         return MERGED_SUPERSEDED;
     s->row[i] = *row;
@@ -143,6 +150,7 @@ static void read_summary(const struct call *c, const struct etag *etag,
     log_err_of(LOG_WARN, "summary_unreadable", "key",
                key_summary(c->arena, c->user_id), c->err);
     err_clear(c->err);
+    /* It counts as none, but the next write has to replace this very one. */
     *out = (struct summary){.etag = *etag};
 }
 
@@ -150,6 +158,7 @@ enum status summary_got(const struct call *c, enum status st,
                         const struct object *obj, const struct err *why,
                         struct summary *out)
 {
+    assert(st == ST_OK ? obj != NULL : why != NULL);
     if (st == ST_PRECONDITION)
         return ST_OK;
     *out = (struct summary){.n = 0};
@@ -183,6 +192,7 @@ enum status summary_write(const struct call *c, struct summary *sum)
     struct buf body;
     enum status st;
 
+    assert(c->user_id.n);
     if (sum->newer)
         return err_set(c->err, ST_CORRUPT, "summary_newer",
                        "The summary was written by a later version of this "
@@ -191,6 +201,7 @@ enum status summary_write(const struct call *c, struct summary *sum)
         return err_set(c->err, ST_PRECONDITION, NULL, "fault point");
     buf_init(&body, SUMMARY_JSON_MAX);
     summary_print(sum, c->user_id, clock_wall_us(), c->arena, &body);
+    /* Rather none than half of one: trips without a row cost a read each. */
     if (!buf_ok(&body))
         st = err_set(c->err, ST_TOO_LARGE, "summary_too_large",
                      "The driver has more trips than a summary holds");
@@ -207,6 +218,7 @@ enum status summary_write(const struct call *c, struct summary *sum)
 
 bool summary_overtaken(enum status st)
 {
+    /* 412, 409, and 404 under If-Match: who was quicker may have removed it. */
     return st == ST_PRECONDITION || st == ST_BUSY || st == ST_NOT_FOUND;
 }
 
@@ -214,9 +226,11 @@ enum status summary_add(const struct call *c, struct summary *seen,
                         const struct summary_row *row, enum merged *how,
                         struct summary_row *other)
 {
+    /* The claim has still to be ended and the token to be replaced. */
     int64_t reserve = deadline_left_ms(c->deadline) / 3;
     enum status st;
 
+    assert(row->trip_id.n);
     for (uint32_t tries = 1;; tries++) {
         struct arena_mark mark = arena_mark(c->arena);
 
@@ -233,7 +247,9 @@ enum status summary_add(const struct call *c, struct summary *seen,
                            "conflicts",
                            (unsigned)tries);
         err_clear(c->err);
-        arena_release(c->arena, mark);
+        arena_release(c->arena, mark); /* seen is read anew */
+        /* At most 32 ms, a round trip of the store or two: enough to part
+         * finalizes that met, and more would only wait. */
         clock_sleep_ms(random_below(tries < 8 ? 4u * tries : 32u) + 1);
         if ((st = summary_read(c, seen)) != ST_OK)
             return st;

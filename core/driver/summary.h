@@ -28,10 +28,13 @@
 #include "score/aggregate.h"
 
 #define SUMMARY_FORMAT 1
+/* Some 300,000 trips at 400 bytes a row. Beyond, the driver goes without one:
+ * every trip is read singly, but nothing is lost. */
 #define SUMMARY_JSON_MAX ((size_t)128 * 1024 * 1024)
 
 /* How many analyses the summary holds at most (the latest by end), and how
- * large a fragment one of them may be. */
+ * large a fragment one of them may be. Every finalize reads and writes them
+ * all, so these bound what one costs; twice PACKING_DUE, for runs that fail. */
 #define SUMMARY_RECENT_MAX 64
 #define SUMMARY_RECENT_TEXT ((size_t)64 * 1024)
 

@@ -57,6 +57,7 @@ struct aggregate summary_aggregate(struct summary_row **rows, size_t n,
 {
     const struct trip_figures **figures = arena_alloc_n(a, n, sizeof *figures);
 
+    assert(n > 0);
     qsort(rows, n, sizeof *rows, newest_start_first);
     for (size_t i = 0; i < n; i++)
         figures[i] = &rows[i]->figures;
@@ -121,6 +122,8 @@ static void print_summary_front(const struct summary *s, struct str user_id,
     json_put_int(&o, "format", SUMMARY_FORMAT);
     json_put_str(&o, "user_id", user_id);
     json_put_str(&o, "updated_at", time_print(now_us, now));
+    /* An aggregate over trips that are not known wholly would be invented
+     * (rule 9). */
     if (s->n && has_all_figures(s))
         print_aggregate(s, a, &o);
     print_rows(s, here, a, &o);
@@ -147,6 +150,7 @@ static const bool *choose_recent(const struct summary *s, struct arena *a)
         if (s->row[i].pack == PACK_NONE && s->row[i].fragment.n &&
             s->row[i].fragment.n <= SUMMARY_RECENT_TEXT)
             loose[n++] = &s->row[i];
+    /* Only then: nearly always there is room, and any order does. */
     if (n > SUMMARY_RECENT_MAX)
         qsort(loose, n, sizeof *loose, latest_end_first);
     for (size_t i = 0; i < n && i < SUMMARY_RECENT_MAX; i++)
@@ -208,6 +212,7 @@ static enum status parse_rows(struct json root, struct arena *a,
     struct json_iter it = json_iter(v);
     struct rows t;
 
+    assert(columns[FIRST_FIGURE - 1].at == offsetof(struct summary_row, pack));
     if (!rows_open(json_member(root, "columns"), &table, a, &t))
         return not_a_summary(err, "no columns");
     out->other = t.other;
@@ -218,6 +223,8 @@ static enum status parse_rows(struct json root, struct arena *a,
 
         if (!parse_row(&t, v, a, row))
             return not_a_summary(err, "a row is not as its columns say");
+        /* summary_find searches them; a trip that is in it twice would have two
+         * rows, of which only one is ever replaced. */
         if (out->n && str_cmp(row[-1].trip_id, row->trip_id) >= 0)
             return not_a_summary(err, "its rows are not sorted");
     }
@@ -248,12 +255,13 @@ static enum status read_recent(struct summary *s, struct gzip_unbundle *u,
 
         if (row->pack != PACK_HERE)
             continue;
+        /* Where the text lay is no business of whoever has it in memory. */
         row->pack = PACK_NONE;
         if (!u)
             continue;
         if (!gzip_unbundle_item(u, (size_t)row->deflate, &sum, &row->fragment))
             return not_a_summary(err, "an analysis is not as its row says");
-        row->fragment = arena_copy(a, row->fragment);
+        row->fragment = arena_copy(a, row->fragment); /* of the body till now */
     }
     return u ? gzip_unbundle_end(u, BACK, err) : ST_OK;
 }

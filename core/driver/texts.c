@@ -6,8 +6,12 @@
  */
 #include "driver/texts.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include "store/keys.h"
+
+/* objects_get_many has one limit for all: a pack must not be over a trip's. */
+static_assert(PACK_MAX <= TRIP_JSON_MAX, "packs are read as trips are");
 
 struct source { /* an object to be read, and whose texts are in it */
     struct texts *texts;
@@ -96,6 +100,7 @@ static void choose_sources(struct texts *t, struct round *r)
         for (size_t k = 0; k < g->n; k++)
             r->source[r->n++] = (struct source){t, PACK_NONE, &g->want[k], 1};
     }
+    assert(r->n <= t->n); /* a row is in one source at most */
 }
 
 static struct object_want object_of(struct source *src)
@@ -103,6 +108,8 @@ static struct object_want object_of(struct source *src)
     const struct call *c = src->texts->c;
     const struct summary_row *row = src->want[0]->row;
 
+    /* Of a pack any version will do: pack_find judges each text by its row. A
+     * trip's object must be the very one that the row is of. */
     if (src->pack != PACK_NONE)
         return (struct object_want){
             .key = key_pack(c->arena, c->user_id, src->pack), .user = src};
@@ -123,6 +130,8 @@ static size_t put_texts(const struct source *src, const struct pack *pack)
         struct text_want *w = src->want[i];
         const struct pack_entry *e = pack_find(pack, w->row);
 
+        /* Whatever it had: the next round asks the object, so it ends. */
+        assert(!w->text.deflate.n);
         w->no_pack = true;
         missing += !e;
         if (!e)
@@ -137,7 +146,7 @@ static enum status pack_got(const struct source *src, struct str key,
                             enum status st, const struct object *obj,
                             const struct err *why)
 {
-    struct arena *a = arena_new(0);
+    struct arena *a = arena_new(0); /* of one pack's index */
     struct pack pack = {.n = 0};
     struct err err = st == ST_OK ? ERR_NONE : *why;
     struct pack_read r = {.number = src->pack,
@@ -168,6 +177,7 @@ static enum status object_got(void *ctx, const struct object_want *object,
 
     if (src->pack != PACK_NONE)
         return pack_got(src, object->key, st, obj, why);
+    assert(src->n == 1 && !w->over);
     w->over = true;
     if (st == ST_OK)
         st = trip_object_text(obj, t->c->arena, &text, t->c->err);
@@ -193,6 +203,9 @@ enum status texts_gather(struct texts *t)
     enum status st = ST_OK;
     struct round r;
 
+    /* Else a pack would wait for its turn for ever. */
+    assert(t->packs_at_once > 0);
+    assert(t->pack_read && t->object_read);
     if (!texts_lack(t))
         return ST_OK;
     r = (struct round){.lacking = arena_alloc_n(a, t->n, sizeof *r.lacking),

@@ -9,7 +9,11 @@
 
 /* A foreign writer's JSON may nest deeper than what we take from clients. */
 #define TRIP_DEPTH 64
+/* Each is lost to another writer of the same trip: a client that repeats itself
+ * on two hosts is one. */
 #define PUT_TRIES 8
+/* Objects of one trip that a finalize looks at. There are two or three; what is
+ * beyond, reconcile finds. */
 #define SAME_TRIP_MAX 64
 
 /* json: a buf to append the text to. */
@@ -20,11 +24,13 @@ static enum status split_object(const struct object *obj, struct arena *a,
     struct buf deflate;
     enum status st;
 
+    /* What does not compress grows a little as a fragment: twice is ample. */
     buf_init(&deflate, 2 * TRIP_JSON_MAX);
     st = gzip_split(obj->body, json, &deflate, &out->sum, err);
     if (st == ST_OK)
         out->deflate = arena_copy(a, buf_str(&deflate));
     buf_free(&deflate);
+    /* To whoever reads it, it is one that no reader can use (rule 9). */
     return st == ST_TOO_LARGE
                ? err_set(err, ST_CORRUPT, NULL,
                          "larger than %zu bytes unpacked", TRIP_JSON_MAX)
@@ -121,6 +127,7 @@ enum status trip_object_put(const struct call *c, struct trip_object *t,
     struct etag version = {.z = ""};
     enum status st;
 
+    assert(t->key.n && t->body.n);
     *how = PLACED;
     if (seen && seen->end_ms == t->row.end_ms &&
         seen->revision < t->row.revision)
@@ -165,8 +172,11 @@ static enum status remove_older(const struct call *c,
 {
     bool later = other->revision > mine->revision;
 
+    assert(str_eq(other->trip_id, mine->trip_id));
     if (other->end_ms == mine->end_ms || other->revision == mine->revision)
         return ST_OK;
+    /* Also when it could not be removed: it is the older one, and judges
+     * nobody any more. */
     *mine_went = *mine_went || later;
     return remove_version(c, later ? mine : other);
 }
@@ -245,6 +255,7 @@ enum status trip_object_tidy(const struct call *c,
     bool mine_went = false;
     enum status st = ST_OK;
 
+    assert(mine->trip_id.n && mine->etag.z[0]);
     if (fault_point("finalize.tidy"))
         return err_set(c->err, ST_UNAVAILABLE, NULL, "fault point");
     if (other)

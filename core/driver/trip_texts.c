@@ -6,7 +6,9 @@
 #include "driver/texts.h"
 #include "store/keys.h"
 
-/* What a window holds at most; a trip alone may be more. */
+/* What a window holds at most; a trip alone may be more. 256 single
+ * objects are some rounds over a store's connections, which a request's time
+ * has room for. */
 #define WINDOW_TRIPS 2048
 #define WINDOW_BYTES ((int64_t)4 * 1024 * 1024)
 #define WINDOW_READS 256
@@ -60,6 +62,7 @@ struct trip_texts *trip_texts_new(const struct call *c, struct roster *r)
 static struct roster_trip *trip_of(const struct trip_texts *t,
                                    const struct text_want *w)
 {
+    assert(w >= t->want && (size_t)(w - t->want) < t->texts.n);
     return t->roster->trip[t->from + (size_t)(w - t->want)];
 }
 
@@ -89,6 +92,7 @@ static size_t whole_packs(const struct roster *r, size_t from, size_t n)
     int64_t pack = r->trip[from + n]->row.pack;
     size_t end = n;
 
+    assert(n > 0 && from + n < r->n);
     while (end && pack != PACK_NONE &&
            r->trip[from + end - 1]->row.pack == pack)
         end--;
@@ -100,6 +104,7 @@ static void open_window(struct trip_texts *t, size_t from, size_t to)
     const struct roster *r = t->roster;
     size_t n = trips_that_fit(r, from, to);
 
+    assert(n > 0); /* else whoever asks for all of them would never end */
     arena_reset(t->call.arena);
     if (from + n < to)
         n = whole_packs(r, from, n);
@@ -126,6 +131,8 @@ enum status trip_texts_window(const struct call *c, struct trip_texts *t,
                               size_t from, size_t to, size_t *end)
 {
     assert(from < to && to <= t->roster->n);
+    /* Each window has a call of its own: a streamed answer gives each a
+     * deadline anew. The arena stays, with what the window before had. */
     t->call = call_with(c, t->call.arena, c->err);
     open_window(t, from, to);
     *end = t->from + t->texts.n;
@@ -158,7 +165,7 @@ static enum status window_object_read(void *ctx, struct text_want *w,
         t->checked[w - t->want] = true;
         put_row_right(trip_of(t, w), text);
         return ST_OK;
-    case ST_NOT_FOUND:
+    case ST_NOT_FOUND: /* gone, or moved: either way not what was listed */
         return ST_PRECONDITION;
     case ST_CORRUPT:
     case ST_TOO_LARGE:
@@ -188,6 +195,7 @@ static enum status window_pack_read(void *ctx, const struct pack_read *p)
     struct trip_texts *t = ctx;
     struct err err = *p->err;
 
+    assert(p->missing <= p->n);
     if (!p->missing)
         return ST_OK;
     if (p->st == ST_OK || p->st == ST_NOT_FOUND || p->st == ST_CORRUPT ||
@@ -226,6 +234,7 @@ static enum status read_text_again(struct trip_texts *t,
 
 static enum status inflate_text(struct trip_texts *t, const struct text_want *w)
 {
+    assert(w->text.deflate.n); /* the window has what is not unreadable */
     buf_reset(&t->json);
     return gzip_fragment_text(w->text.deflate, &w->text.sum, &t->json,
                               t->call.err);
@@ -234,18 +243,23 @@ static enum status inflate_text(struct trip_texts *t, const struct text_want *w)
 enum status trip_texts_get(const struct call *c, struct trip_texts *t, size_t i,
                            const struct trip_text **text, struct str *json)
 {
-    struct text_want *w = &t->want[i - t->from];
-    bool *checked = &t->checked[i - t->from];
     const struct roster_trip *trip = t->roster->trip[i];
+    struct text_want *w;
+    bool *checked;
     enum status st = ST_OK;
 
     assert(i >= t->from && i - t->from < t->texts.n);
+    w = &t->want[i - t->from];
+    checked = &t->checked[i - t->from];
     t->call = call_with(c, t->call.arena, c->err);
     *text = NULL;
     if (trip->unreadable)
         return ST_OK;
+    /* Also when nobody wants it unpacked: a fragment that is spoilt would spoil
+     * all that follow it in a gzip answer. */
     if (!*checked || json)
         st = inflate_text(t, w);
+    /* Once: what comes from the object is checked as it is read. */
     if (st == ST_CORRUPT && !*checked) {
         st = read_text_again(t, w);
         if (st == ST_OK && json && !trip->unreadable)

@@ -72,7 +72,7 @@ static enum status read_member(struct parsing *p, const struct member *m,
         return ST_OK;
     case WHOLE:
         if (!cJSON_IsNumber(v) || v->valuedouble != floor(v->valuedouble) ||
-            fabs(v->valuedouble) > 1e9)
+            fabs(v->valuedouble) > 1e9) /* before the cast, which may trap */
             return wrong_user(p, m->name, "must be a whole number");
         *(int64_t *)at = (int64_t)v->valuedouble;
         return ST_OK;
@@ -156,7 +156,7 @@ static enum status check_user(struct parsing *p, struct user *u)
 static enum status parse_user(struct parsing *p, const cJSON *v,
                               struct user_list *out)
 {
-    struct user *u = &out->user[out->n];
+    struct user *u = &out->user[out->n]; /* zeros: nothing is set */
     enum status st;
 
     p->index = out->n + 1;
@@ -179,6 +179,7 @@ static enum status refuse_twice(const struct user_list *list, size_t at,
 {
     struct str *all = arena_alloc_n(p->a, list->n + 1, sizeof *all);
 
+    assert(at == USER(user_id) || at == USER(email)); /* a struct str */
     for (size_t i = 0; i < list->n; i++)
         all[i] = *(const struct str *)((const char *)&list->user[i] + at);
     qsort(all, list->n, sizeof *all, by_text);
