@@ -12,6 +12,7 @@
 
 #define DRIVER_DEADLINE_MS 300000
 #define TRIP_DEADLINE_MS 30000
+#define WALK_SEGMENTS 4
 #define ALL_DEADLINE_MS (24 * 3600 * (int64_t)1000)
 
 struct object_here { /* a trip object of the driver */
@@ -391,9 +392,24 @@ static enum status reconcile_user(void *ctx, const struct user *u)
     return reconcile_one(ctx, u->user_id);
 }
 
-static enum status reconcile_pending(void *ctx, const struct trip *t)
+static enum status reconcile_pending(void *ctx, const struct trip_seen *t)
 {
-    return reconcile_one(ctx, t->user_id);
+    bool pending = t->readable && t->status == TRIP_COMPLETED &&
+                   t->analysis_status == ANALYSIS_PENDING;
+
+    return pending ? reconcile_one(ctx, t->user_id) : ST_OK;
+}
+
+static enum status all_pending(struct everybody *all, struct deadline d)
+{
+    struct trip_walk *w = trip_walk_new(WALK_SEGMENTS);
+    enum status st = ST_OK;
+
+    while (st == ST_OK && !trip_walk_over(w))
+        st = records_walk(all->c->stores->records, w, d, reconcile_pending, all,
+                          all->c->err);
+    trip_walk_free(&w);
+    return st;
 }
 
 enum status reconcile_all(const struct call *c, struct reconcile_report *report)
@@ -407,11 +423,8 @@ enum status reconcile_all(const struct call *c, struct reconcile_report *report)
     if (st != ST_OK)
         return st;
     all.only_without_objects = true;
-    if ((st = records_users(s->records, d, reconcile_user, &all, c->err)) !=
-            ST_OK ||
-        (st = records_trips_unsettled(s->records, STR_NONE, d,
-                                      reconcile_pending, &all, c->err)) !=
-            ST_OK)
+    if ((st = records_users(s->records, d, reconcile_user, &all, c->err)) != ST_OK ||
+        (st = all_pending(&all, d)) != ST_OK)
         return st;
     return objects_sweep(s->objects, d, c->err);
 }

@@ -103,9 +103,9 @@ static const struct records_ops ops = {
     .trip = dynamodb_trip,
     .trip_claim = dynamodb_trip_claim,
     .trip_stored = dynamodb_trip_stored,
-    .trips_unsettled = dynamodb_trips_unsettled,
     .trips_of = dynamodb_trips_of,
     .pending_count = dynamodb_pending_count,
+    .walk = dynamodb_walk,
     .trip_forward = dynamodb_trip_forward,
 };
 

@@ -91,9 +91,9 @@ static const struct records_ops ops = {
     .trip = sqlite_trip,
     .trip_claim = sqlite_trip_claim,
     .trip_stored = sqlite_trip_stored,
-    .trips_unsettled = sqlite_trips_unsettled,
     .trips_of = sqlite_trips_of,
     .pending_count = sqlite_pending_count,
+    .walk = sqlite_walk,
     .trip_forward = sqlite_trip_forward,
 };
 
