@@ -1,5 +1,6 @@
 #include "service/maintenance.h"
 
+#include <assert.h>
 #include "base/log.h"
 #include "driver/driver.h"
 #include "service/finalize.h"
@@ -55,32 +56,49 @@ static enum status set_trip_aside(struct pass *p, struct str trip_id)
     return ST_OK;
 }
 
-static enum status trip_entry(void *ctx, struct str user_id, struct str trip_id)
+static enum status trip_entry(void *ctx, const struct debt *debt)
 {
     struct pass *p = ctx;
-    struct call c = entry_call(p, user_id);
+    struct call c = entry_call(p, debt->user_id);
     enum status st;
 
     if (is_outage(p->worst))
         return p->worst;
     err_clear(p->c->err);
-    st = finalize_pending(&c, trip_id);
+    st = finalize_pending(&c, debt->trip_id);
     arena_reset(p->c->arena);
     if (st == ST_CORRUPT || st == ST_TOO_LARGE)
-        return set_trip_aside(p, trip_id);
+        return set_trip_aside(p, debt->trip_id);
     return leave_for_later(p, "trip_still_pending", st);
 }
 
-static enum status token_entry(void *ctx, struct str user_id)
+static enum status token_entry(void *ctx, const struct debt *debt)
 {
     struct pass *p = ctx;
-    struct call c = entry_call(p, user_id);
+    struct call c = entry_call(p, debt->user_id);
     enum status st;
 
     err_clear(c.err);
-    st = cache_replace_token(c.stores->cache, user_id, c.deadline, c.err);
+    st = cache_replace_token(c.stores->cache, c.user_id, c.deadline, c.err);
     if (st != ST_OK)
         p->worst = st; /* the cache logs that it is away */
+    return st;
+}
+
+/* Who works off what this host owes; each kind has somebody. */
+static const spool_each entry_of[DEBT_KINDS] = {
+    [DEBT_trip] = trip_entry,
+    [DEBT_token] = token_entry,
+};
+
+static enum status work_off(struct pass *p)
+{
+    enum status st = ST_OK;
+
+    for (enum debt_kind k = 0; st == ST_OK && k < DEBT_KINDS; k++) {
+        assert(entry_of[k]);
+        st = spool_work(p->c->stores->spool, k, entry_of[k], p, p->c->err);
+    }
     return st;
 }
 
@@ -103,8 +121,7 @@ enum status maintenance_pass(struct service *s, const struct call *c)
     struct stores *to = c->stores;
     enum status st;
 
-    if ((st = spool_trips(to->spool, trip_entry, &p, c->err)) != ST_OK ||
-        (st = spool_tokens(to->spool, token_entry, &p, c->err)) != ST_OK ||
+    if ((st = work_off(&p)) != ST_OK ||
         (to->files && (st = files_evict(to->files, c->err)) != ST_OK) ||
         (st = sweep_sometimes(s, c)) != ST_OK)
         return st;
