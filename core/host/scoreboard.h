@@ -60,7 +60,8 @@ void scoreboard_draining(struct scoreboard *b, int slot);
  */
 void scoreboard_release(struct scoreboard *b, int slot);
 /*
-    Its process is gone. The counters stay.
+    Its process is gone. Counters and histograms stay, its gauges do not
+    count.
  */
 
 /* ---- the process that has the slot ---- */
@@ -124,6 +125,8 @@ struct board_view {
     int64_t started_us; /* wall clock */
     unsigned generation;
     uint64_t counters[STAT_COUNT];
+    int64_t gauges[STATS_ROOM(GAUGE_COUNT)];
+    struct histogram histograms[STATS_ROOM(HISTOGRAM_COUNT)];
     struct slot_view *slots; /* those in use */
     int n;
 };
