@@ -47,6 +47,15 @@ enum status records_check(struct records *r, struct deadline d, struct err *err)
     return store_counted(st == ST_OK ? r->ops->check(r, d, err) : st);
 }
 
+enum status records_identity(struct records *r, struct deadline d,
+                             struct arena *a, struct str *out, struct err *err)
+{
+    enum status st = enter(err);
+
+    return store_counted(st == ST_OK ? r->ops->identity(r, d, a, out, err)
+                                     : st);
+}
+
 enum status records_user(struct records *r, struct str user_id,
                          struct deadline d, struct arena *a, struct user *out,
                          struct err *err)

@@ -78,6 +78,17 @@ enum status records_check(struct records *r, struct deadline d,
     As objects_open, objects_close, objects_check.
  */
 
+enum status records_identity(struct records *r, struct deadline d,
+                             struct arena *a, struct str *out,
+                             struct err *err) MUST_CHECK;
+/*
+    A text that is the same whenever these records are opened, and another one
+    for others: of an SQLite file the id that it was given when it was first
+    asked ("sqlite:ID"), of DynamoDB where its tables are ("dynamodb:REGION/
+    TRIPS"). No id is put into DynamoDB's tables: other programs read them whole
+    and do not know such an item, and the service has no right to write users.
+ */
+
 /* ---- users ---- */
 
 enum status records_user(struct records *r, struct str user_id,

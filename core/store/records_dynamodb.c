@@ -89,7 +89,19 @@ static enum status dynamodb_check(struct records *r, struct deadline d,
     return st;
 }
 
+static enum status dynamodb_identity(struct records *r, struct deadline d,
+                                     struct arena *a, struct str *out,
+                                     struct err *err)
+{
+    const struct dynamodb *s = dynamodb_of(r);
+
+    (void)d, (void)err;
+    *out = arena_printf(a, "dynamodb:%s/%s", s->db.region, s->db.trips);
+    return ST_OK;
+}
+
 static const struct records_ops ops = {
+    .identity = dynamodb_identity,
     .close = dynamodb_close,
     .check = dynamodb_check,
     .user = dynamodb_user,
