@@ -41,6 +41,7 @@ struct board {
     int64_t started_us;
     char version[32];
     _Atomic uint32_t generation;
+    struct agreed agreed;
     _Atomic uint32_t used; /* slots that ever had a process: the rest of the
                               file is a hole and stays one */
     struct slot slots[SCOREBOARD_SLOTS];
@@ -274,6 +275,11 @@ void scoreboard_release(struct scoreboard *b, int slot)
 }
 
 /* ---- the process that has the slot ---- */
+
+struct agreed *scoreboard_agreed(struct scoreboard *b)
+{
+    return &b->board->agreed;
+}
 
 struct stats *scoreboard_stats(struct scoreboard *b, int slot)
 {

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/stats.h"
+#include "store/stores.h"
 
 /* Twice the most workers (a reload runs old and new side by side), and some. */
 #define SCOREBOARD_SLOTS 1056
@@ -66,6 +67,10 @@ void scoreboard_release(struct scoreboard *b, int slot);
 
 /* ---- the process that has the slot ---- */
 
+struct agreed *scoreboard_agreed(struct scoreboard *b);
+/*
+    What the host knows of the others (store/stores.h); one for all slots.
+ */
 struct stats *scoreboard_stats(struct scoreboard *b, int slot);
 void scoreboard_idle(struct scoreboard *b, int slot);
 void scoreboard_busy(struct scoreboard *b, int slot, struct deadline d);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "driver/driver.h"
 #include "service/finalize.h"
+#include "store/installation.h"
 
 /* Not a client's time: nobody waits, but a hung store must not hold the rest
  * of the spool for ever. */
@@ -11,6 +12,10 @@
 
 #define SWEEP_EVERY_MS 3600000
 #define SWEEP_DEADLINE_MS 60000
+
+#define AGREE_EVERY_MS 5000
+#define AGREE_AGAIN_MS 60000
+#define AGREE_DEADLINE_MS 5000
 
 struct pass {
     const struct call *c;
@@ -115,12 +120,35 @@ static enum status sweep_sometimes(struct service *s, const struct call *c)
                          c->err);
 }
 
+/* What other hosts say may have changed, or this host could not ask when it
+ * started. A failure is no pass's: only that what they wrote is left alone. */
+static void agree_sometimes(struct service *s, const struct call *c)
+{
+    int64_t now = clock_mono_ms();
+    struct err err = ERR_NONE;
+    struct installation is;
+
+    /* The start has just asked. */
+    if (s->agree_due_ms == 0 && agreed_known(c->stores->agreed))
+        s->agree_due_ms = now + AGREE_EVERY_MS;
+    if (now < s->agree_due_ms)
+        return;
+    s->agree_due_ms = now + AGREE_EVERY_MS;
+    if (installation_agree(c->stores, INSTALLATION_HOST,
+                           deadline_in(AGREE_DEADLINE_MS), c->arena, &is,
+                           &err) == ST_OK)
+        return;
+    s->agree_due_ms = now + AGREE_AGAIN_MS;
+    log_err(LOG_WARN, "installation_unknown", &err);
+}
+
 enum status maintenance_pass(struct service *s, const struct call *c)
 {
     struct pass p = {.c = c, .worst = ST_OK};
     struct stores *to = c->stores;
     enum status st;
 
+    agree_sometimes(s, c);
     if ((st = work_off(&p)) != ST_OK ||
         (to->files && (st = files_evict(to->files, c->err)) != ST_OK) ||
         (st = sweep_sometimes(s, c)) != ST_OK)
