@@ -310,7 +310,7 @@ static void remove_pack(struct work *w, const struct pack_here *p)
 static void remove_packs(struct work *w, const struct packs_here *here,
                          const struct summary *now)
 {
-    for (size_t i = 0; !now->newer && i < here->n; i++)
+    for (size_t i = 0; summary_is_ours(now) && i < here->n; i++)
         if (stores_quiet(w->call.stores, here->pack[i].modified_us) &&
             !is_named(now, here->pack[i].number))
             remove_pack(w, &here->pack[i]);
