@@ -228,7 +228,6 @@ static enum status parse_rows(struct json root, struct arena *a,
         if (out->n && str_cmp(row[-1].trip_id, row->trip_id) >= 0)
             return not_a_summary(err, "its rows are not sorted");
     }
-    out->state = SUMMARY_READ;
     return ST_OK;
 }
 
