@@ -15,6 +15,7 @@ enum who { SERVICE = 1, OPERATOR = 2, BOTH = 3 };
 enum where {
     BUCKET,
     OBJECTS,
+    INSTALLATION,
     USERS,
     TRIPS,
     BATCHES,
@@ -32,6 +33,9 @@ static const struct {
     {OBJECTS, BOTH, "s3:GetObject"},
     {OBJECTS, BOTH, "s3:PutObject"},
     {OBJECTS, BOTH, "s3:DeleteObject"},
+    /* what the hosts agreed on: the operator's commands only read it */
+    {INSTALLATION, BOTH, "s3:GetObject"},
+    {INSTALLATION, SERVICE, "s3:PutObject"},
     /* bucket init */
     {BUCKET, OPERATOR, "s3:CreateBucket"},
     {BUCKET, OPERATOR, "s3:GetBucketPublicAccessBlock"},
@@ -110,6 +114,9 @@ static void put_resources(struct json_out *o, const struct conf *c,
         /* what the server can do, and whether it accepts objects */
         put_objects(o, c, "/probe/*");
         break;
+    case INSTALLATION:
+        put_objects(o, c, "/installation.json");
+        break;
     case USERS:
         put_table(o, c, c->dynamodb_users_table, "");
         break;
@@ -167,7 +174,7 @@ static void put_policy(struct json_out *o, const char *key,
     json_put_z(o, "Version", "2012-10-17");
     json_begin_array(o, "Statement");
     for (int where = BUCKET; where < PLACES; where++)
-        if ((where <= OBJECTS ? bucket : tables) &&
+        if ((where <= INSTALLATION ? bucket : tables) &&
             any_right((enum where)where, who))
             put_statement(o, c, (enum where)where, who);
     json_end_array(o);

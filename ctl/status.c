@@ -51,10 +51,14 @@ static void print_count(const char *what, int64_t n)
 
 static void print_rest(const struct board_view *v, const struct pending *p)
 {
+    char what[64];
+
     printf("\npending\n");
     print_count("trips, of all hosts", p->records);
-    print_count("trips, in this spool", p->trips);
-    print_count("cache tokens, in this spool", p->tokens);
+    for (enum debt_kind k = 0; k < DEBT_KINDS; k++) {
+        snprintf(what, sizeof what, "%s, in this spool", debt_words(k));
+        print_count(what, p->owed[k]);
+    }
     if (p->err.st != ST_OK)
         printf("  (%s)\n", p->err.text);
     printf("\ncounters since the start\n");
@@ -81,7 +85,7 @@ static void count(const struct conf *c, struct pending *out)
 {
     struct stores *s;
 
-    *out = (struct pending){.trips = -1, .tokens = -1, .records = -1};
+    pending_unknown(out);
     if (stores_open(c, &s, &out->err) != ST_OK)
         return;
     pending_count(s, deadline_in(COUNT_MS), out);

@@ -70,7 +70,7 @@ int maintenance_run(const struct process *p)
     struct arena *a;
 
     process_signals();
-    if (service_open(p->conf, &s, &err) != ST_OK) {
+    if (process_service(p, &s, &err) != ST_OK) {
         log_err(LOG_ERROR, "start_failed", &err);
         return CHILD_FAILED;
     }

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "fcgi/agree.h"
 #include "fcgi/crew.h"
 #include "fcgi/listen.h"
 #include "fcgi/maintenance.h"
@@ -141,6 +142,7 @@ static void reload(void)
     trial_log_open(c, "master");
     log_line(LOG_INFO, "reload", "generation=%u", master.generation);
     scoreboard_generation(master.board, master.generation);
+    agree_with_hosts(c, master.board);
     crew_staff(master.crew, c, master.generation);
     arena_free(&master.memory);
     master.memory = a;
@@ -268,6 +270,7 @@ int master_run(const char *conf_file, const struct conf *c,
     trial_log_open(c, "master");
     log_line(LOG_INFO, "start", "version=%s settings=\"%s\"", PACKAGE_VERSION,
              conf_file ? conf_file : "all at their defaults");
+    agree_with_hosts(c, master.board);
     master.crew = crew_new(master.board, child_main);
     crew_staff(master.crew, c, master.generation);
     master_loop();

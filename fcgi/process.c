@@ -70,6 +70,16 @@ bool process_begin(const struct process *p)
     return getppid() == p->master;
 }
 
+enum status process_service(const struct process *p, struct service **out,
+                            struct err *err)
+{
+    enum status st = service_open(p->conf, out, err);
+
+    if (st == ST_OK)
+        (*out)->stores->agreed = scoreboard_agreed(p->board);
+    return st;
+}
+
 void process_signals(void)
 {
     struct sigaction stop = {.sa_handler = on_signal}; /* no SA_RESTART */

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include "base/conf.h"
 #include "host/scoreboard.h"
+#include "service/service.h"
 
 struct process {
     const struct conf *conf;
@@ -28,6 +29,12 @@ bool process_begin(const struct process *p);
     Right after the fork, with the signals still blocked by the master: role of
     the log, counters, death with the master. False: the master is gone
     already.
+ */
+
+enum status process_service(const struct process *p, struct service **out,
+                            struct err *err) MUST_CHECK;
+/*
+    service_open, knowing what this host knows of the others.
  */
 
 void process_signals(void);

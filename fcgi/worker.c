@@ -246,7 +246,7 @@ static enum status worker_open(struct worker *w, struct err *err)
 {
     if (fault_point("worker.start"))
         return err_set(err, ST_INTERNAL, NULL, "fault worker.start");
-    return service_open(w->process->conf, &w->service, err);
+    return process_service(w->process, &w->service, err);
 }
 
 int worker_run(const struct process *p)

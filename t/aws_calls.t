@@ -79,6 +79,7 @@ with harness.Stack({"maintenance.interval": "10m"}, kind="s3", proxy=True, redis
     with subtest("a cold read by e-mail"):
         s.service.stop()
         s.service.start()
+        is_(s.get("/healthz").status, 200, "started")  # a start asks the stores, too
         r, seen, row = calls_of(s, lambda: s.driver(email=trips.EMAIL))
         is_(r.json()["total_trips"], 4, "answered")
         is_([row[0].name, len(row)], ["Query", 2], "but for whose e-mail it is")

@@ -83,6 +83,8 @@ def refused_then_taken(s, heal):
 
 
 def no_bucket(s):
+    for key in s.stores.keys():
+        s.stores.delete(key)
     s.stores.bucket.remove()
     unready(s, "objects", s.stores.bucket.name, "NoSuchBucket")
     pending_then_stored(s, s.stores.bucket.make)

@@ -29,6 +29,7 @@ def summary():
 
 def put(columns, rows, **more):
     """The summary with these columns of these rows (dicts), all texts in the pack."""
+    s.quiet()  # nobody is about to write it
     doc = dict(summary(), columns=columns, recent=[], **more)
     s.stores.put(drivers.summary_key(), bundle.put_together(bundle.with_rows(doc, rows), []))
 
@@ -102,6 +103,7 @@ with harness.Stack(workers=2, redis=False) as s:
 
     for lacking in (["behavior_score"], ["start_us", "context", "hard_stops"]):
         with subtest(f"an earlier version, without {', '.join(lacking)}"):
+            s.quiet()
             s.stores.delete(drivers.object_of(s, trips.trip(2)["trip_id"]))
             theirs = [c for c in ours if c not in lacking] + ["later"]
             put(theirs, [dict(row, later=i) for i, row in enumerate(rows)], aggregate={})
@@ -119,6 +121,7 @@ with harness.Stack(workers=2, redis=False) as s:
             drivers.drive(s, trips.trip(2))
 
     with subtest("rows that an earlier version adds"):
+        s.quiet()
         s.stores.delete(drivers.object_of(s, trips.trip(2)["trip_id"]))
         put(ours, [dict(row, behavior_score=None, end_us=False) if i < 2 else row
                    for i, row in enumerate(rows)])

@@ -89,9 +89,13 @@ def bucket_policy(env, folder):
     both = json.loads(ctl(env, folder, "plain", "bucket", "policy").stdout)
     one = json.loads(ctl(env, folder, "plain", "bucket", "policy", "service").stdout)
     is_(both["service"], one, "the service's policy, alone and with the operator's")
-    actions = [a for s in one["Statement"] for a in s["Action"]]
-    is_(sorted(actions), ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"],
-        "what the service may do")
+    rights = {(r.partition(":::")[2].partition("/")[2], a) for s in one["Statement"]
+              for r in s["Resource"] for a in s["Action"]}
+    is_(sorted(rights), sorted(
+        {("", "s3:ListBucket"), ("installation.json", "s3:GetObject"),
+         ("installation.json", "s3:PutObject")} |
+        {(below, "s3:" + a) for below in ("users/*", "probe/*")
+         for a in ("DeleteObject", "GetObject", "PutObject")}), "what the service may do")
     in_("s3:PutBucketVersioning", str(both["operator"]), "the operator may do more")
     is_(ctl(env, folder, "plain", "bucket", "policy", "x").returncode, 2, "for nobody else")
 

@@ -100,7 +100,7 @@ enum status reading_from_cache(struct reading *r, struct deadline d)
     /* Without a token nothing is filled: an answer read now may be from before
      * a change that Redis has not heard of (rule 6). */
     r->token = (struct cache_token){.z = ""};
-    if (spool_token_waits(r->call.stores->spool, r->call.user_id)) {
+    if (spool_waits(r->call.stores->spool, DEBT_token, r->call.user_id)) {
         stat_add(STAT_cache_bypassed, 1);
         return ST_NOT_FOUND;
     }

@@ -33,6 +33,7 @@ struct str driver_email_lower(struct str email, struct arena *a)
 
 enum status driver_changed(const struct call *c)
 {
+    const struct debt owed = {.kind = DEBT_token, .user_id = c->user_id};
     struct err why = ERR_NONE;
     enum status st;
 
@@ -42,7 +43,7 @@ enum status driver_changed(const struct call *c)
         return ST_OK;
     /* Whether or not the cache has heard: a token that is replaced twice costs
      * a miss, one that is not lets readers see what was before (rule 6). */
-    if ((st = spool_token_add(c->stores->spool, c->user_id, c->err)) != ST_OK)
+    if ((st = spool_add(c->stores->spool, &owed, c->err)) != ST_OK)
         return st;
     stat_add(STAT_tokens_remembered, 1);
     log_err(LOG_WARN, "token_remembered", &why);

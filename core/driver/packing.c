@@ -308,7 +308,7 @@ void packing_run(const struct call *c, struct summary *sum)
     struct deadline d =
         deadline_sooner(c->deadline, c->stores->conf->server_request_timeout);
 
-    if (sum->newer || packing_loose(sum) < PACKING_DUE)
+    if (!summary_is_ours(sum) || packing_loose(sum) < PACKING_DUE)
         return;
     assert(c->user_id.n && sum->etag.z[0]); /* rows come from an object */
     w.run = call_with(c, arena_new(0), &w.err);

@@ -96,7 +96,8 @@ void roster_repair(const struct call *c, const struct roster *r)
     struct summary sum = summary_of(r, c->arena);
     bool now;
 
-    if (r->seen.newer) /* what it says cannot be read, so not compared either */
+    /* What it says cannot be read, so not compared either. */
+    if (!summary_is_ours(&r->seen))
         return;
     now = says_the_same(&r->seen, &sum) ? is_fresh(c, r)
                                         : write_repaired(c, &sum);

@@ -29,6 +29,19 @@ static size_t place_of(const struct summary *s, struct str trip_id, bool *found)
     return low;
 }
 
+bool summary_is_ours(const struct summary *s)
+{
+    switch (s->state) {
+    case SUMMARY_ABSENT:
+    case SUMMARY_READ:
+    case SUMMARY_UNREADABLE:
+        return true;
+    case SUMMARY_NEWER:
+        return false;
+    }
+    return false;
+}
+
 void summary_row_text(struct summary_row *row, const struct gzip_sum *sum,
                       size_t deflate)
 {
@@ -151,7 +164,7 @@ static void read_summary(const struct call *c, const struct etag *etag,
                key_summary(c->arena, c->user_id), c->err);
     err_clear(c->err);
     /* It counts as none, but the next write has to replace this very one. */
-    *out = (struct summary){.etag = *etag};
+    *out = (struct summary){.etag = *etag, .state = SUMMARY_UNREADABLE};
 }
 
 enum status summary_got(const struct call *c, enum status st,
@@ -193,7 +206,7 @@ enum status summary_write(const struct call *c, struct summary *sum)
     enum status st;
 
     assert(c->user_id.n);
-    if (sum->newer)
+    if (!summary_is_ours(sum))
         return err_set(c->err, ST_CORRUPT, "summary_newer",
                        "The summary was written by a later version of this "
                        "service; it is left alone");

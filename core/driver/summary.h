@@ -58,14 +58,27 @@ struct summary_row {
                                     are not ours; NULL: neither */
 };
 
+enum summary_state {
+    SUMMARY_ABSENT,     /* there is none */
+    SUMMARY_READ,       /* its rows are here */
+    SUMMARY_UNREADABLE, /* as good as none: the next write replaces it */
+    SUMMARY_NEWER       /* of a later format than ours: left alone */
+};
+
 struct summary {
     struct summary_row *row; /* by trip_id ascending */
     size_t n;
     struct str *other; /* names of columns that are not ours, */
     size_t others;     /* in the order of the rows' cells */
     struct etag etag;  /* of the summary object; empty: there is none */
-    bool newer;        /* of a later format than ours: not to be overwritten */
+    enum summary_state state;
 };
+
+bool summary_is_ours(const struct summary *s);
+/*
+    Whether the driver's summary and packs may be written and removed by what
+    is known here.
+ */
 
 /* ---- the bytes (summary_json.c) ---- */
 
@@ -79,7 +92,7 @@ void summary_print(const struct summary *s, struct str user_id, int64_t now_us,
 enum status summary_parse(struct str body, struct arena *a, struct summary *out,
                           struct err *err) MUST_CHECK;
 /*
-    Fills rows, columns and newer; strings and fragments live in the arena.
+    Fills rows, columns and state; strings and fragments live in the arena.
     ST_CORRUPT when it is not a summary, which includes a row that lacks
     anything but figures. Of one that is plain gzip no fragments are taken.
  */

@@ -241,8 +241,8 @@ static enum status parse_text(struct str text, struct arena *a,
         return not_a_summary(err, "not JSON");
     if (!json_int(json_member(root, "format"), &format))
         return not_a_summary(err, "no format number");
-    out->newer = format > SUMMARY_FORMAT;
-    return out->newer ? ST_OK : parse_rows(root, a, out, err);
+    out->state = format > SUMMARY_FORMAT ? SUMMARY_NEWER : SUMMARY_READ;
+    return out->state == SUMMARY_NEWER ? ST_OK : parse_rows(root, a, out, err);
 }
 
 /* The fragments that are there; u NULL: none are. */
@@ -284,7 +284,7 @@ enum status summary_parse(struct str body, struct arena *a, struct summary *out,
     if (st == ST_OK)
         st = parse_text(arena_copy(a, buf_str(&text)), a, out, err);
     buf_free(&text);
-    if (st != ST_OK || out->newer)
+    if (st != ST_OK || out->state != SUMMARY_READ)
         return st;
     return read_recent(out, bundle ? &u : NULL, a, err);
 }

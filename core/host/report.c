@@ -1,17 +1,22 @@
 #include "host/report.h"
 
+#include <stdio.h>
 #include "base/isotime.h"
 #include "base/json.h"
 
+void pending_unknown(struct pending *out)
+{
+    *out = (struct pending){.records = -1};
+    for (enum debt_kind k = 0; k < DEBT_KINDS; k++)
+        out->owed[k] = -1;
+}
+
 void pending_count(struct stores *s, struct deadline d, struct pending *out)
 {
-    struct spool_counts spool;
-
-    *out = (struct pending){.trips = -1, .tokens = -1, .records = -1};
-    if (spool_count(s->spool, &spool, &out->err) == ST_OK) {
-        out->trips = spool.trips;
-        out->tokens = spool.tokens;
-    }
+    pending_unknown(out);
+    for (enum debt_kind k = 0; k < DEBT_KINDS; k++)
+        if (spool_count(s->spool, k, &out->owed[k], &out->err) != ST_OK)
+            out->owed[k] = -1;
     if (records_pending_count(s->records, d, &out->records, &out->err) != ST_OK)
         out->records = -1;
 }
@@ -50,9 +55,13 @@ static void put_slot(struct json_out *o, const struct slot_view *v, int64_t now)
 
 static void put_pending(struct json_out *o, const struct pending *p)
 {
+    char key[64];
+
     json_begin_object(o, "pending");
-    put_known_count(o, "spool_trips", p->trips);
-    put_known_count(o, "spool_tokens", p->tokens);
+    for (enum debt_kind k = 0; k < DEBT_KINDS; k++) {
+        snprintf(key, sizeof key, "spool_%s", debt_folder(k));
+        put_known_count(o, key, p->owed[k]);
+    }
     put_known_count(o, "records", p->records);
     if (p->err.st != ST_OK)
         json_put_z(o, "error", p->err.text);

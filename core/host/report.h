@@ -7,12 +7,16 @@
 #include "store/stores.h"
 
 struct pending {
-    int64_t trips, tokens; /* of this host's spool; -1: unknown */
-    int64_t records;       /* trips whose analysis is owed, of all hosts; -1:
-                              the store cannot count them, or did not answer */
-    struct err err;        /* why something is unknown; ST_OK: all is well */
+    int64_t owed[DEBT_KINDS]; /* in this host's spool; -1: unknown */
+    int64_t records;          /* trips whose analysis is owed, of all hosts; -1:
+                                       the store cannot count them, or did not answer */
+    struct err err;           /* why something is unknown; ST_OK: all is well */
 };
 
+void pending_unknown(struct pending *out);
+/*
+    Nothing is known: the stores could not even be opened.
+ */
 void pending_count(struct stores *s, struct deadline d, struct pending *out);
 
 void report_json(const struct board_view *v, const struct pending *p,

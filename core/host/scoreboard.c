@@ -35,12 +35,13 @@ _Static_assert(SCOREBOARD_ROUTE_MAX % 8 == 0 && SCOREBOARD_ID_MAX % 8 == 0,
 
 struct board {
     char magic[8];
-    uint32_t size, slot_size, stat_count;
+    uint32_t size, slot_size, stats_size;
     int32_t master;
     uint64_t master_start; /* clock ticks after boot: tells a reused pid */
     int64_t started_us;
     char version[32];
     _Atomic uint32_t generation;
+    struct agreed agreed;
     _Atomic uint32_t used; /* slots that ever had a process: the rest of the
                               file is a hole and stays one */
     struct slot slots[SCOREBOARD_SLOTS];
@@ -126,7 +127,7 @@ static void board_init(struct board *m)
     memcpy(m->magic, BOARD_MAGIC, sizeof m->magic);
     m->size = sizeof *m;
     m->slot_size = sizeof(struct slot);
-    m->stat_count = STAT_COUNT;
+    m->stats_size = sizeof(struct stats);
     m->master = getpid();
     m->master_start = process_start(m->master);
     m->started_us = clock_wall_us();
@@ -249,6 +250,7 @@ int scoreboard_take(struct scoreboard *b, enum slot_role role, int number,
         atomic_store(&s->since_ms, clock_mono_ms());
         atomic_store(&s->deadline_ms, started.at_ms);
         scoreboard_request(b, i, STR_NONE, STR_NONE);
+        stats_new_process(&s->stats);
         atomic_store(&s->state, SLOT_STARTING);
         if (atomic_load(&b->board->used) <= (uint32_t)i)
             atomic_store(&b->board->used, (uint32_t)i + 1);
@@ -273,6 +275,11 @@ void scoreboard_release(struct scoreboard *b, int slot)
 }
 
 /* ---- the process that has the slot ---- */
+
+struct agreed *scoreboard_agreed(struct scoreboard *b)
+{
+    return &b->board->agreed;
+}
 
 struct stats *scoreboard_stats(struct scoreboard *b, int slot)
 {
@@ -347,7 +354,7 @@ static enum status board_check(const struct scoreboard *b, struct err *err)
 
     if (memcmp(m->magic, BOARD_MAGIC, sizeof m->magic) != 0 ||
         m->size != sizeof *m || m->slot_size != sizeof(struct slot) ||
-        m->stat_count != STAT_COUNT)
+        m->stats_size != sizeof(struct stats))
         return err_set(err, ST_CORRUPT, "scoreboard_version",
                        "%s is of another version of the program", b->path);
     if (process_start(m->master) != m->master_start)
@@ -448,6 +455,15 @@ static int board_used(const struct board *m)
     return used < SCOREBOARD_SLOTS ? (int)used : SCOREBOARD_SLOTS;
 }
 
+/* What a slot's processes counted, those that have gone, too. */
+static void view_counted(const struct stats *s, struct board_view *out)
+{
+    for (int c = 0; c < STAT_COUNT; c++)
+        out->counters[c] += stat_get(s, (enum counter)c);
+    for (int h = 0; h < HISTOGRAM_COUNT; h++)
+        histogram_sum(s, (enum histogram_name)h, &out->histograms[h]);
+}
+
 void scoreboard_view(const struct scoreboard *b, struct arena *a,
                      struct board_view *out)
 {
@@ -463,14 +479,15 @@ void scoreboard_view(const struct scoreboard *b, struct arena *a,
         .slots = arena_alloc_n(a, (size_t)used + 1, sizeof *out->slots),
     };
     for (int i = 0; i < used; i++) {
-        for (enum counter s = 0; s < STAT_COUNT; s++)
-            out->counters[s] += stat_get(&m->slots[i].stats, s);
+        view_counted(&m->slots[i].stats, out);
         scoreboard_slot(b, i, &out->slots[out->n]);
         /* Without a process id it is just being forked; 0 would be the
          * reader's own process group to whoever sends a signal there. */
         if (out->slots[out->n].state == SLOT_FREE ||
             out->slots[out->n].pid == 0)
             continue;
+        for (int g = 0; g < GAUGE_COUNT; g++)
+            out->gauges[g] += gauge_get(&m->slots[i].stats, (enum gauge)g);
         out->slots[out->n].rss_bytes = process_rss(out->slots[out->n].pid);
         out->n++;
     }

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/stats.h"
+#include "store/stores.h"
 
 /* Twice the most workers (a reload runs old and new side by side), and some. */
 #define SCOREBOARD_SLOTS 1056
@@ -60,11 +61,16 @@ void scoreboard_draining(struct scoreboard *b, int slot);
  */
 void scoreboard_release(struct scoreboard *b, int slot);
 /*
-    Its process is gone. The counters stay.
+    Its process is gone. Counters and histograms stay, its gauges do not
+    count.
  */
 
 /* ---- the process that has the slot ---- */
 
+struct agreed *scoreboard_agreed(struct scoreboard *b);
+/*
+    What the host knows of the others (store/stores.h); one for all slots.
+ */
 struct stats *scoreboard_stats(struct scoreboard *b, int slot);
 void scoreboard_idle(struct scoreboard *b, int slot);
 void scoreboard_busy(struct scoreboard *b, int slot, struct deadline d);
@@ -124,6 +130,8 @@ struct board_view {
     int64_t started_us; /* wall clock */
     unsigned generation;
     uint64_t counters[STAT_COUNT];
+    int64_t gauges[STATS_ROOM(GAUGE_COUNT)];
+    struct histogram histograms[STATS_ROOM(HISTOGRAM_COUNT)];
     struct slot_view *slots; /* those in use */
     int n;
 };

@@ -242,15 +242,10 @@ static enum status fit_item(const struct call *c, struct intake *in)
  * ask for its analysis; this host's maintenance gets it to do. */
 static enum status owe_rescore(const struct call *c, const struct batch *b)
 {
-    struct spool_trip entry;
-    enum status st = spool_trip_begin(c->stores->spool, b->user_id, b->trip_id,
-                                      &entry, c->err);
+    const struct debt owed = {
+        .kind = DEBT_trip, .user_id = b->user_id, .trip_id = b->trip_id};
 
-    if (st != ST_OK)
-        return st;
-    st = spool_trip_keep(c->stores->spool, &entry, c->err);
-    spool_trip_leave(c->stores->spool, &entry);
-    return st;
+    return spool_add(c->stores->spool, &owed, c->err);
 }
 
 static enum status store_intake(const struct call *c, struct intake *in,

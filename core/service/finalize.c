@@ -208,16 +208,16 @@ static void put_finalize_answer(const struct conf *conf, const struct trip *t,
 
 /* What maintenance has still to do is promised by the answer, even if the
  * machine stops right after it. */
-static enum status promise_trip(const struct call *c, struct spool_trip *entry)
+static enum status promise_trip(const struct call *c, struct spool_entry *entry)
 {
-    enum status st = spool_trip_keep(c->stores->spool, entry, c->err);
+    enum status st = spool_keep(c->stores->spool, entry, c->err);
 
-    spool_trip_leave(c->stores->spool, entry);
+    spool_leave(c->stores->spool, entry);
     return st;
 }
 
 static enum status settle_claimed(const struct call *c, const struct trip *t,
-                                  struct spool_trip *entry, struct buf *answer)
+                                  struct spool_entry *entry, struct buf *answer)
 {
     struct settlement *done = arena_alloc(c->arena, sizeof *done);
     struct err why = ERR_NONE;
@@ -228,7 +228,7 @@ static enum status settle_claimed(const struct call *c, const struct trip *t,
     if (!settled)
         log_err(LOG_WARN, "finalize_pending", &why);
     if (settled && !done->again)
-        spool_trip_done(c->stores->spool, entry);
+        spool_done(c->stores->spool, entry);
     else
         st = promise_trip(c, entry);
     if (st != ST_OK)
@@ -245,15 +245,19 @@ enum status finalize_trip(const struct call *c, struct str body,
 {
     struct call inner = *c;
     struct trip_claim claim;
-    struct spool_trip entry;
+    struct spool_entry entry;
+    struct debt owed;
     struct trip trip;
     enum status st;
 
     inner.deadline =
         deadline_sooner(c->deadline, c->stores->conf->server_finalize_timeout);
-    if ((st = read_request(c, body, &claim)) != ST_OK ||
-        (st = spool_trip_begin(c->stores->spool, claim.user_id, claim.trip_id,
-                               &entry, c->err)) != ST_OK)
+    if ((st = read_request(c, body, &claim)) != ST_OK)
+        return st;
+    owed = (struct debt){
+        .kind = DEBT_trip, .user_id = claim.user_id, .trip_id = claim.trip_id};
+    st = spool_owe(c->stores->spool, &owed, &entry, c->err);
+    if (st != ST_OK)
         return st;
     inner.user_id = claim.user_id;
     st = claim_trip(&inner, &claim, &trip);
@@ -261,9 +265,9 @@ enum status finalize_trip(const struct call *c, struct str body,
         return settle_claimed(&inner, &trip, &entry, answer);
     /* After a timeout the claim may have happened; maintenance looks. */
     if (st == ST_TIMEOUT || st == ST_UNAVAILABLE)
-        spool_trip_leave(c->stores->spool, &entry);
+        spool_leave(c->stores->spool, &entry);
     else
-        spool_trip_done(c->stores->spool, &entry);
+        spool_done(c->stores->spool, &entry);
     return st;
 }
 

@@ -1,8 +1,10 @@
 #include "service/maintenance.h"
 
+#include <assert.h>
 #include "base/log.h"
 #include "driver/driver.h"
 #include "service/finalize.h"
+#include "store/installation.h"
 
 /* Not a client's time: nobody waits, but a hung store must not hold the rest
  * of the spool for ever. */
@@ -10,6 +12,10 @@
 
 #define SWEEP_EVERY_MS 3600000
 #define SWEEP_DEADLINE_MS 60000
+
+#define AGREE_EVERY_MS 5000
+#define AGREE_AGAIN_MS 60000
+#define AGREE_DEADLINE_MS 5000
 
 struct pass {
     const struct call *c;
@@ -55,32 +61,49 @@ static enum status set_trip_aside(struct pass *p, struct str trip_id)
     return ST_OK;
 }
 
-static enum status trip_entry(void *ctx, struct str user_id, struct str trip_id)
+static enum status trip_entry(void *ctx, const struct debt *debt)
 {
     struct pass *p = ctx;
-    struct call c = entry_call(p, user_id);
+    struct call c = entry_call(p, debt->user_id);
     enum status st;
 
     if (is_outage(p->worst))
         return p->worst;
     err_clear(p->c->err);
-    st = finalize_pending(&c, trip_id);
+    st = finalize_pending(&c, debt->trip_id);
     arena_reset(p->c->arena);
     if (st == ST_CORRUPT || st == ST_TOO_LARGE)
-        return set_trip_aside(p, trip_id);
+        return set_trip_aside(p, debt->trip_id);
     return leave_for_later(p, "trip_still_pending", st);
 }
 
-static enum status token_entry(void *ctx, struct str user_id)
+static enum status token_entry(void *ctx, const struct debt *debt)
 {
     struct pass *p = ctx;
-    struct call c = entry_call(p, user_id);
+    struct call c = entry_call(p, debt->user_id);
     enum status st;
 
     err_clear(c.err);
-    st = cache_replace_token(c.stores->cache, user_id, c.deadline, c.err);
+    st = cache_replace_token(c.stores->cache, c.user_id, c.deadline, c.err);
     if (st != ST_OK)
         p->worst = st; /* the cache logs that it is away */
+    return st;
+}
+
+/* Who works off what this host owes; each kind has somebody. */
+static const spool_each entry_of[DEBT_KINDS] = {
+    [DEBT_trip] = trip_entry,
+    [DEBT_token] = token_entry,
+};
+
+static enum status work_off(struct pass *p)
+{
+    enum status st = ST_OK;
+
+    for (enum debt_kind k = 0; st == ST_OK && k < DEBT_KINDS; k++) {
+        assert(entry_of[k]);
+        st = spool_work(p->c->stores->spool, k, entry_of[k], p, p->c->err);
+    }
     return st;
 }
 
@@ -97,14 +120,36 @@ static enum status sweep_sometimes(struct service *s, const struct call *c)
                          c->err);
 }
 
+/* What other hosts say may have changed, or this host could not ask when it
+ * started. A failure is no pass's: only that what they wrote is left alone. */
+static void agree_sometimes(struct service *s, const struct call *c)
+{
+    int64_t now = clock_mono_ms();
+    struct err err = ERR_NONE;
+    struct installation is;
+
+    /* The start has just asked. */
+    if (s->agree_due_ms == 0 && agreed_known(c->stores->agreed))
+        s->agree_due_ms = now + AGREE_EVERY_MS;
+    if (now < s->agree_due_ms)
+        return;
+    s->agree_due_ms = now + AGREE_EVERY_MS;
+    if (installation_agree(c->stores, INSTALLATION_HOST,
+                           deadline_in(AGREE_DEADLINE_MS), c->arena, &is,
+                           &err) == ST_OK)
+        return;
+    s->agree_due_ms = now + AGREE_AGAIN_MS;
+    log_err(LOG_WARN, "installation_unknown", &err);
+}
+
 enum status maintenance_pass(struct service *s, const struct call *c)
 {
     struct pass p = {.c = c, .worst = ST_OK};
     struct stores *to = c->stores;
     enum status st;
 
-    if ((st = spool_trips(to->spool, trip_entry, &p, c->err)) != ST_OK ||
-        (st = spool_tokens(to->spool, token_entry, &p, c->err)) != ST_OK ||
+    agree_sometimes(s, c);
+    if ((st = work_off(&p)) != ST_OK ||
         (to->files && (st = files_evict(to->files, c->err)) != ST_OK) ||
         (st = sweep_sometimes(s, c)) != ST_OK)
         return st;

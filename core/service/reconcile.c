@@ -10,9 +10,7 @@
 #include "service/finalize.h"
 #include "store/keys.h"
 
-#define DRIVER_DEADLINE_MS 300000
 #define TRIP_DEADLINE_MS 30000
-#define ALL_DEADLINE_MS (24 * 3600 * (int64_t)1000)
 
 struct object_here { /* a trip object of the driver */
     struct str trip_id, key;
@@ -27,7 +25,9 @@ struct work {
     struct reconcile_report *report;
     struct object_here *object;
     size_t n, room;
-    bool only_without_objects; /* the others were done before */
+    const struct trip_note *note; /* trips that were seen before */
+    size_t notes;
+    bool noted; /* those, and not what the records list now */
 };
 
 static void reconcile_failed(struct work *w, const char *what,
@@ -110,27 +110,45 @@ static bool has_object(const struct work *w, struct str trip_id)
 
 /* ---- trips without their analysis ---- */
 
-static enum status score_trip_again(void *ctx, const struct trip *t)
+bool trip_to_check(enum trip_status status, enum analysis_status as)
 {
-    struct work *w = ctx;
-    bool lost = t->analysis_status == ANALYSIS_STORED ||
-                t->analysis_status == ANALYSIS_NONE;
+    return status == TRIP_COMPLETED && as != ANALYSIS_INSUFFICIENT;
+}
+
+static void score_trip_again(struct work *w, const struct trip_note *t)
+{
     struct call c = call_with(&w->call, w->trip, w->call.err);
     enum status st;
 
-    if (t->status != TRIP_COMPLETED ||
-        t->analysis_status == ANALYSIS_INSUFFICIENT ||
-        (lost && has_object(w, t->trip_id)))
-        return ST_OK;
-    c.user_id = t->user_id;
+    if (!t->pending && has_object(w, t->trip_id))
+        return;
     c.deadline = deadline_in(TRIP_DEADLINE_MS);
-    st =
-        lost ? finalize_lost(&c, t->trip_id) : finalize_pending(&c, t->trip_id);
+    st = t->pending ? finalize_pending(&c, t->trip_id)
+                    : finalize_lost(&c, t->trip_id);
     if (st == ST_OK)
         w->report->trips_scored++;
     else
         reconcile_failed(w, "score", t->trip_id);
     arena_reset(w->trip);
+}
+
+static enum status score_listed(void *ctx, const struct trip *t)
+{
+    struct trip_note note = {.trip_id = t->trip_id,
+                             .pending = t->analysis_status == ANALYSIS_PENDING};
+
+    if (trip_to_check(t->status, t->analysis_status) && id_valid(t->trip_id))
+        score_trip_again(ctx, &note);
+    return ST_OK;
+}
+
+static enum status score_trips(struct work *w)
+{
+    if (!w->noted)
+        return records_trips_of(w->call.stores->records, w->call.user_id,
+                                w->call.deadline, score_listed, w, w->call.err);
+    for (size_t i = 0; i < w->notes; i++)
+        score_trip_again(w, &w->note[i]);
     return ST_OK;
 }
 
@@ -292,7 +310,7 @@ static void remove_pack(struct work *w, const struct pack_here *p)
 static void remove_packs(struct work *w, const struct packs_here *here,
                          const struct summary *now)
 {
-    for (size_t i = 0; !now->newer && i < here->n; i++)
+    for (size_t i = 0; summary_is_ours(now) && i < here->n; i++)
         if (stores_quiet(w->call.stores, here->pack[i].modified_us) &&
             !is_named(now, here->pack[i].number))
             remove_pack(w, &here->pack[i]);
@@ -328,14 +346,10 @@ static enum status put_in_order(struct work *w)
 
 static enum status reconcile_in(struct work *w)
 {
-    enum status st = list_objects(w);
+    enum status st;
 
-    if (st != ST_OK || (w->only_without_objects && w->n))
-        return st;
     w->report->drivers++;
-    if ((st = records_trips_of(w->call.stores->records, w->call.user_id,
-                               w->call.deadline, score_trip_again, w,
-                               w->call.err)) != ST_OK ||
+    if ((st = list_objects(w)) != ST_OK || (st = score_trips(w)) != ST_OK ||
         (st = list_objects(w)) != ST_OK)
         return st;
     return put_in_order(w);
@@ -361,57 +375,14 @@ enum status reconcile_driver(const struct call *c,
     return reconcile_work(&w);
 }
 
-/* ---- all drivers ---- */
-
-struct everybody {
-    const struct call *c;
-    struct reconcile_report *report;
-    bool only_without_objects;
-};
-
-static enum status reconcile_one(void *ctx, struct str user_id)
+enum status reconcile_noted(const struct call *c, const struct trip_note *note,
+                            size_t notes, struct reconcile_report *report)
 {
-    struct everybody *all = ctx;
-    struct err err = ERR_NONE;
-    struct work w = {.call = call_with(all->c, NULL, &err),
-                     .report = all->report,
-                     .only_without_objects = all->only_without_objects};
+    struct work w = {.call = *c,
+                     .report = report,
+                     .note = note,
+                     .notes = notes,
+                     .noted = true};
 
-    w.call.user_id = user_id;
-    w.call.deadline = deadline_in(DRIVER_DEADLINE_MS);
-    if (!id_valid(user_id) || reconcile_work(&w) == ST_OK)
-        return ST_OK;
-    all->report->failures++;
-    log_err_of(LOG_WARN, "reconcile_failed", "user_id", user_id, &err);
-    return ST_OK;
-}
-
-static enum status reconcile_user(void *ctx, const struct user *u)
-{
-    return reconcile_one(ctx, u->user_id);
-}
-
-static enum status reconcile_pending(void *ctx, const struct trip *t)
-{
-    return reconcile_one(ctx, t->user_id);
-}
-
-enum status reconcile_all(const struct call *c, struct reconcile_report *report)
-{
-    struct everybody all = {.c = c, .report = report};
-    struct deadline d = deadline_in(ALL_DEADLINE_MS);
-    struct stores *s = c->stores;
-    enum status st;
-
-    st = objects_drivers(s->objects, d, reconcile_one, &all, c->err);
-    if (st != ST_OK)
-        return st;
-    all.only_without_objects = true;
-    if ((st = records_users(s->records, d, reconcile_user, &all, c->err)) !=
-            ST_OK ||
-        (st = records_trips_unsettled(s->records, STR_NONE, d,
-                                      reconcile_pending, &all, c->err)) !=
-            ST_OK)
-        return st;
-    return objects_sweep(s->objects, d, c->err);
+    return reconcile_work(&w);
 }

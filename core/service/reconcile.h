@@ -29,11 +29,30 @@ enum status reconcile_driver(const struct call *c,
     ST_OK also when single trips failed: report->failures.
  */
 
+bool trip_to_check(enum trip_status status, enum analysis_status as);
+/*
+    Whether it should have an analysis: then it is scored when it is pending,
+    or when there is no object of it.
+ */
+struct trip_note { /* such a trip, as it was seen */
+    struct str trip_id;
+    bool pending;
+};
+enum status reconcile_noted(const struct call *c, const struct trip_note *note,
+                            size_t notes,
+                            struct reconcile_report *report) MUST_CHECK;
+/*
+    As reconcile_driver, of these trips of the driver, whose records are not
+    listed again. What has moved on since is left as it is.
+ */
+
 enum status reconcile_all(const struct call *c,
                           struct reconcile_report *report) MUST_CHECK;
 /*
-    Every driver that has objects or is in the users' table, and every pending
-    trip; then the store's temporaries are swept.
+    Every driver that has objects, is in the users' table or has a pending
+    trip, once; then the store's temporaries are swept. The records are walked
+    once, however many drivers there are; what is noted meanwhile takes some
+    100 bytes a trip in an unnamed file in the spool's folder.
  */
 
 #endif

@@ -16,7 +16,8 @@
 struct service {
     struct stores *stores;
     struct email_hints *hints;
-    int64_t sweep_due_ms; /* maintenance: when to look for temporaries next */
+    int64_t sweep_due_ms; /* maintenance: when to look for temporaries next, */
+    int64_t agree_due_ms; /* and when to ask what the hosts agreed on */
 };
 
 enum status service_open(const struct conf *c, struct service **out,

@@ -67,11 +67,8 @@ static enum status load_user(struct settling *w)
  * was when its worker died, long ago. */
 static bool upload_under_way(const struct settling *w, size_t batches)
 {
-    int64_t grace_us =
-        UPLOAD_GRACE * 1000 * w->c->stores->conf->server_request_timeout;
-
     return (int64_t)batches < w->trip->total_batches &&
-           clock_wall_us() - w->trip->updated_us < grace_us;
+           !stores_past(w->c->stores, w->trip->updated_us, UPLOAD_GRACE);
 }
 
 static enum status load_batches(struct settling *w, struct trip_batches *out,

@@ -21,7 +21,8 @@ enum status ddb_open(struct ddb *db, const struct conf *c, struct err *err)
                        "dynamodb.endpoint or dynamodb.region is too long");
     if (endpoint[n - 1] == '/')
         endpoint[n - 1] = '\0';
-    *db = (struct ddb){.users = c->dynamodb_users_table,
+    *db = (struct ddb){.region = c->dynamodb_region,
+                       .users = c->dynamodb_users_table,
                        .trips = c->dynamodb_trips_table,
                        .batches = c->dynamodb_batches_table,
                        .email_index = c->dynamodb_email_index,

@@ -20,6 +20,7 @@
 
 struct ddb {
     struct aws *aws;
+    const char *region;
     const char *users, *trips, *batches, *email_index, *batches_index;
 };
 

@@ -74,6 +74,15 @@ static bool place_reach(struct place *p, const char *folder, const char *lock,
     return p->folder >= 0;
 }
 
+/* Beside the drivers, in the root itself, which is there. */
+static enum status place_open_root(struct place *p, struct err *err)
+{
+    p->name = p->path;
+    return place_reach(p, ".", ".lock", O_CREAT)
+               ? ST_OK
+               : file_errno(err, "open the lock beside", p->path);
+}
+
 enum status place_open(struct place *p, struct str key, struct err *err)
 {
     char folder[KEY_MAX], lock[KEY_MAX], user_id[ID_MAX + 1];
@@ -83,6 +92,8 @@ enum status place_open(struct place *p, struct str key, struct err *err)
 
     p->folder = p->lock = -1;
     snprintf(p->path, sizeof p->path, "%.*s", STR_ARG(key));
+    if (key_is_installation(key))
+        return place_open_root(p, err);
     p->name = strrchr(p->path, '/') + 1;
     snprintf(folder, sizeof folder, "%.*s", (int)(p->name - p->path), p->path);
     snprintf(user_id, sizeof user_id, "%.*s", STR_ARG(key_driver(key)));

@@ -2,7 +2,8 @@
  * dir_place.h - where a writer of the directory store works: the folder of an
  * object and the driver's lock.
  *
- * All writes and removals of one driver's objects take users/U/.lock, the
+ * All writes and removals of one driver's objects take users/U/.lock (those
+ * of installation.json, which is nobody's, .lock in the root), the
  * unconditional ones too: one that slipped in between another's check and its
  * rename would be lost without a trace.
  *

@@ -66,6 +66,16 @@ struct str key_pack(struct arena *a, struct str user_id, int64_t number)
                         number);
 }
 
+struct str key_installation(void)
+{
+    return STR_LIT("installation.json");
+}
+
+bool key_is_installation(struct str key)
+{
+    return str_eq(key, key_installation());
+}
+
 static struct str without_front(struct str s, size_t n)
 {
     return (struct str){s.p + n, s.n - n};

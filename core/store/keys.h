@@ -4,6 +4,7 @@
  *   users/{user_id}/trips/{trip_id}_{end_timestamp_ms}.json.gz
  *   users/{user_id}/summary.json.gz
  *   users/{user_id}/packs/{number}.json.gz
+ *   installation.json
  *
  * Ids are checked before they become keys or paths: 1 to 128 of
  * `A-Z a-z 0-9 . _ @ + : = -`, not starting with a dot (doc/wire.md, "Ids").
@@ -50,6 +51,12 @@ bool key_parse_pack(struct str key, struct str *user_id, int64_t *number);
 /*
     False for any other key, also for one that key_pack would print otherwise.
  */
+
+struct str key_installation(void);
+/*
+    The one key that is no driver's (installation.h).
+ */
+bool key_is_installation(struct str key);
 
 struct str key_driver(struct str key);
 /*

@@ -46,10 +46,22 @@ static enum status check_key(struct str key, struct err *err)
     int64_t number;
 
     if (key_parse_trip(key, &user_id, &trip_id, &number) ||
-        key_is_summary(key) || key_parse_pack(key, &user_id, &number))
+        key_is_summary(key) || key_parse_pack(key, &user_id, &number) ||
+        key_is_installation(key))
         return ST_OK;
     return err_set(err, ST_INTERNAL, NULL, "not an object key: \"%.*s\"",
                    key.n > 200 ? 200 : (int)key.n, key.p ? key.p : "");
+}
+
+/*
+    Nobody has a reason to remove what all hosts agreed on.
+ */
+static enum status check_removable(struct str key, struct err *err)
+{
+    if (!key_is_installation(key))
+        return check_key(key, err);
+    return err_set(err, ST_INTERNAL, NULL, "\"%.*s\" is not to be removed",
+                   STR_ARG(key));
 }
 
 static enum status check_prefix(struct str prefix, struct err *err)
@@ -131,7 +143,7 @@ enum status objects_delete(struct objects *s, struct str key,
                            const struct etag *match, struct deadline d,
                            struct err *err)
 {
-    enum status st = check_key(key, err);
+    enum status st = check_removable(key, err);
 
     assert(match && match->z[0]);
     return store_counted(st == ST_OK ? s->ops->remove(s, key, match, d, err)
@@ -141,7 +153,7 @@ enum status objects_delete(struct objects *s, struct str key,
 enum status objects_delete_unwatched(struct objects *s, struct str key,
                                      struct deadline d, struct err *err)
 {
-    enum status st = check_key(key, err);
+    enum status st = check_removable(key, err);
 
     return store_counted(st == ST_OK ? s->ops->remove(s, key, NULL, d, err)
                                      : st);

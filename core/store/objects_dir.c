@@ -91,7 +91,9 @@ static enum status dir_put(struct objects *s, struct str key, struct str body,
                            struct deadline d, struct etag *out, struct err *err)
 {
     struct place p = {.folder = -1, .lock = -1};
-    enum status st = objects_dir_begin(s, "dir.put.fail", d, &p.root, err);
+    enum status st = objects_dir_begin(
+        s, key_is_installation(key) ? "dir.installation.fail" : "dir.put.fail",
+        d, &p.root, err);
 
     if (st == ST_OK)
         st = place_open(&p, key, err);

@@ -47,6 +47,15 @@ enum status records_check(struct records *r, struct deadline d, struct err *err)
     return store_counted(st == ST_OK ? r->ops->check(r, d, err) : st);
 }
 
+enum status records_identity(struct records *r, struct deadline d,
+                             struct arena *a, struct str *out, struct err *err)
+{
+    enum status st = enter(err);
+
+    return store_counted(st == ST_OK ? r->ops->identity(r, d, a, out, err)
+                                     : st);
+}
+
 enum status records_user(struct records *r, struct str user_id,
                          struct deadline d, struct arena *a, struct user *out,
                          struct err *err)
@@ -162,17 +171,6 @@ enum status records_trip_stored(struct records *r, struct str trip_id,
                              : st);
 }
 
-enum status records_trips_unsettled(struct records *r, struct str user_id,
-                                    struct deadline d, records_trip_each each,
-                                    void *ctx, struct err *err)
-{
-    enum status st = enter(err);
-
-    return store_counted(
-        st == ST_OK ? r->ops->trips_unsettled(r, user_id, d, each, ctx, err)
-                    : st);
-}
-
 enum status records_trips_of(struct records *r, struct str user_id,
                              struct deadline d, records_trip_each each,
                              void *ctx, struct err *err)
@@ -189,6 +187,16 @@ enum status records_pending_count(struct records *r, struct deadline d,
     enum status st = enter(err);
 
     return store_counted(st == ST_OK ? r->ops->pending_count(r, d, out, err)
+                                     : st);
+}
+
+enum status records_walk(struct records *r, struct trip_walk *w,
+                         struct deadline d, records_trip_seen each, void *ctx,
+                         struct err *err)
+{
+    enum status st = enter(err);
+
+    return store_counted(st == ST_OK ? r->ops->walk(r, w, d, each, ctx, err)
                                      : st);
 }
 
@@ -218,6 +226,12 @@ enum status trip_grow(struct trip_size *size, const struct batch *b,
         return err_set(err, ST_TOO_LARGE, "trip_too_large",
                        "a trip of more than %zu bytes", TRIP_MAX_BYTES);
     return ST_OK;
+}
+
+enum status walk_other_store(struct err *err)
+{
+    return err_set(err, ST_BAD_REQUEST, "walk_position",
+                   "this position is of a walk over another kind of store");
 }
 
 /* ---- words ---- */

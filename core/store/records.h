@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/isotime.h"
 #include "base/str.h"
+#include "store/trip_walk.h"
 
 struct user {
     struct str user_id, email /* lower case */, name, role, zipcode;
@@ -75,6 +76,17 @@ enum status records_check(struct records *r, struct deadline d,
                           struct err *err) MUST_CHECK;
 /*
     As objects_open, objects_close, objects_check.
+ */
+
+enum status records_identity(struct records *r, struct deadline d,
+                             struct arena *a, struct str *out,
+                             struct err *err) MUST_CHECK;
+/*
+    A text that is the same whenever these records are opened, and another one
+    for others: of an SQLite file the id that it was given when it was first
+    asked ("sqlite:ID"), of DynamoDB where its tables are ("dynamodb:REGION/
+    TRIPS"). No id is put into DynamoDB's tables: other programs read them whole
+    and do not know such an item, and the service has no right to write users.
  */
 
 /* ---- users ---- */
@@ -192,24 +204,44 @@ enum status records_trip_stored(struct records *r, struct str trip_id,
  */
 
 typedef enum status (*records_trip_each)(void *ctx, const struct trip *t);
-enum status records_trips_unsettled(struct records *r, struct str user_id,
-                                    struct deadline d, records_trip_each each,
-                                    void *ctx, struct err *err) MUST_CHECK;
-/*
-    Completed trips whose analysis_status is pending, of one user or, with
-    STR_NONE, of all. The callback may call the store.
- */
 enum status records_trips_of(struct records *r, struct str user_id,
                              struct deadline d, records_trip_each each,
                              void *ctx, struct err *err) MUST_CHECK;
 /*
     All trips of a user, in no stated order. The callback may call the store.
+    DynamoDB has no index for it and reads the whole table: who wants the trips
+    of many users walks.
  */
 enum status records_pending_count(struct records *r, struct deadline d,
                                   int64_t *out, struct err *err) MUST_CHECK;
 /*
-    How many trips records_trips_unsettled would give; -1 in *out when this
-    store cannot count cheaply.
+    How many completed trips are pending; -1 in *out when this store cannot
+    count cheaply.
+ */
+
+/* ---- all trips, once ---- */
+
+struct trip_seen { /* a trip as a walk passes it */
+    struct str trip_id, user_id;
+    bool readable; /* false: its record has words that nobody knows, and what
+                      follows is not set */
+    enum trip_status status;
+    enum analysis_status analysis_status;
+    int64_t end_us; /* TIME_NONE: unknown */
+    int64_t revision;
+};
+typedef enum status (*records_trip_seen)(void *ctx, const struct trip_seen *t);
+enum status records_walk(struct records *r, struct trip_walk *w,
+                         struct deadline d, records_trip_seen each, void *ctx,
+                         struct err *err) MUST_CHECK;
+/*
+    The next page of each segment that has not ended, all asked for at once;
+    then the callback for each trip of them. Called until trip_walk_over(w), it
+    passes every trip that was there all the time exactly once, in no stated
+    order. The deadline is that of these pages. After a failure, the store's or
+    the callback's, the same call goes on: what was passed of the page under
+    way is passed again. The callback may call the store. ST_BAD_REQUEST: w
+    comes from another kind of store.
  */
 
 enum status records_trip_forward(struct records *r, struct str trip_id,

@@ -89,7 +89,19 @@ static enum status dynamodb_check(struct records *r, struct deadline d,
     return st;
 }
 
+static enum status dynamodb_identity(struct records *r, struct deadline d,
+                                     struct arena *a, struct str *out,
+                                     struct err *err)
+{
+    const struct dynamodb *s = dynamodb_of(r);
+
+    (void)d, (void)err;
+    *out = arena_printf(a, "dynamodb:%s/%s", s->db.region, s->db.trips);
+    return ST_OK;
+}
+
 static const struct records_ops ops = {
+    .identity = dynamodb_identity,
     .close = dynamodb_close,
     .check = dynamodb_check,
     .user = dynamodb_user,
@@ -103,9 +115,9 @@ static const struct records_ops ops = {
     .trip = dynamodb_trip,
     .trip_claim = dynamodb_trip_claim,
     .trip_stored = dynamodb_trip_stored,
-    .trips_unsettled = dynamodb_trips_unsettled,
     .trips_of = dynamodb_trips_of,
     .pending_count = dynamodb_pending_count,
+    .walk = dynamodb_walk,
     .trip_forward = dynamodb_trip_forward,
 };
 

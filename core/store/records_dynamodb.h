@@ -62,6 +62,13 @@ enum status dynamodb_scan(struct dynamodb *s, const struct dynamodb_query *q,
     consistent. The callback may call the store.
  */
 
+struct str dynamodb_scan_body(const struct dynamodb_query *q, int segment,
+                              int segments, struct str start, struct arena *a);
+/*
+    The request of one page; start: the JSON of the LastEvaluatedKey of the page
+    before, or empty.
+ */
+
 /* ---- trips, for batches, too ---- */
 
 enum status dynamodb_read_trip(struct json item, struct arena *a,
@@ -98,14 +105,14 @@ enum status dynamodb_trip_forward(struct records *r, struct str trip_id,
                                   int64_t revision, int64_t to_revision,
                                   struct str key, struct deadline d,
                                   struct err *err);
-enum status dynamodb_trips_unsettled(struct records *r, struct str user_id,
-                                     struct deadline d, records_trip_each each,
-                                     void *ctx, struct err *err);
 enum status dynamodb_trips_of(struct records *r, struct str user_id,
                               struct deadline d, records_trip_each each,
                               void *ctx, struct err *err);
 enum status dynamodb_pending_count(struct records *r, struct deadline d,
                                    int64_t *out, struct err *err);
+enum status dynamodb_walk(struct records *r, struct trip_walk *w,
+                          struct deadline d, records_trip_seen each, void *ctx,
+                          struct err *err);
 enum status dynamodb_batch_store(struct records *r, const struct batch *b,
                                  int64_t now_us, struct deadline d,
                                  bool *completed, struct err *err);

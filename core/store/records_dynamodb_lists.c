@@ -24,7 +24,7 @@ static void put_common(struct json_out *o, const struct dynamodb_query *q)
 
 /* segment < 0: a Query. start: where the page before ended, or empty. */
 static struct str page_body(const struct dynamodb_query *q, int segment,
-                            struct str start, struct arena *a)
+                            int segments, struct str start, struct arena *a)
 {
     struct buf b;
     struct json_out o = {.b = &b};
@@ -37,7 +37,7 @@ static struct str page_body(const struct dynamodb_query *q, int segment,
         json_put_z(&o, "KeyConditionExpression", q->where);
     } else {
         json_put_int(&o, "Segment", segment);
-        json_put_int(&o, "TotalSegments", SEGMENTS);
+        json_put_int(&o, "TotalSegments", segments);
     }
     if (start.n)
         json_put_raw(&o, "ExclusiveStartKey", start);
@@ -72,8 +72,8 @@ enum status dynamodb_query(struct dynamodb *s, const struct dynamodb_query *q,
         struct ddb_reply reply;
 
         arena_reset(page);
-        st = ddb_call(&s->db, "Query", page_body(q, -1, start, page), d, page,
-                      &reply, err);
+        st = ddb_call(&s->db, "Query", page_body(q, -1, 0, start, page), d,
+                      page, &reply, err);
         if (st != ST_OK)
             break;
         st = each_item(reply.root, each, ctx, page, err);
@@ -84,6 +84,13 @@ enum status dynamodb_query(struct dynamodb *s, const struct dynamodb_query *q,
     arena_free(&page);
     arena_free(&keys);
     return st;
+}
+
+struct str dynamodb_scan_body(const struct dynamodb_query *q, int segment,
+                              int segments, struct str start, struct arena *a)
+{
+    assert(segment >= 0 && segment < segments);
+    return page_body(q, segment, segments, start, a);
 }
 
 /* ---- scan: a page of each segment at once, then their items ---- */
@@ -110,7 +117,8 @@ static bool next_segment(void *ctx, struct arena *a, struct str *body,
     if (scan->next == SEGMENTS)
         return false;
     *user = &scan->segment[scan->next];
-    *body = page_body(scan->q, scan->next, scan->segment[scan->next].start, a);
+    *body = dynamodb_scan_body(scan->q, scan->next, SEGMENTS,
+                               scan->segment[scan->next].start, a);
     scan->next++;
     return true;
 }

@@ -227,7 +227,7 @@ enum status dynamodb_trip_forward(struct records *r, struct str trip_id,
                   ANALYSIS_STORED, key, d, err);
 }
 
-/* ---- lists: no index has trips by user or by status ---- */
+/* ---- lists: no index has trips by user ---- */
 
 struct trips {
     records_trip_each each;
@@ -244,53 +244,29 @@ static enum status one_trip(void *ctx, struct json item, struct arena *a,
     return st == ST_OK ? t->each(t->ctx, &trip) : st;
 }
 
-static enum status scan_trips(struct dynamodb *s, struct str user_id,
-                              bool unsettled, struct deadline d,
-                              records_trip_each each, void *ctx,
-                              struct err *err)
+enum status dynamodb_trips_of(struct records *r, struct str user_id,
+                              struct deadline d, records_trip_each each,
+                              void *ctx, struct err *err)
 {
+    struct dynamodb *s = dynamodb_of(r);
     struct arena *a = arena_new(4096);
     struct trips trips = {each, ctx};
-    struct dynamodb_query q = {.table = s->db.trips};
+    struct dynamodb_query q = {.table = s->db.trips,
+                               .filter = "#u = :u",
+                               .names = "{\"#u\":\"user_id\"}"};
     struct buf values;
     struct json_out o = {.b = &values};
     enum status st;
 
     buf_init(&values, 65536);
     json_begin_object(&o, NULL);
-    if (unsettled) {
-        ddb_put_s(&o, ":c", str_of(trip_status_word(TRIP_COMPLETED)));
-        ddb_put_s(&o, ":p", str_of(analysis_status_word(ANALYSIS_PENDING)));
-    }
-    if (user_id.n)
-        ddb_put_s(&o, ":u", user_id);
+    ddb_put_s(&o, ":u", user_id);
     json_end_object(&o);
     q.values = arena_z(a, buf_str(&values));
-    q.filter = !unsettled  ? "#u = :u"
-               : user_id.n ? "#s = :c AND #a = :p AND #u = :u"
-                           : "#s = :c AND #a = :p";
-    q.names = !unsettled  ? "{\"#u\":\"user_id\"}"
-              : user_id.n ? "{\"#s\":\"status\",\"#a\":\"analysis_status\","
-                            "\"#u\":\"user_id\"}"
-                          : "{\"#s\":\"status\",\"#a\":\"analysis_status\"}";
     st = dynamodb_scan(s, &q, d, one_trip, &trips, err);
     buf_free(&values);
     arena_free(&a);
     return st;
-}
-
-enum status dynamodb_trips_unsettled(struct records *r, struct str user_id,
-                                     struct deadline d, records_trip_each each,
-                                     void *ctx, struct err *err)
-{
-    return scan_trips(dynamodb_of(r), user_id, true, d, each, ctx, err);
-}
-
-enum status dynamodb_trips_of(struct records *r, struct str user_id,
-                              struct deadline d, records_trip_each each,
-                              void *ctx, struct err *err)
-{
-    return scan_trips(dynamodb_of(r), user_id, false, d, each, ctx, err);
 }
 
 enum status dynamodb_pending_count(struct records *r, struct deadline d,

@@ -13,6 +13,8 @@
 struct records_ops {
     void (*close)(struct records *r);
     enum status (*check)(struct records *r, struct deadline d, struct err *err);
+    enum status (*identity)(struct records *r, struct deadline d,
+                            struct arena *a, struct str *out, struct err *err);
     enum status (*user)(struct records *r, struct str user_id,
                         struct deadline d, struct arena *a, struct user *out,
                         struct err *err);
@@ -44,14 +46,14 @@ struct records_ops {
                                int64_t revision, enum analysis_status as,
                                struct str analysis_key, struct deadline d,
                                struct err *err);
-    enum status (*trips_unsettled)(struct records *r, struct str user_id,
-                                   struct deadline d, records_trip_each each,
-                                   void *ctx, struct err *err);
     enum status (*trips_of)(struct records *r, struct str user_id,
                             struct deadline d, records_trip_each each,
                             void *ctx, struct err *err);
     enum status (*pending_count)(struct records *r, struct deadline d,
                                  int64_t *out, struct err *err);
+    enum status (*walk)(struct records *r, struct trip_walk *w,
+                        struct deadline d, records_trip_seen each, void *ctx,
+                        struct err *err);
     enum status (*trip_forward)(struct records *r, struct str trip_id,
                                 int64_t revision, int64_t to_revision,
                                 struct str analysis_key, struct deadline d,
@@ -82,6 +84,11 @@ enum status trip_grow(struct trip_size *size, const struct batch *b,
                       struct err *err) MUST_CHECK;
 /*
     One more batch of a trip was read: ST_TOO_LARGE when it is one too many.
+ */
+
+enum status walk_other_store(struct err *err);
+/*
+    ST_BAD_REQUEST: a walk's position is none of this store's.
  */
 
 /* What is stored for the enums, in either store. */

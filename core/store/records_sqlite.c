@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
+#include "base/random.h"
 
 /*
  * No foreign keys: a trip's batches outlive a removed user until erasure, an
@@ -43,6 +44,10 @@ static const char *const schema_steps[] = {
     " original_count INTEGER NOT NULL, deltas_count INTEGER NOT NULL,"
     " metrics TEXT, statistics TEXT, issues TEXT, deltas TEXT) STRICT;"
     "CREATE INDEX batches_of_trip ON batches (trip_id, number, batch_id);",
+
+    /* What is said of the whole file: its identity. */
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
+    " STRICT, WITHOUT ROWID;",
 };
 
 static const char *const queries[QUERY_COUNT] = {
@@ -69,6 +74,56 @@ static enum status sqlite_check(struct records *r, struct deadline d,
     return st == ST_OK ? sql_end(sql, ST_OK, err) : st;
 }
 
+#define IDENTITY STR_LIT("identity")
+
+static enum status keep_identity(struct sql *sql, struct deadline d,
+                                 struct err *err)
+{
+    char hex[RANDOM_HEX + 1];
+    struct sql_query q;
+    enum status st = sql_query(sql, Q_META_KEEP, d, &q, err);
+
+    if (st != ST_OK)
+        return st;
+    random_hex(hex);
+    sql_bind_key(&q, IDENTITY);
+    sql_bind_str(&q, str_of(hex));
+    return sql_run(&q, err);
+}
+
+static enum status find_identity(struct sql *sql, struct deadline d,
+                                 struct arena *a, struct str *out,
+                                 struct err *err)
+{
+    struct sql_query q;
+    bool row = false;
+    enum status st = sql_query(sql, Q_META, d, &q, err);
+
+    if (st == ST_OK) {
+        sql_bind_key(&q, IDENTITY);
+        st = sql_step(&q, &row, err);
+    }
+    *out = row ? arena_printf(a, "sqlite:%.*s", STR_ARG(sql_str(&q, 0, a)))
+               : STR_NONE;
+    sql_done(&q);
+    return st;
+}
+
+static enum status sqlite_identity(struct records *r, struct deadline d,
+                                   struct arena *a, struct str *out,
+                                   struct err *err)
+{
+    struct sql *sql = sql_of(r);
+    enum status st = find_identity(sql, d, a, out, err);
+
+    if (st != ST_OK || out->n)
+        return st;
+    if ((st = sql_begin(sql, d, err)) != ST_OK)
+        return st;
+    st = sql_end(sql, keep_identity(sql, d, err), err);
+    return st == ST_OK ? find_identity(sql, d, a, out, err) : st;
+}
+
 static void sqlite_close(struct records *r)
 {
     struct sqlite *s = (struct sqlite *)r;
@@ -80,6 +135,7 @@ static void sqlite_close(struct records *r)
 static const struct records_ops ops = {
     .close = sqlite_close,
     .check = sqlite_check,
+    .identity = sqlite_identity,
     .user = sqlite_user,
     .user_by_email = sqlite_user_by_email,
     .id_by_email = sqlite_id_by_email,
@@ -91,9 +147,9 @@ static const struct records_ops ops = {
     .trip = sqlite_trip,
     .trip_claim = sqlite_trip_claim,
     .trip_stored = sqlite_trip_stored,
-    .trips_unsettled = sqlite_trips_unsettled,
     .trips_of = sqlite_trips_of,
     .pending_count = sqlite_pending_count,
+    .walk = sqlite_walk,
     .trip_forward = sqlite_trip_forward,
 };
 

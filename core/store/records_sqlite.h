@@ -54,14 +54,14 @@ enum status sqlite_trip_forward(struct records *r, struct str trip_id,
                                 int64_t revision, int64_t to_revision,
                                 struct str key, struct deadline d,
                                 struct err *err);
-enum status sqlite_trips_unsettled(struct records *r, struct str user_id,
-                                   struct deadline d, records_trip_each each,
-                                   void *ctx, struct err *err);
 enum status sqlite_trips_of(struct records *r, struct str user_id,
                             struct deadline d, records_trip_each each,
                             void *ctx, struct err *err);
 enum status sqlite_pending_count(struct records *r, struct deadline d,
                                  int64_t *out, struct err *err);
+enum status sqlite_walk(struct records *r, struct trip_walk *w,
+                        struct deadline d, records_trip_seen each, void *ctx,
+                        struct err *err);
 enum status sqlite_batch_store(struct records *r, const struct batch *b,
                                int64_t now_us, struct deadline d,
                                bool *completed, struct err *err);

@@ -216,14 +216,13 @@ struct page {
     size_t n;
 };
 
-static enum status read_page(struct sql *sql, enum query which,
-                             struct str user_id, struct str after_trip,
-                             struct deadline d, struct arena *a,
-                             struct page *out, struct err *err)
+static enum status read_page(struct sql *sql, struct str user_id,
+                             struct str after_trip, struct deadline d,
+                             struct arena *a, struct page *out, struct err *err)
 {
     struct sql_query q;
     bool row = true;
-    enum status st = sql_query(sql, which, d, &q, err);
+    enum status st = sql_query(sql, Q_TRIPS_OF_AFTER, d, &q, err);
 
     out->n = 0;
     if (st != ST_OK)
@@ -240,9 +239,9 @@ static enum status read_page(struct sql *sql, enum query which,
     return st;
 }
 
-static enum status each_trip(struct records *r, enum query which,
-                             struct str user_id, struct deadline d,
-                             records_trip_each each, void *ctx, struct err *err)
+enum status sqlite_trips_of(struct records *r, struct str user_id,
+                            struct deadline d, records_trip_each each,
+                            void *ctx, struct err *err)
 {
     struct arena *a = arena_new(64 * 1024), *keys = arena_new(1024);
     struct page *page = arena_alloc(a, sizeof *page);
@@ -252,33 +251,17 @@ static enum status each_trip(struct records *r, enum query which,
 
     do {
         arena_release(a, mark);
-        st = read_page(sql_of(r), which, user_id, trip_id, d, a, page, err);
+        st = read_page(sql_of(r), user_id, trip_id, d, a, page, err);
         for (size_t i = 0; st == ST_OK && i < page->n; i++)
             st = each(ctx, &page->trip[i]);
         if (st != ST_OK || page->n == 0)
             break;
         arena_reset(keys);
-        user_id = arena_copy(keys, page->trip[page->n - 1].user_id);
         trip_id = arena_copy(keys, page->trip[page->n - 1].trip_id);
     } while (page->n == PAGE);
     arena_free(&keys);
     arena_free(&a);
     return st;
-}
-
-enum status sqlite_trips_unsettled(struct records *r, struct str user_id,
-                                   struct deadline d, records_trip_each each,
-                                   void *ctx, struct err *err)
-{
-    return each_trip(r, user_id.n ? Q_PENDING_OF_AFTER : Q_PENDING_AFTER,
-                     user_id, d, each, ctx, err);
-}
-
-enum status sqlite_trips_of(struct records *r, struct str user_id,
-                            struct deadline d, records_trip_each each,
-                            void *ctx, struct err *err)
-{
-    return each_trip(r, Q_TRIPS_OF_AFTER, user_id, d, each, ctx, err);
 }
 
 enum status sqlite_pending_count(struct records *r, struct deadline d,

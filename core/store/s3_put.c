@@ -9,13 +9,14 @@
 
 #define PUT_HEADERS 6
 
-static size_t put_headers(struct sigv4_pair h[PUT_HEADERS],
+static size_t put_headers(struct sigv4_pair h[PUT_HEADERS], struct str key,
                           const struct object_meta *m,
                           enum object_condition cond, const struct etag *match)
 {
     const struct sigv4_pair all[] = {
         {STR_LIT("content-type"), STR_LIT("application/json")},
-        {STR_LIT("content-encoding"), STR_LIT("gzip")},
+        {STR_LIT("content-encoding"),
+         str_ends(key, STR_LIT(".gz")) ? STR_LIT("gzip") : STR_NONE},
         {STR_LIT("x-amz-meta-trip_id"), m ? m->trip_id : STR_NONE},
         {STR_LIT("x-amz-meta-user_id"), m ? m->user_id : STR_NONE},
         {STR_LIT("x-amz-meta-behavior_score"),
@@ -38,13 +39,13 @@ enum status s3_put(const struct s3 *s, const struct s3_put *p, struct arena *a,
                    struct aws_reply *reply, struct etag *out, struct err *err)
 {
     struct sigv4_pair header[PUT_HEADERS];
-    struct s3_ask ask = {.method = "PUT",
-                         .key = p->key,
-                         .header = header,
-                         .headers =
-                             put_headers(header, p->meta, p->cond, p->match),
-                         .body = p->body,
-                         .max = S3_XML_MAX};
+    struct s3_ask ask = {
+        .method = "PUT",
+        .key = p->key,
+        .header = header,
+        .headers = put_headers(header, p->key, p->meta, p->cond, p->match),
+        .body = p->body,
+        .max = S3_XML_MAX};
     enum status st = s3_call(s, &ask, p->d, a, reply, err);
 
     if (st == ST_NOT_FOUND && p->cond == COND_MATCH)

@@ -1,15 +1,14 @@
 /*
  * spool.h - what this host still has to finish, durable on its own disk.
  *
- *   spool/trips/NAME           a finalize under way: user_id, newline, trip_id
+ *   spool/trips/NAME           a trip to be scored: user_id, newline, trip_id
  *   spool/tokens/USER/NAME     the driver's cache token has to be replaced
  *
- * Each entry is a file of its own, complete and synced before anybody is told
- * to rely on it. A trip entry is written under a name starting with a dot and
- * renamed; it is locked (flock) by the process that works on it, and when
- * that process dies or lets go, maintenance takes it over. A token entry is an
- * empty file, so that making it is one step; its folder USER is there while the
- * driver is owed a token, so that one look tells.
+ * Such a debt is of one of the kinds in spool.def, which says where it lies;
+ * all else is alike. Each is a file of its own, complete before it has its
+ * name: one with a text is written under a name starting with a dot and
+ * renamed, an empty one is made in one step. When a process dies or lets go
+ * of what it owes, maintenance goes on with it.
  */
 #ifndef DG_STORE_SPOOL_H
 #define DG_STORE_SPOOL_H
@@ -19,14 +18,28 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "store/keys.h"
+
+enum debt_kind {
+#define DEBT(name, folder, place, words) DEBT_##name,
+#include "store/spool.def"
+#undef DEBT
+    DEBT_KINDS
+};
+
+const char *debt_folder(enum debt_kind kind);
+const char *debt_words(enum debt_kind kind);
+/*
+    "trips"; what a person calls them.
+ */
 
 struct spool;
 
 enum status spool_open(const char *folder, struct spool **out,
                        struct err *err) MUST_CHECK;
 /*
-    Makes the folder and its two below when missing, now and whenever a later
-    call finds that they were removed or replaced. ST_UNAVAILABLE when it
+    Makes the folder and those of the kinds when missing, now and whenever a
+    later call finds that they were removed or replaced. ST_UNAVAILABLE when it
     cannot be written.
  */
 void spool_close(struct spool **s);
@@ -37,65 +50,66 @@ enum status spool_check(struct spool *s, struct err *err) MUST_CHECK;
     removes it. For /readyz.
  */
 
-struct spool_trip {
-    int fd; /* holds the lock; -1: none */
-    char name[64];
+struct debt {
+    enum debt_kind kind;
+    struct str user_id;
+    struct str trip_id; /* of a kind EACH; else empty */
 };
 
-enum status spool_trip_begin(struct spool *s, struct str user_id,
-                             struct str trip_id, struct spool_trip *out,
-                             struct err *err) MUST_CHECK;
+struct spool_entry {
+    enum debt_kind kind;
+    int fd; /* of EACH it holds the lock; -1: none */
+    char name[64];
+    char user[ID_MAX + 1]; /* of DRIVER */
+};
+
+enum status spool_owe(struct spool *s, const struct debt *debt,
+                      struct spool_entry *out, struct err *err) MUST_CHECK;
 /*
     The entry outlives this process, but not yet the machine: most are done
     before anybody is told of them, and need no sync.
  */
-enum status spool_trip_keep(struct spool *s, const struct spool_trip *t,
-                            struct err *err) MUST_CHECK;
+enum status spool_keep(struct spool *s, const struct spool_entry *e,
+                       struct err *err) MUST_CHECK;
 /*
     Now it outlives the machine, too: before an answer that relies on it.
  */
-void spool_trip_done(struct spool *s, struct spool_trip *t);
+void spool_done(struct spool *s, struct spool_entry *e);
 /*
     Nothing is left to do: removes the entry.
  */
-void spool_trip_leave(struct spool *s, struct spool_trip *t);
+void spool_leave(struct spool *s, struct spool_entry *e);
 /*
     Lets go: maintenance goes on with it.
  */
 
-enum status spool_token_add(struct spool *s, struct str user_id,
-                            struct err *err) MUST_CHECK;
-
-bool spool_token_waits(struct spool *s, struct str user_id);
+enum status spool_add(struct spool *s, const struct debt *debt,
+                      struct err *err) MUST_CHECK;
 /*
-    Whether this host owes the driver a new token: then it must read past the
-    cache. One system call.
+    Owed, kept and left in one: for a debt that others settle.
  */
 
-typedef enum status (*spool_trip_each)(void *ctx, struct str user_id,
-                                       struct str trip_id);
-enum status spool_trips(struct spool *s, spool_trip_each each, void *ctx,
+bool spool_waits(struct spool *s, enum debt_kind kind, struct str user_id);
+/*
+    Of a kind DRIVER: whether this host owes it to the driver. For tokens: then
+    it must read past the cache. One system call.
+ */
+
+typedef enum status (*spool_each)(void *ctx, const struct debt *debt);
+enum status spool_work(struct spool *s, enum debt_kind kind, spool_each each,
+                       void *ctx, struct err *err) MUST_CHECK;
+/*
+    Each debt of that kind that nobody works on; removed when the callback
+    returns ST_OK, else kept for the next time. Of a kind DRIVER: each driver
+    with such debts, and only those that were there before the callback began.
+    What is damaged is logged and set aside (.damaged-NAME). A failure is that
+    of the first entry that could not be handled; the others were.
+ */
+
+enum status spool_count(struct spool *s, enum debt_kind kind, int64_t *out,
                         struct err *err) MUST_CHECK;
 /*
-    Each trip entry that nobody works on, locked meanwhile; removed when the
-    callback returns ST_OK, else kept for the next time. An entry that is
-    damaged is logged and set aside (.damaged-NAME). A failure is that of the
-    first entry that could not be handled; the others were.
+    Entries, those under work too; of a kind DRIVER, drivers.
  */
-
-typedef enum status (*spool_token_each)(void *ctx, struct str user_id);
-enum status spool_tokens(struct spool *s, spool_token_each each, void *ctx,
-                         struct err *err) MUST_CHECK;
-/*
-    Each driver with undelivered tokens. Removed on ST_OK: only the entries
-    that were there before the callback began.
- */
-
-struct spool_counts {
-    int64_t trips;  /* entries, those under work too */
-    int64_t tokens; /* drivers owed a token */
-};
-enum status spool_count(struct spool *s, struct spool_counts *out,
-                        struct err *err) MUST_CHECK;
 
 #endif

@@ -1,6 +1,7 @@
 #include "store/stores.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum status stores_open(const struct conf *c, struct stores **out,
@@ -11,6 +12,7 @@ enum status stores_open(const struct conf *c, struct stores **out,
 
     assert(s);
     s->conf = c;
+    s->agreed = &s->own_agreed;
     if ((st = objects_open(c, &s->objects, err)) != ST_OK ||
         (st = records_open(c, &s->records, err)) != ST_OK ||
         (st = cache_open(c, &s->cache, err)) != ST_OK ||
@@ -42,11 +44,36 @@ void stores_close(struct stores **sp)
     *sp = NULL;
 }
 
+/* In this order, and read in the other: who finds the new time finds the new
+ * value. */
+void agreed_tell(struct agreed *g, int64_t timeout_ms, int64_t read_us)
+{
+    atomic_store(&g->timeout_ms, timeout_ms);
+    atomic_store(&g->read_us, read_us);
+}
+
+bool agreed_known(const struct agreed *g)
+{
+    return atomic_load(&g->read_us) != 0;
+}
+
+bool stores_past(const struct stores *s, int64_t at_us, int timeouts)
+{
+    int64_t own = s->conf->server_request_timeout;
+    int64_t read_us = atomic_load(&s->agreed->read_us);
+    int64_t ms = atomic_load(&s->agreed->timeout_ms);
+
+    if (!read_us)
+        ms = REQUEST_TIMEOUT_MAX_MS;
+    else if (ms < own)
+        ms = own;
+    return clock_wall_us() - at_us > timeouts * 1000 * ms &&
+           (!read_us || at_us < read_us);
+}
+
 bool stores_quiet(const struct stores *s, int64_t modified_us)
 {
-    int64_t quiet_us = 3000 * s->conf->server_request_timeout;
-
-    return clock_wall_us() - modified_us > quiet_us;
+    return stores_past(s, modified_us, 3);
 }
 
 bool stores_ready(struct stores *s, struct deadline d,

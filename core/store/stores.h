@@ -14,8 +14,23 @@
 #include "store/records.h"
 #include "store/spool.h"
 
+/* What the hosts agreed on (installation.h), as far as this host knows: in
+ * memory that its processes share, zeroed at first. */
+struct agreed {
+    _Atomic int64_t timeout_ms; /* the longest request_timeout of all hosts */
+    _Atomic int64_t read_us;    /* when that was read; 0: never */
+};
+void agreed_tell(struct agreed *g, int64_t timeout_ms, int64_t read_us);
+bool agreed_known(const struct agreed *g);
+
+/* The largest value that a host's request_timeout may have (conf.def): what is
+ * judged by as long as the host does not know. */
+#define REQUEST_TIMEOUT_MAX_MS 600000
+
 struct stores {
     const struct conf *conf;
+    struct agreed *agreed; /* its own, until a process of a host sets it */
+    struct agreed own_agreed;
     struct objects *objects;
     struct records *records;
     struct cache *cache;
@@ -31,6 +46,13 @@ enum status stores_open(const struct conf *c, struct stores **out,
  */
 void stores_close(struct stores **s);
 
+bool stores_past(const struct stores *s, int64_t at_us, int timeouts);
+/*
+    Whether a request of any host that was under way at that time is over, even
+    if it took so many request_timeouts; also those of hosts that came since
+    this one last read what they agreed on: they began to serve after that, so
+    what is as young as that is not past.
+ */
 bool stores_quiet(const struct stores *s, int64_t modified_us);
 /*
     Whether it is so long ago that whoever wrote something at that time has said

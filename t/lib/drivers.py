@@ -89,12 +89,30 @@ def settled(stack, trip_id):
     return record(stack, trip_id)
 
 
+INSTALLATION = "installation.json"
+SOON = {"server.request_timeout": "200ms", "server.finalize_timeout": "100ms"}
+
+
+def agreed(stack):
+    """What the hosts agreed on, or None."""
+    text = stack.stores.get(INSTALLATION)
+    return text and json.loads(text)
+
+
+def agree_on(stack, timeout_ms):
+    """As if the hosts had shorter requests, until one of them raises it again."""
+    stack.stores.put(INSTALLATION, json.dumps(
+        {**agreed(stack), "request_timeout_ms": timeout_ms}).encode())
+
+
 def tidied(stack, user_id=trips.USER):
     """Reconcile. A store that cannot delete conditionally lets it remove an object
     only when no finalize can be running any more: here that is soon."""
-    soon = {"server.request_timeout": "200ms", "server.finalize_timeout": "100ms"}
-    wait_for("reconcile to remove what it may", lambda: not stack.ctl(
-        "reconcile", "--user", user_id, check=False, settings=soon).returncode)
+    def tidy():
+        agree_on(stack, 200)
+        return not stack.ctl("reconcile", "--user", user_id, check=False,
+                             settings=SOON).returncode
+    wait_for("reconcile to remove what it may", tidy)
 
 
 def spool_empty(host):

@@ -135,6 +135,19 @@ static enum status get(const char *trip, struct object *o)
     return objects_get(store, key(trip), NULL, 1000, soon(), arena, o, &err);
 }
 
+/* What is no .gz is not said to be gzip. */
+static void plain(void)
+{
+    struct etag etag;
+
+    fresh(0);
+    CHECK(objects_put(store, key_installation(), STR_LIT("{}"), NULL, COND_NONE,
+                      NULL, soon(), &etag, &err) == ST_OK);
+    CHECK(strstr(srv.seen->last, "/installation.json HTTP/1.1\r\n") &&
+          strstr(srv.seen->last, "\r\ncontent-type: application/json\r\n") &&
+          !strstr(srv.seen->last, "content-encoding"));
+}
+
 static void reading(void)
 {
     const struct object_meta meta = {STR_LIT("T=1"), STR_NONE, STR_NONE};
@@ -382,6 +395,7 @@ int main(void)
     conditions_kept();
     conditions_missing();
     echoes();
+    plain();
     reading();
     listing();
     accepting();

@@ -283,6 +283,38 @@ static void one_owner(void)
     CHECK(trip_now(trip).total_batches == 1);
 }
 
+/* Many ask for the first time at once, and are told the same. */
+static int ask_identity(int i, void *ctx)
+{
+    struct records *r = own_store();
+    struct str id = STR_NONE;
+    enum status st = records_identity(r, soon(), arena, &id, &err);
+
+    (void)i;
+    records_close(&r);
+    return st == ST_OK ? str_eq(id, *(struct str *)ctx) : 99;
+}
+
+static int first_identity(int i, void *ctx)
+{
+    struct str none = STR_NONE;
+
+    (void)ctx;
+    return ask_identity(i, &none) == 99;
+}
+
+static void identity(void)
+{
+    struct str id = STR_NONE;
+    int codes[16];
+
+    procs_run(16, first_identity, NULL, codes);
+    CHECK(procs_count(16, codes, 0) == 16);
+    CHECK(records_identity(store, soon(), arena, &id, &err) == ST_OK && id.n);
+    procs_run(16, ask_identity, &id, codes);
+    CHECK(procs_count(16, codes, 1) == 16);
+}
+
 static void urls(void)
 {
     static const char *const bad[] = {"", "sqlite://", "sqlite://x/y",
@@ -312,6 +344,7 @@ int main(int argc, char **argv)
     store = own_store();
     uploads_at_once();
     one_owner();
+    identity();
     urls();
     store_end();
     return tap_end();

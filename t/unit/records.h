@@ -104,7 +104,7 @@ static enum status upload(const struct batch *b, int64_t now_us)
     return records_batch_store(store, b, now_us, soon(), &completed, &err);
 }
 
-static struct trip trip_now(struct str trip_id)
+__attribute__((unused)) static struct trip trip_now(struct str trip_id)
 {
     struct trip t;
 

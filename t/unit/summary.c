@@ -3,6 +3,7 @@
 
 #include "base/gzip.h"
 #include "base/gzip_bundle.h"
+#include "base/log.h"
 #include "t/unit/tap.h"
 
 static struct summary_row row_of(const char *trip, int64_t revision)
@@ -265,7 +266,34 @@ static void strange_texts(struct arena *a)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         CHECK(parse_packed(bad[i], a, &s) == ST_CORRUPT);
     CHECK(summary_parse(STR_LIT("{}"), a, &s, NULL) == ST_CORRUPT);
-    CHECK(parse_packed("{\"format\":2}", a, &s) == ST_OK && s.newer);
+    CHECK(parse_packed("{\"format\":2}", a, &s) == ST_OK &&
+          s.state == SUMMARY_NEWER && !summary_is_ours(&s));
+}
+
+/* What a get of the summary's key gave, as what it is from then on. */
+static void states(struct arena *a)
+{
+    struct err err = ERR_NONE, why = ERR_NONE;
+    struct call c = {.user_id = STR_LIT("u"), .arena = a, .err = &err};
+    struct object obj = {.body = STR_LIT("not gzip"), .etag = {"e"}};
+    struct summary s = {.state = SUMMARY_NEWER};
+    struct buf body;
+
+    CHECK(summary_got(&c, ST_NOT_FOUND, NULL, &why, &s) == ST_OK);
+    CHECK(s.state == SUMMARY_ABSENT && summary_is_ours(&s) && !s.etag.z[0]);
+    log_open("/dev/null", LOG_WARN, "test");
+    CHECK(summary_got(&c, ST_OK, &obj, &why, &s) == ST_OK);
+    log_open("stderr", LOG_WARN, "test");
+    CHECK(s.state == SUMMARY_UNREADABLE && summary_is_ours(&s) && s.n == 0 &&
+          !strcmp(s.etag.z, "e") && err.st == ST_OK);
+    print(&s, a, &body);
+    obj.body = buf_str(&body);
+    CHECK(summary_got(&c, ST_OK, &obj, &why, &s) == ST_OK);
+    CHECK(s.state == SUMMARY_READ && summary_is_ours(&s));
+    /* The same version as before: what was known stays. */
+    CHECK(summary_got(&c, ST_PRECONDITION, NULL, &why, &s) == ST_OK);
+    CHECK(s.state == SUMMARY_READ && !strcmp(s.etag.z, "e"));
+    buf_free(&body);
 }
 
 /* Of a table of another version: what it lacks, and what we do not know. */
@@ -317,6 +345,7 @@ int main(void)
     wrong_analyses(a);
     strange_texts(a);
     other_columns(a);
+    states(a);
     arena_free(&a);
     return tap_end();
 }

@@ -1,0 +1,203 @@
+/*
+ * reconcile_all.c - every driver, with one pass over each list.
+ *
+ * Who has objects, who is in the users' table and all trips are each listed
+ * once and noted in a spill, in which everything about one driver comes
+ * together; then the drivers follow, one after the other. Their trips may have
+ * moved on since: claims are conditional, and the objects are listed anew.
+ */
+#include "service/reconcile.h"
+
+#include "base/log.h"
+#include "store/keys.h"
+#include "store/spill.h"
+
+#define DRIVER_DEADLINE_MS 300000
+#define LIST_DEADLINE_MS (24 * 3600 * (int64_t)1000)
+#define PAGE_DEADLINE_MS 60000
+#define PAGE_TRIES 6 /* with pauses of 1, 2, 4, ... seconds */
+#define PAGE_PAUSE_MS 1000
+#define WALK_SEGMENTS 4
+
+/* What is noted about a driver: one of these, and behind the last two a trip.
+ */
+#define NOTE_KNOWN '+' /* has objects, or is in the users' table */
+#define NOTE_PENDING 'p'
+#define NOTE_SCORED 's'
+#define NOTE_MAX (1 + ID_MAX)
+
+struct everybody {
+    const struct call *c;
+    struct reconcile_report *report;
+    struct spill *notes;
+};
+
+/* ---- noting ---- */
+
+static enum status note(struct everybody *all, struct str user_id, char kind,
+                        struct str trip_id)
+{
+    char text[NOTE_MAX];
+
+    if (!id_valid(user_id)) /* no key can have it, and no call */
+        return ST_OK;
+    text[0] = kind;
+    if (trip_id.n)
+        memcpy(text + 1, trip_id.p, trip_id.n);
+    return spill_add(all->notes, user_id, (struct str){text, 1 + trip_id.n},
+                     all->c->err);
+}
+
+static enum status note_driver(void *ctx, struct str user_id)
+{
+    return note(ctx, user_id, NOTE_KNOWN, STR_NONE);
+}
+
+static enum status note_user(void *ctx, const struct user *u)
+{
+    return note(ctx, u->user_id, NOTE_KNOWN, STR_NONE);
+}
+
+static void note_unreadable(struct everybody *all, const struct trip_seen *t)
+{
+    struct err why = ERR_NONE;
+
+    (void)err_set(&why, ST_CORRUPT, NULL, "its record has an unknown status");
+    all->report->failures++;
+    log_err_of(LOG_WARN, "reconcile_failed", "trip_id", t->trip_id, &why);
+}
+
+static enum status note_trip(void *ctx, const struct trip_seen *t)
+{
+    struct everybody *all = ctx;
+
+    if (!t->readable) {
+        note_unreadable(all, t);
+        return ST_OK;
+    }
+    if (!trip_to_check(t->status, t->analysis_status) || !id_valid(t->trip_id))
+        return ST_OK;
+    return note(all, t->user_id,
+                t->analysis_status == ANALYSIS_PENDING ? NOTE_PENDING
+                                                       : NOTE_SCORED,
+                t->trip_id);
+}
+
+/* A page that cannot be had now is asked for again; the walk stands meanwhile.
+ */
+static enum status walk_step(struct everybody *all, struct trip_walk *w)
+{
+    enum status st = ST_OK;
+
+    for (int i = 0; i < PAGE_TRIES; i++) {
+        if (i > 0)
+            clock_sleep_ms(PAGE_PAUSE_MS << (i - 1));
+        err_clear(all->c->err);
+        st = records_walk(all->c->stores->records, w,
+                          deadline_in(PAGE_DEADLINE_MS), note_trip, all,
+                          all->c->err);
+        if (st != ST_UNAVAILABLE && st != ST_TIMEOUT)
+            break;
+    }
+    return st;
+}
+
+static enum status note_trips(struct everybody *all)
+{
+    struct trip_walk *w = trip_walk_new(WALK_SEGMENTS);
+    enum status st = ST_OK;
+
+    while (st == ST_OK && !trip_walk_over(w))
+        st = walk_step(all, w);
+    trip_walk_free(&w);
+    return st;
+}
+
+/* ---- drivers ---- */
+
+static void reconcile_one(struct everybody *all, struct str user_id,
+                          const struct trip_note *trips, size_t n)
+{
+    struct err err = ERR_NONE;
+    struct call c = call_with(all->c, NULL, &err);
+
+    c.user_id = user_id;
+    c.deadline = deadline_in(DRIVER_DEADLINE_MS);
+    if (reconcile_noted(&c, trips, n, all->report) == ST_OK)
+        return;
+    all->report->failures++;
+    log_err_of(LOG_WARN, "reconcile_failed", "user_id", user_id, &err);
+}
+
+/* Items [from, to) are of one driver. Trips that are neither pending nor a
+ * known driver's are what others left of one that they removed. */
+static void reconcile_group(struct everybody *all,
+                            const struct spill_items *items, size_t from,
+                            size_t to, struct arena *a)
+{
+    struct trip_note *trips = arena_alloc_n(a, to - from, sizeof *trips);
+    bool wanted = false;
+    size_t n = 0;
+
+    for (size_t i = from; i < to; i++) {
+        struct str text = items->v[i].value;
+
+        wanted = wanted || text.p[0] != NOTE_SCORED;
+        if (text.p[0] != NOTE_KNOWN)
+            trips[n++] =
+                (struct trip_note){.trip_id = {text.p + 1, text.n - 1},
+                                   .pending = text.p[0] == NOTE_PENDING};
+    }
+    if (wanted)
+        reconcile_one(all, items->v[from].key, trips, n);
+}
+
+static enum status reconcile_bucket(struct everybody *all, int bucket,
+                                    struct arena *a)
+{
+    struct spill_items items;
+    enum status st = spill_bucket(all->notes, bucket, a, &items, all->c->err);
+
+    for (size_t i = 0, next; st == ST_OK && i < items.n; i = next) {
+        for (next = i + 1;
+             next < items.n && str_eq(items.v[next].key, items.v[i].key);)
+            next++;
+        reconcile_group(all, &items, i, next, a);
+    }
+    return st;
+}
+
+static enum status reconcile_listed(struct everybody *all)
+{
+    struct stores *s = all->c->stores;
+    struct deadline d = deadline_in(LIST_DEADLINE_MS);
+    struct arena *a;
+    enum status st;
+
+    if ((st = objects_drivers(s->objects, d, note_driver, all, all->c->err)) !=
+            ST_OK ||
+        (st = records_users(s->records, d, note_user, all, all->c->err)) !=
+            ST_OK ||
+        (st = note_trips(all)) != ST_OK)
+        return st;
+    a = arena_new(1024 * 1024);
+    for (int i = 0; st == ST_OK && i < SPILL_BUCKETS; i++) {
+        arena_reset(a);
+        st = reconcile_bucket(all, i, a);
+    }
+    arena_free(&a);
+    return st;
+}
+
+enum status reconcile_all(const struct call *c, struct reconcile_report *report)
+{
+    struct everybody all = {.c = c,
+                            .report = report,
+                            .notes = spill_new(c->stores->conf->server_spool)};
+    enum status st = reconcile_listed(&all);
+
+    spill_free(&all.notes);
+    return st == ST_OK ? objects_sweep(c->stores->objects,
+                                       deadline_in(LIST_DEADLINE_MS), c->err)
+                       : st;
+}

@@ -1,0 +1,135 @@
+#!/usr/bin/python3
+"""`driveguardctl reconcile` without --user: every driver once, with one walk over the
+trips, however many drivers there are."""
+
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import drivers
+import faultproxy
+import harness
+import stores
+import trips
+from tap import diag, done, in_, is_, ok, subtest
+
+DRIVERS = 12
+SEGMENTS = 4  # of a walk over the trips, and of a scan of the users
+
+
+def name(n):
+    return f"driver-{n}"
+
+
+def reconcile(s, code=0, **more):
+    """What it prints, by line, and its log."""
+    r = s.ctl("reconcile", check=False, **more)
+    if not is_(r.returncode, code, f"ends with {code}"):
+        diag(r.stdout + r.stderr)
+    found = re.findall(r"^(\w[\w ]*?)  +(\d+)", r.stdout, re.M)
+    return {what: int(n) for what, n in found}, r.stderr
+
+
+def pending(s, trip):
+    """As a crash behind the claim leaves it."""
+    s.stores.change_trip(trip["trip_id"], analysis_status="pending", analysis_key=None)
+
+
+def lose(s, trip):
+    s.stores.delete(drivers.object_of(s, trip["trip_id"], trip["user_id"]))
+
+
+def status_of(s, trip):
+    return drivers.record(s, trip["trip_id"])["analysis_status"]
+
+
+# Maintenance and its spool would settle some of it before.
+with harness.Stack({"maintenance.interval": "10m"}, redis=False,
+                   proxy=stores.chosen() == "s3") as s:
+    s.users([trips.user(name(n), f"{name(n)}@example.com") for n in range(DRIVERS)])
+    of = [[trips.trip(t, name(n), points=30) for t in (1, 2)] for n in range(DRIVERS)]
+    for mine in of:
+        for trip in mine:
+            drivers.drive(s, trip)
+    s.quiet()
+    everywhere = sorted(drivers.objects(s, name(n)) for n in range(DRIVERS))
+
+    with subtest("nothing to do"):
+        report, _ = reconcile(s)
+        is_(report, {"drivers looked at": DRIVERS, "trips scored": 0,
+                     "objects removed": 0, "packs removed": 0,
+                     "records moved on": 0, "failures": 0}, "each driver once")
+
+    with subtest("pending trips and lost objects of several drivers"):
+        pending(s, of[1][0])
+        pending(s, of[7][1])
+        lose(s, of[2][0])
+        lose(s, of[7][0])
+        for trip in of[9]:  # a driver without any object
+            lose(s, trip)
+        drivers.remove_summary(s, name(9))
+        report, _ = reconcile(s)
+        is_((report["drivers looked at"], report["trips scored"]), (DRIVERS, 6),
+            "each is scored")
+        is_({status_of(s, t) for mine in of for t in mine}, {"stored"}, "and stored")
+        is_(sorted(drivers.objects(s, name(n)) for n in range(DRIVERS)), everywhere,
+            "where it was")
+
+    with subtest("a driver who was removed and has no objects"):
+        for trip in of[3]:
+            lose(s, trip)
+        drivers.remove_summary(s, name(3))
+        s.ctl("user", "remove", name(3))
+        report, _ = reconcile(s)
+        is_((report["drivers looked at"], report["trips scored"]), (DRIVERS - 1, 0),
+            "is not brought back")
+        is_(drivers.objects(s, name(3)), [], "by what the records still have")
+        pending(s, of[3][0])
+        report, _ = reconcile(s)
+        is_((report["drivers looked at"], report["trips scored"]), (DRIVERS, 2),
+            "but by a finalize that was promised")
+
+    with subtest("a record that nobody can read"):
+        s.stores.change_trip(of[4][0]["trip_id"], status="odd")
+        pending(s, of[4][1])
+        report, log = reconcile(s, code=1)
+        is_(report["failures"], 2, "fails where the trips are walked, and beside its object")
+        in_(of[4][0]["trip_id"], log, "named in the log")
+        is_(report["trips scored"], 1, "and keeps nobody waiting")
+        s.stores.change_trip(of[4][0]["trip_id"], status="completed")
+
+    with subtest("a folder for notes that cannot be had"):
+        # Few fit into memory: it is not needed.
+        report, _ = reconcile(s, settings={"server.spool": s.spool + "/elsewhere"})
+        is_(report["drivers looked at"], DRIVERS, "is not needed for a few")
+
+    if s.stores.kind == "s3":
+        with subtest("one walk for all drivers"):
+            s.stores.records_proxy.forget()
+            report, _ = reconcile(s)
+            seen = [x for x in s.stores.records_proxy.seen if x.name == "Scan"]
+            is_(len(seen), 2 * SEGMENTS, "a page a segment, of users and of trips")
+            is_(report["drivers looked at"], DRIVERS, "for each of them")
+
+        with subtest("a table that is throttled for a moment"):
+            asked = []
+
+            def throttled(x):
+                asked.append(x)
+                refuse(x)
+
+            def of_trips(x):
+                # More often than one call is tried: the walk asks again.
+                more = s.stores.tables["trips"].encode() in x.request and len(asked) < 40
+                (throttled if more else faultproxy.Exchange.go_through)(x)
+
+            refuse = faultproxy.status(400, "ProvisionedThroughputExceededException")
+            s.stores.records_proxy.on("Scan", of_trips)
+            report, _ = reconcile(s)
+            is_(len(asked), 40, "is asked again")
+            is_(report["drivers looked at"], DRIVERS, "is waited for")
+
+    ok(s.service.alive(), "all beside a service that runs")
+
+done()
