@@ -4,6 +4,7 @@ figures that a row lacks come from its trip's text, and neither costs a trip's o
 pack. The other version is played here, by summaries as it would write them."""
 
 import gzip
+import itertools
 import os
 import sys
 import zlib
@@ -66,6 +67,22 @@ def untouched(pack, why):
     is_({r["pack"] for r in drivers.summary_rows(s).values()}, {1}, f"{why}: all are in it")
 
 
+number = itertools.count(2)
+
+
+def drive():
+    """A trip that was never there: another upload for a finalized one would have it
+    scored once more, whenever maintenance comes to it."""
+    trip = trips.trip(next(number))
+    drivers.drive(s, trip)
+    return trip
+
+
+def forget(trip):
+    s.quiet()
+    s.stores.delete(drivers.object_of(s, trip["trip_id"]))
+
+
 with harness.Stack(workers=2, redis=False) as s:
     s.users([trips.user()])
     drivers.drive(s, trips.trip(1))
@@ -83,28 +100,27 @@ with harness.Stack(workers=2, redis=False) as s:
         is_(read(), whole, "the same answer, and no object was read")
         ok(s.stores.get(drivers.summary_key()) == before, "nothing is written")
         untouched(pack, "read")
-        drivers.drive(s, trips.trip(2))
+        added = drive()
         now = drivers.summary_rows(s)
         is_([now[row["trip_id"]].get("later", "gone") for row in rows],
             [LATER[i % len(LATER)] for i in range(COUNT)], "a finalize keeps its cells")
-        is_(now[trips.trip(2)["trip_id"]]["later"], None, "its own row has none")
+        is_(now[added["trip_id"]]["later"], None, "its own row has none")
         is_(len(now), COUNT + 1, "and is there")
-        s.post("/finalize-trip", drivers.ended_at(trips.trip(2), 60))
-        is_(drivers.summary_rows(s)[trips.trip(2)["trip_id"]]["later"], None,
+        s.post("/finalize-trip", drivers.ended_at(added, 60))
+        is_(drivers.summary_rows(s)[added["trip_id"]]["later"], None,
             "a row that is replaced says nothing of what was before")
 
     with subtest("a cell of it goes with the trip's analysis"):
         put([*ours, "later"], [dict(row, later=1, pack=max(row["pack"], 0))
                                for row in drivers.summary_rows(s).values()])
-        s.post("/finalize-trip", drivers.ended_at(trips.trip(2), 120))
+        s.post("/finalize-trip", drivers.ended_at(added, 120))
         now = {k: row["later"] for k, row in drivers.summary_rows(s).items()}
-        is_(now.pop(trips.trip(2)["trip_id"]), None, "the new analysis has none")
+        is_(now.pop(added["trip_id"]), None, "the new analysis has none")
         is_(set(now.values()), {1}, "the others keep theirs")
 
     for lacking in (["behavior_score"], ["start_us", "context", "hard_stops"]):
         with subtest(f"an earlier version, without {', '.join(lacking)}"):
-            s.quiet()
-            s.stores.delete(drivers.object_of(s, trips.trip(2)["trip_id"]))
+            forget(added)
             theirs = [c for c in ours if c not in lacking] + ["later"]
             put(theirs, [dict(row, later=i) for i, row in enumerate(rows)], aggregate={})
             completed, answer = counted("rows_completed", read)
@@ -118,14 +134,13 @@ with harness.Stack(workers=2, redis=False) as s:
             ok("overall_behavior_score" in summary()["aggregate"], "and its aggregate")
             completed, answer = counted("rows_completed", read)
             ok(answer == whole and completed == 0, "the next reader has nothing to do")
-            drivers.drive(s, trips.trip(2))
+            added = drive()
 
     with subtest("rows that an earlier version adds"):
-        s.quiet()
-        s.stores.delete(drivers.object_of(s, trips.trip(2)["trip_id"]))
+        forget(added)
         put(ours, [dict(row, behavior_score=None, end_us=False) if i < 2 else row
                    for i, row in enumerate(rows)])
-        drivers.drive(s, trips.trip(2))
+        drive()
         now = drivers.summary_rows(s)
         is_([(now[row["trip_id"]]["behavior_score"], now[row["trip_id"]]["end_us"])
              for row in rows[:2]], [(None, False)] * 2, "a finalize says so, too")
