@@ -1,5 +1,6 @@
 #include "service/reconcile.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include "base/log.h"
 #include "base/stats.h"
@@ -10,6 +11,8 @@
 #include "service/finalize.h"
 #include "store/keys.h"
 
+/* Nobody waits for an answer, but what hangs must not hold the drivers after
+ * it. */
 #define DRIVER_DEADLINE_MS 300000
 #define TRIP_DEADLINE_MS 30000
 #define ALL_DEADLINE_MS (24 * 3600 * (int64_t)1000)
@@ -48,7 +51,7 @@ static enum status note_object(void *ctx, const struct object_entry *e)
     struct str user_id, trip_id;
 
     if (!key_parse_trip(e->key, &user_id, &trip_id, &here.age.end_ms))
-        return ST_OK;
+        return ST_OK; /* the roster names it in the log */
     if (w->n == w->room) {
         size_t room = w->room ? 2 * w->room : 64;
         struct object_here *grown =
@@ -113,6 +116,8 @@ static bool has_object(const struct work *w, struct str trip_id)
 static enum status score_trip_again(void *ctx, const struct trip *t)
 {
     struct work *w = ctx;
+    /* ANALYSIS_NONE: completed by the functions before us, which say nothing of
+     * it in the record; the object tells. */
     bool lost = t->analysis_status == ANALYSIS_STORED ||
                 t->analysis_status == ANALYSIS_NONE;
     struct call c = call_with(&w->call, w->trip, w->call.err);
@@ -131,7 +136,7 @@ static enum status score_trip_again(void *ctx, const struct trip *t)
     else
         reconcile_failed(w, "score", t->trip_id);
     arena_reset(w->trip);
-    return ST_OK;
+    return ST_OK; /* one spoilt trip is no reason to leave the others */
 }
 
 /* ---- doubles ---- */
@@ -161,9 +166,11 @@ static enum status read_revision(struct work *w, struct object_here *o)
 static void remove_object(struct work *w, const struct object_here *o,
                           const struct object_here *later)
 {
-    enum status st = objects_delete(w->call.stores->objects, o->key, &o->etag,
-                                    w->call.deadline, w->call.err);
+    enum status st;
 
+    assert(trip_later(&later->age, &o->age)); /* rule 2 */
+    st = objects_delete(w->call.stores->objects, o->key, &o->etag,
+                        w->call.deadline, w->call.err);
     if (st == ST_BUSY && stores_quiet(w->call.stores, o->age.modified_us) &&
         stores_quiet(w->call.stores, later->age.modified_us)) {
         err_clear(w->call.err);
@@ -192,6 +199,7 @@ static enum status leave_latest(struct work *w, size_t from, size_t to,
 {
     struct object_here *latest = NULL;
 
+    assert(from < to && to <= w->n);
     for (size_t i = from; i < to; i++) {
         enum status st = read_revision(w, &w->object[i]);
 
@@ -204,8 +212,11 @@ static enum status leave_latest(struct work *w, size_t from, size_t to,
     if (latest && !is_told(now, latest))
         return err_set(w->call.err, ST_BUSY, NULL,
                        "the summary does not have the latest object's row");
+    /* Not "whatever is not the latest": a listing is no snapshot, and one that
+     * gave a key twice would have the only object removed. */
     for (size_t i = from; i < to; i++)
-        if (latest && &w->object[i] != latest && w->object[i].age.revision >= 0)
+        if (latest && w->object[i].age.revision >= 0 &&
+            trip_later(&latest->age, &w->object[i].age))
             remove_object(w, &w->object[i], latest);
     return ST_OK;
 }
@@ -232,6 +243,8 @@ static enum status move_record(struct work *w, const struct summary_row *row)
 
     st = records_trip(w->call.stores->records, row->trip_id, w->call.deadline,
                       w->trip, &t, w->call.err);
+    assert(row->revision > 0);
+    /* Another user's trip of the same id is his affair. */
     if (st == ST_OK && str_eq(t.user_id, w->call.user_id) &&
         t.revision < row->revision) {
         st = records_trip_forward(w->call.stores->records, row->trip_id,
@@ -255,6 +268,8 @@ static void forget_lost_packs(const struct roster *r,
     for (size_t i = 0; i < r->n; i++) {
         struct summary_row *row = &r->trip[i]->row;
 
+        /* The packer would wait for it, and readers ask for it, at every run.
+         */
         if (row->pack != PACK_NONE && !packs_find(here, row->pack))
             row->pack = PACK_NONE;
     }
@@ -274,6 +289,8 @@ static void remove_pack(struct work *w, const struct pack_here *p)
     enum status st = objects_delete(w->call.stores->objects, key, &p->etag,
                                     w->call.deadline, w->call.err);
 
+    /* It is quiet and not named, and packs are never the truth: without the
+     * condition the worst is a round of single reads. */
     if (st == ST_BUSY) {
         err_clear(w->call.err);
         st = objects_delete_unwatched(w->call.stores->objects, key,
@@ -315,6 +332,8 @@ static enum status put_in_order(struct work *w)
         return st;
     forget_lost_packs(&r, &here);
     roster_repair(&w->call, &r);
+    /* As it is now, not as it was written: the repair may have failed, or been
+     * overtaken. */
     if ((st = summary_read(&w->call, &now)) != ST_OK)
         return st;
     remove_packs(w, &here, &now);
@@ -333,6 +352,7 @@ static enum status reconcile_in(struct work *w)
     if (st != ST_OK || (w->only_without_objects && w->n))
         return st;
     w->report->drivers++;
+    /* Listed again after that: scoring has put objects, and removed some. */
     if ((st = records_trips_of(w->call.stores->records, w->call.user_id,
                                w->call.deadline, score_trip_again, w,
                                w->call.err)) != ST_OK ||
@@ -345,6 +365,7 @@ static enum status reconcile_work(struct work *w)
 {
     enum status st;
 
+    assert(w->call.user_id.n && w->report);
     w->call.arena = arena_new(1024 * 1024);
     w->trip = arena_new(1024 * 1024);
     st = reconcile_in(w);
@@ -381,6 +402,7 @@ static enum status reconcile_one(void *ctx, struct str user_id)
     w.call.deadline = deadline_in(DRIVER_DEADLINE_MS);
     if (!id_valid(user_id) || reconcile_work(&w) == ST_OK)
         return ST_OK;
+    /* ST_OK all the same: the next driver has nothing to do with it. */
     all->report->failures++;
     log_err_of(LOG_WARN, "reconcile_failed", "user_id", user_id, &err);
     return ST_OK;
@@ -406,6 +428,8 @@ enum status reconcile_all(const struct call *c, struct reconcile_report *report)
     st = objects_drivers(s->objects, d, reconcile_one, &all, c->err);
     if (st != ST_OK)
         return st;
+    /* Whoever has objects was done; a pending trip's driver may be in no table.
+     */
     all.only_without_objects = true;
     if ((st = records_users(s->records, d, reconcile_user, &all, c->err)) !=
             ST_OK ||
