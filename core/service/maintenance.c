@@ -1,5 +1,6 @@
 #include "service/maintenance.h"
 
+#include <assert.h>
 #include "base/log.h"
 #include "driver/driver.h"
 #include "service/finalize.h"
@@ -8,6 +9,7 @@
  * of the spool for ever. */
 #define ENTRY_DEADLINE_MS 30000
 
+/* A temporary is left by a crash only: an hour of them is nothing. */
 #define SWEEP_EVERY_MS 3600000
 #define SWEEP_DEADLINE_MS 60000
 
@@ -20,6 +22,7 @@ static struct call entry_call(const struct pass *p, struct str user_id)
 {
     struct call c = *p->c;
 
+    assert(user_id.n);
     c.user_id = user_id;
     c.deadline = deadline_in(ENTRY_DEADLINE_MS);
     return c;
@@ -63,8 +66,9 @@ static enum status trip_entry(void *ctx, struct str user_id, struct str trip_id)
 
     if (is_outage(p->worst))
         return p->worst;
-    err_clear(p->c->err);
+    err_clear(p->c->err); /* of the entry before, which was logged */
     st = finalize_pending(&c, trip_id);
+    /* Each trip may be large, and there may be thousands after an outage. */
     arena_reset(p->c->arena);
     if (st == ST_CORRUPT || st == ST_TOO_LARGE)
         return set_trip_aside(p, trip_id);
@@ -92,6 +96,8 @@ static enum status sweep_sometimes(struct service *s, const struct call *c)
 
     if (now < s->sweep_due_ms)
         return ST_OK;
+    /* Also when it fails: the next pass is in seconds, and would fail as well.
+     */
     s->sweep_due_ms = now + SWEEP_EVERY_MS;
     return objects_sweep(c->stores->objects, deadline_in(SWEEP_DEADLINE_MS),
                          c->err);
@@ -103,6 +109,7 @@ enum status maintenance_pass(struct service *s, const struct call *c)
     struct stores *to = c->stores;
     enum status st;
 
+    /* Trips first: each replaces its token itself, or owes it. */
     if ((st = spool_trips(to->spool, trip_entry, &p, c->err)) != ST_OK ||
         (st = spool_tokens(to->spool, token_entry, &p, c->err)) != ST_OK ||
         (to->files && (st = files_evict(to->files, c->err)) != ST_OK) ||
