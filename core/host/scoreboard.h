@@ -21,6 +21,7 @@
 
 /* Twice the most workers (a reload runs old and new side by side), and some. */
 #define SCOREBOARD_SLOTS 1056
+/* Longest text and a NUL, in whole words; a longer request id is cut. */
 #define SCOREBOARD_ROUTE_MAX 32
 #define SCOREBOARD_ID_MAX 72
 
@@ -66,6 +67,9 @@ void scoreboard_release(struct scoreboard *b, int slot);
 /* ---- the process that has the slot ---- */
 
 struct stats *scoreboard_stats(struct scoreboard *b, int slot);
+/*
+    For stats_use: its process counts there from the fork on.
+ */
 void scoreboard_idle(struct scoreboard *b, int slot);
 void scoreboard_busy(struct scoreboard *b, int slot, struct deadline d);
 /*
