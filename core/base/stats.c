@@ -15,6 +15,7 @@ void stats_use(struct stats *s)
 /* One process, but perhaps two of its threads (beside.h). */
 void stat_add(enum counter s, uint64_t n)
 {
+    assert(s < STAT_COUNT);
     atomic_fetch_add_explicit(&slot->v[s], n, memory_order_relaxed);
 }
 
@@ -33,10 +34,12 @@ static const struct {
 
 const char *stat_name(enum counter s)
 {
+    assert(s < STAT_COUNT);
     return texts[s].name;
 }
 
 const char *stat_help(enum counter s)
 {
+    assert(s < STAT_COUNT);
     return texts[s].help;
 }
