@@ -266,9 +266,11 @@ static enum status store_intake(const struct call *c, struct intake *in,
                                 int64_t now)
 {
     bool completed = false;
-    enum status st = records_batch_store(c->stores->records, &in->batch, now,
-                                         c->deadline, &completed, c->err);
+    enum status st;
 
+    assert(in->batch.batch_id.n && in->batch.statistics.n); /* fit_item */
+    st = records_batch_store(c->stores->records, &in->batch, now, c->deadline,
+                             &completed, c->err);
     return st == ST_OK && completed ? owe_rescore(c, &in->batch) : st;
 }
 

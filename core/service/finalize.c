@@ -146,6 +146,7 @@ static void put_counts(const struct scored *done, struct json_out *o)
     double quality = data_quality(f);
     char rate[16] = "0.0%";
 
+    assert(done->has_counts);
     if (done->original_deltas > 0)
         snprintf(rate, sizeof rate, "%.1f%%",
                  100.0 * (double)f->deltas / (double)done->original_deltas);

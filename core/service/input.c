@@ -18,6 +18,7 @@ static enum status members_fit(struct json v, bool in_delta, struct err *err)
     struct json key, item;
     enum status st;
 
+    assert(!in_delta || v.type == JSON_OBJECT); /* else it has no keys */
     while (json_next(&it, &key, &item)) {
         if (in_delta && item.type == JSON_NUMBER && is_delta_field(key))
             continue; /* delta_issue judges it */

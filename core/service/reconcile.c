@@ -187,6 +187,7 @@ static bool is_told(const struct summary *now, const struct object_here *o)
 {
     const struct summary_row *row = summary_find(now, o->trip_id);
 
+    assert(o->age.revision >= 0); /* it was read */
     return row && (row->revision > o->age.revision ||
                    summary_row_is_of(row, o->age.end_ms, &o->etag));
 }
@@ -286,9 +287,11 @@ static bool is_named(const struct summary *sum, int64_t number)
 static void remove_pack(struct work *w, const struct pack_here *p)
 {
     struct str key = key_pack(w->trip, w->call.user_id, p->number);
-    enum status st = objects_delete(w->call.stores->objects, key, &p->etag,
-                                    w->call.deadline, w->call.err);
+    enum status st;
 
+    assert(p->number > PACK_NONE);
+    st = objects_delete(w->call.stores->objects, key, &p->etag,
+                        w->call.deadline, w->call.err);
     /* It is quiet and not named, and packs are never the truth: without the
      * condition the worst is a round of single reads. */
     if (st == ST_BUSY) {

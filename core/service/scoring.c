@@ -28,6 +28,8 @@ static enum status read_batches(const struct trip_batches *batches,
     enum status st = ST_OK;
     int64_t n_deltas = 0;
 
+    /* Bounded by records_batches: what is reserved is TRIP_MAX_DELTAS at most.
+     */
     for (size_t i = 0; i < batches->n; i++) {
         n_deltas += batches->batch[i].deltas_count;
         out->original_deltas += batches->batch[i].original_count;
@@ -135,6 +137,7 @@ static enum status write_object(const struct scoring_input *in, struct arena *a,
     struct trip_reading reading;
     enum status st;
 
+    assert(!out->insufficient);
     o->key = key_trip(a, t->user_id, t->trip_id, time_ms(t->end_us));
     if ((st = write_body(in, &out->analysis, a, &o->body, err)) != ST_OK ||
         (st = trip_object_open(o->key, &(struct object){.body = o->body}, a,
