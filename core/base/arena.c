@@ -89,6 +89,7 @@ void *arena_alloc(struct arena *a, size_t size)
     char *p;
 
     assert(size <= SIZE_MAX - ALIGNMENT);
+    assert(a->top->used <= a->top->cap);
     whole = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (whole > a->top->cap - a->top->used)
         a->top = block_push(a->top, whole > BLOCK_SIZE ? whole : BLOCK_SIZE);

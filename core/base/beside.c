@@ -7,6 +7,8 @@ void beside_start(struct beside *b, void *(*call)(void *ctx), void *ctx)
 {
     sigset_t all, before;
 
+    /* A thread inherits them. A handler that runs there would set the flag, and
+     * interrupt nothing that the main loop waits in. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     b->runs = pthread_create(&b->thread, NULL, call, ctx) == 0;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FIRST_CAP ((size_t)256)
+#define FIRST_CAP ((size_t)256) /* an id, an ETag, a header: one allocation */
 
 void buf_init(struct buf *b, size_t max)
 {
@@ -84,6 +84,7 @@ char *buf_room(struct buf *b, size_t n)
     size_t cap;
     char *p;
 
+    assert(b->n <= b->max); /* else the room would wrap */
     if (b->failed || n > b->max - b->n) {
         b->failed = true;
         return NULL;

@@ -1,5 +1,6 @@
 #include "base/err.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,9 +31,10 @@ const char *status_name(enum status st)
 enum status err_set(struct err *e, enum status st, const char *code,
                     const char *fmt, ...)
 {
-    int saved = errno;
+    int saved = errno; /* callers may still want to look at it */
     va_list ap;
 
+    assert(st != ST_OK);
     if (!e)
         return st;
     e->st = st;

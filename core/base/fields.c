@@ -89,8 +89,10 @@ struct str fields_text(struct fields set, char space[FIELDS_TEXT_MAX])
 static bool field_is_seen(struct fields set, const struct field_table *t,
                           struct json key)
 {
-    unsigned field =
-        field_number(t, (struct str){key.raw.p + 1, key.raw.n - 2});
+    unsigned field;
+
+    assert(key.raw.n >= 2); /* with its quotes */
+    field = field_number(t, (struct str){key.raw.p + 1, key.raw.n - 2});
 
     return field < t->n ? fields_has(set, field) : fields_is_all(set);
 }

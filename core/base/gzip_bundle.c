@@ -102,6 +102,8 @@ bool gzip_unbundle_item(struct gzip_unbundle *u, size_t deflate,
         (void)take(u, comma.n);
         gzip_sum_add(&u->sum, &comma_sum);
     }
+    /* Both come from a file. More than 32 bits of length is none of ours, and
+     * crc32_combine would take it for a negative one. */
     if (deflate > u->rest.n || sum->length > UINT32_MAX)
         return false;
     *item = take(u, deflate);

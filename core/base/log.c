@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 
+/* Below PIPE_BUF, so that a line written to a pipe is not split. */
 #define LINE_MAX_BYTES 4000
 #define QUOTED_MAX ((sizeof((struct log_value *)0)->z - 6) / 4)
 
@@ -96,6 +97,7 @@ static size_t put_head(char line[], size_t size, enum log_level level,
     char stamp[32];
     int n;
 
+    assert(level <= LOG_DEBUG);
     gmtime_r(&seconds, &t);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &t);
     n = snprintf(line, size, "%s.%06dZ level=%s role=%s pid=%d%s%s event=%s",

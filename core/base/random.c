@@ -25,7 +25,7 @@ uint32_t random_below(uint32_t bound)
 {
     uint32_t v, surplus;
 
-    assert(bound > 0);
+    assert(bound > 0); /* % bound */
     /* The lowest 2^32 mod bound values are drawn again: without that, small
      * results would come more often than large ones. */
     surplus = -bound % bound;

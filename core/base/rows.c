@@ -7,6 +7,7 @@ static_assert(ROWS_COLUMNS_MAX <= ROWS_UNKNOWN, "a column has a number");
 
 bool row_lacks(const struct row_rest *rest, size_t column)
 {
+    assert(column < ROWS_COLUMNS_MAX);
     return rest->gap[column / 64] >> column % 64 & 1;
 }
 
@@ -39,6 +40,7 @@ static bool add_column(const struct rows *known, struct str name,
 {
     size_t k = column_number(known, name, out->width);
 
+    assert(out->width < ROWS_COLUMNS_MAX);
     out->same = out->same && k == out->width;
     if (k < known->n) {
         out->cell[out->width++] = (unsigned char)k;

@@ -21,6 +21,7 @@ void stats_new_process(struct stats *s)
 /* One process, but perhaps two of its threads (beside.h). */
 void stat_add(enum counter s, uint64_t n)
 {
+    assert(s < STAT_COUNT);
     atomic_fetch_add_explicit(&slot->v[s], n, memory_order_relaxed);
 }
 
@@ -45,11 +46,13 @@ static const struct stat_text gauge_texts[STATS_ROOM(GAUGE_COUNT)] = {
 
 const char *stat_name(enum counter s)
 {
+    assert(s < STAT_COUNT);
     return texts[s].name;
 }
 
 const char *stat_help(enum counter s)
 {
+    assert(s < STAT_COUNT);
     return texts[s].help;
 }
 

@@ -55,6 +55,9 @@ void stats_new_process(struct stats *slot);
 
 void stat_add(enum counter s, uint64_t n);
 uint64_t stat_get(const struct stats *slot, enum counter s);
+/*
+    Also of a slot that another process adds to meanwhile.
+ */
 
 const char *stat_name(enum counter s);
 const char *stat_help(enum counter s);

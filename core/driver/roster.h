@@ -21,9 +21,8 @@
  * the first; four in a row are overtaken only by somebody who moves objects
  * about. */
 #define ROSTER_TRIES 4
-#define ROSTER_STATE                                                           \
-    32 /* hexadecimal: 128 bits, so that none are ever equal                   \
-        */
+/* Hexadecimal: 128 bits of a hash, so that no two states are ever equal. */
+#define ROSTER_STATE 32
 
 struct roster_trip {
     struct summary_row row;

@@ -29,19 +29,6 @@ static size_t place_of(const struct summary *s, struct str trip_id, bool *found)
     return low;
 }
 
-bool summary_is_ours(const struct summary *s)
-{
-    switch (s->state) {
-    case SUMMARY_ABSENT:
-    case SUMMARY_READ:
-    case SUMMARY_UNREADABLE:
-        return true;
-    case SUMMARY_NEWER:
-        return false;
-    }
-    return false;
-}
-
 void summary_row_text(struct summary_row *row, const struct gzip_sum *sum,
                       size_t deflate)
 {

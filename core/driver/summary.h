@@ -74,11 +74,20 @@ struct summary {
     enum summary_state state;
 };
 
-bool summary_is_ours(const struct summary *s);
-/*
-    Whether the driver's summary and packs may be written and removed by what
-    is known here.
- */
+/* Whether the driver's summary and packs may be written and removed by what is
+ * known here. */
+static inline bool summary_is_ours(const struct summary *s)
+{
+    switch (s->state) {
+    case SUMMARY_ABSENT:
+    case SUMMARY_READ:
+    case SUMMARY_UNREADABLE:
+        return true;
+    case SUMMARY_NEWER:
+        return false;
+    }
+    return false;
+}
 
 /* ---- the bytes (summary_json.c) ---- */
 

@@ -18,6 +18,10 @@ void pending_unknown(struct pending *out);
     Nothing is known: the stores could not even be opened.
  */
 void pending_count(struct stores *s, struct deadline d, struct pending *out);
+/*
+    No failure of its own: what cannot be counted is -1, so that the rest of a
+    report is there also while a store is away.
+ */
 
 void report_json(const struct board_view *v, const struct pending *p,
                  struct buf *out);

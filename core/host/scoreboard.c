@@ -218,6 +218,7 @@ void scoreboard_remove(struct scoreboard *b)
 {
     struct stat st;
 
+    /* Another master may have put his own there since. */
     if (stat(b->path, &st) == 0 && st.st_dev == b->dev && st.st_ino == b->ino)
         unlink(b->path);
 }
@@ -236,6 +237,7 @@ static struct slot *slot_of(const struct scoreboard *b, int slot)
 int scoreboard_take(struct scoreboard *b, enum slot_role role, int number,
                     unsigned generation, struct deadline started)
 {
+    assert(role < ROLE_COUNT && number >= 0);
     for (int i = 0; i < SCOREBOARD_SLOTS; i++) {
         struct slot *s = slot_of(b, i);
 
@@ -251,6 +253,7 @@ int scoreboard_take(struct scoreboard *b, enum slot_role role, int number,
         atomic_store(&s->deadline_ms, started.at_ms);
         scoreboard_request(b, i, STR_NONE, STR_NONE);
         stats_new_process(&s->stats);
+        /* The state last: until then readers pass the slot over. */
         atomic_store(&s->state, SLOT_STARTING);
         if (atomic_load(&b->board->used) <= (uint32_t)i)
             atomic_store(&b->board->used, (uint32_t)i + 1);
@@ -261,6 +264,7 @@ int scoreboard_take(struct scoreboard *b, enum slot_role role, int number,
 
 void scoreboard_pid(struct scoreboard *b, int slot, pid_t pid)
 {
+    assert(pid > 0); /* 0 is a slot that is being forked for */
     atomic_store(&slot_of(b, slot)->pid, pid);
 }
 
@@ -413,6 +417,8 @@ static void text_load(const _Atomic uint64_t *words, size_t size, char *out)
 /* Both texts as they stood together; empty if the writer never let us. */
 static void slot_texts(const struct slot *s, struct slot_view *out)
 {
+    /* A writer is done in less than a microsecond, unless it was killed there.
+     */
     for (int tries = 0; tries < 1000; tries++) {
         uint32_t turn = atomic_load(&s->turn);
 

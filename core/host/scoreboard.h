@@ -22,6 +22,7 @@
 
 /* Twice the most workers (a reload runs old and new side by side), and some. */
 #define SCOREBOARD_SLOTS 1056
+/* Longest text and a NUL, in whole words; a longer request id is cut. */
 #define SCOREBOARD_ROUTE_MAX 32
 #define SCOREBOARD_ID_MAX 72
 
@@ -72,6 +73,9 @@ struct agreed *scoreboard_agreed(struct scoreboard *b);
     What the host knows of the others (store/stores.h); one for all slots.
  */
 struct stats *scoreboard_stats(struct scoreboard *b, int slot);
+/*
+    For stats_use: its process counts there from the fork on.
+ */
 void scoreboard_idle(struct scoreboard *b, int slot);
 void scoreboard_busy(struct scoreboard *b, int slot, struct deadline d);
 /*

@@ -85,6 +85,7 @@ static struct context_miles *context_of(struct aggregate *g, struct str name)
     for (i = 0; i < g->n_contexts; i++)
         if (str_eq(g->contexts[i].context, name))
             return &g->contexts[i];
+    assert(g->n_contexts < g->trips); /* a trip has one */
     g->contexts[g->n_contexts] = (struct context_miles){name, 0};
     return &g->contexts[g->n_contexts++];
 }

@@ -76,6 +76,8 @@ static unsigned divide_text(char *digits, unsigned by)
     char *p;
 
     for (p = digits; *p; p++) {
+        assert(*p >= '0' &&
+               *p <= '9'); /* minutes are finite, and not negative */
         rest = rest * 10 + (unsigned)(*p - '0');
         *p = (char)('0' + rest / by);
         rest %= by;

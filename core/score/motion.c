@@ -1,5 +1,6 @@
 #include "score/motion.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "score/exact.h"
@@ -67,10 +68,12 @@ void motion_read(const struct delta *d, size_t n, struct arena *a,
     double *speed = arena_alloc_n(a, n, sizeof *speed);
     size_t i;
 
+    assert(n > 0);
     for (i = 0; i < n; i++)
         speed[i] = raw_speed(d, i);
     *out = (struct motion){.deltas = d, .speed = speed, .n = n};
     out->highest_mph = out->lowest_mph = speed[0];
+    /* In place: the one before is the corrected one, the next still as sent. */
     for (i = 1; i < n; i++) {
         bool has_next = i + 1 < n;
 

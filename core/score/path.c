@@ -1,5 +1,6 @@
 #include "score/path.h"
 
+#include <assert.h>
 #include <math.h>
 
 #define EARTH_MILES 3959.0
@@ -102,6 +103,7 @@ void path_walk(const struct delta *d, size_t n, const struct base_point *base,
     double unit, last_bearing = 0;
     size_t i, points = 0;
 
+    assert(n > 0); /* 3.0 asks the first */
     *out = (struct path){.fixed_point = is_fixed_point(d, n, version)};
     out->change = arena_alloc_n(a, n, sizeof *out->change);
     unit = out->fixed_point ? FIXED_POINT_UNIT : 1;

@@ -1,5 +1,6 @@
 #include "score/turns.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "score/figure.h"
@@ -18,6 +19,7 @@ static double safe_speed(double angle, enum context context)
         [CONTEXT_HIGHWAY] = {30, 40, 50, 60},
     };
 
+    assert((size_t)context < sizeof speeds / sizeof *speeds);
     return speeds[context][angle > 90   ? 0
                            : angle > 60 ? 1
                            : angle > 40 ? 2
@@ -53,8 +55,9 @@ static void add_turn(const struct path *path, const struct motion *m,
     const char *severity;
     size_t k;
 
+    /* Change k leads to bearing k + 1, of which there are fewer than n. */
+    assert(first < end && end < m->n);
     for (k = first; k < end; k++) {
-        /* Change k leads to bearing k + 1, of which there are fewer than n. */
         angle += path->change[k];
         mph = fmax(mph, m->speed[k + 1]);
     }

@@ -10,6 +10,7 @@
  */
 #include "service/analytics.h"
 
+#include <assert.h>
 #include "answer/query.h"
 #include "answer/reading.h"
 #include "base/log.h"
@@ -24,6 +25,7 @@ static enum status read_whose(struct reading *r, const struct query *q)
     const struct query_param *id = query_find(q, "user_id");
     struct str *by = &r->variant.searched_by;
 
+    /* Whose answer would it be, if they are two drivers'? */
     if (email && id)
         return err_set(r->call.err, ST_BAD_REQUEST, "bad_query",
                        "Give \"email\" or \"user_id\", not both");
@@ -57,6 +59,8 @@ static enum status read_query(struct reading *r)
         return err_set(r->call.err, ST_NOT_ACCEPTABLE, NULL,
                        "Answers are sent as they are or with gzip");
     variant_name(&r->variant, a);
+    /* After all that is 400: whoever asks wrongly is told so. What no driver
+     * can have is not looked for in the stores, but answered as they would. */
     if (r->email.n ? !driver_email_plausible(r->email)
                    : !id_valid(r->call.user_id))
         return reading_unknown(r);
@@ -66,7 +70,10 @@ static enum status read_query(struct reading *r)
 static enum status id_from_records(struct reading *r, struct email_hints *hints)
 {
     struct log_value space;
-    enum status st =
+    enum status st;
+
+    assert(r->email.n && hints);
+    st =
         records_id_by_email(r->call.stores->records, r->email, r->call.deadline,
                             r->call.arena, &r->call.user_id, r->call.err);
 
@@ -74,6 +81,7 @@ static enum status id_from_records(struct reading *r, struct email_hints *hints)
         return reading_unknown(r);
     if (st != ST_OK)
         return st;
+    /* It would go into keys of the object store: ".." is another folder. */
     if (!id_valid(r->call.user_id)) {
         log_line(LOG_WARN, "strange_user_id", "user_id=%s",
                  log_quoted(r->call.user_id, &space));
@@ -96,6 +104,7 @@ static enum status answer_for(struct reading *r, struct email_hints *hints)
         if (!r->stranger)
             return st;
         r->stranger = false;
+        /* The lock is the hinted driver's, and so is the token it names. */
         reading_end(r);
         email_hint_drop(hints, r->email);
         err_clear(r->call.err);
@@ -103,6 +112,7 @@ static enum status answer_for(struct reading *r, struct email_hints *hints)
     st = id_from_records(r, hints);
     if (st == ST_OK)
         st = reading_answer(r);
+    /* The index named a user whose record has another e-mail by now. */
     if (r->stranger)
         email_hint_drop(hints, r->email);
     return st;
@@ -121,6 +131,6 @@ enum status analytics_answer(struct service *s, const struct call *c,
         r.reply.took_us = clock_mono_us() - began_us;
         st = reading_send(&r, out);
     }
-    reading_end(&r);
+    reading_end(&r); /* however it went: others wait */
     return st;
 }

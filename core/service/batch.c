@@ -12,7 +12,9 @@
 #include "score/trip_json.h"
 #include "service/input.h"
 
-#define DELTA_TIME_MAX_MS 3600000.0
+#define DELTA_TIME_MAX_MS 3600000.0 /* an hour: doc/wire.md */
+/* 100 of at most 70 bytes each: far below the 64 KB that batch_store gives
+ * them, and below what an item has left (fit_item). */
 #define ISSUES_LISTED 100
 
 struct intake { /* a batch while its body is read */
@@ -56,6 +58,7 @@ static enum status read_metrics(const struct call *c, struct json root,
 
     if (st != ST_OK || metrics.type == JSON_NONE)
         return st;
+    /* Before it is copied: the body may be much larger than what is kept. */
     if (metrics.raw.n > BATCH_MAX_BYTES)
         return batch_too_large(c->err);
     in->batch.metrics = arena_copy(c->arena, metrics.raw);
@@ -97,7 +100,7 @@ static const char *delta_issue(struct json delta)
 {
     struct json_iter it = json_iter(delta);
     struct json key, v;
-    bool lat = false, lon = false, time = false;
+    bool lat = false, lon = false, time = false; /* good as last seen */
     double dt = 0;
 
     if (delta.type != JSON_OBJECT)
@@ -141,10 +144,12 @@ static enum status sift_deltas(struct intake *in, struct err *err)
     struct json key, delta;
     size_t index = 0;
 
+    assert(in->deltas.type == JSON_ARRAY);
     buf_putc(&in->accepted, '[');
     while (json_next(&it, &key, &delta)) {
         const char *issue = delta_issue(delta);
 
+        /* Not by counting first: that would be one more pass over the body. */
         if (++index > BATCH_MAX_DELTAS)
             return err_set(err, ST_TOO_LARGE, "batch_too_large",
                            "A batch has at most %d deltas", BATCH_MAX_DELTAS);
@@ -198,6 +203,7 @@ static void put_batch_answer(const struct intake *in, struct buf *answer)
     struct json_out o = {.b = answer};
     char rate[16];
 
+    assert(b->deltas_count > 0 && b->deltas_count <= b->original_count);
     snprintf(rate, sizeof rate, "%.1f%%",
              100.0 * (double)b->deltas_count / (double)b->original_count);
     json_begin_object(&o, NULL);
@@ -207,6 +213,7 @@ static void put_batch_answer(const struct intake *in, struct buf *answer)
     json_put_int(&o, "original_deltas_count", b->original_count);
     json_put_z(&o, "acceptance_rate", rate);
     json_put_z(&o, "enhancement_level",
+               /* over 80%, without a division */
                in->list.counts.enhanced * 5 > in->list.counts.deltas * 4
                    ? "high"
                    : "medium");
@@ -245,6 +252,8 @@ static enum status owe_rescore(const struct call *c, const struct batch *b)
     const struct debt owed = {
         .kind = DEBT_trip, .user_id = b->user_id, .trip_id = b->trip_id};
 
+    /* Synced before the answer: the client is told that its batch is stored,
+     * and forgets it. */
     return spool_add(c->stores->spool, &owed, c->err);
 }
 
@@ -252,9 +261,11 @@ static enum status store_intake(const struct call *c, struct intake *in,
                                 int64_t now)
 {
     bool completed = false;
-    enum status st = records_batch_store(c->stores->records, &in->batch, now,
-                                         c->deadline, &completed, c->err);
+    enum status st;
 
+    assert(in->batch.batch_id.n && in->batch.statistics.n); /* fit_item */
+    st = records_batch_store(c->stores->records, &in->batch, now, c->deadline,
+                             &completed, c->err);
     return st == ST_OK && completed ? owe_rescore(c, &in->batch) : st;
 }
 
@@ -272,6 +283,8 @@ static enum status read_and_store(const struct call *c, struct str body,
         return st;
     if (!in->batch.deltas_count)
         return no_valid_deltas(c, in);
+    /* The bytes as they are stored, so that the counts are those that a
+     * finalize will find. */
     if ((st = deltas_read(in->batch.deltas, c->arena, &in->list, c->err)) !=
             ST_OK ||
         (st = fit_item(c, in)) != ST_OK)

@@ -6,7 +6,8 @@
 #include "driver/call.h"
 
 #define BATCH_MAX_DELTAS 5000
-#define BATCH_MAX_BYTES 380000 /* deltas and quality_metrics, compact */
+/* Deltas and quality_metrics, compact: an item of DynamoDB has 400 KB. */
+#define BATCH_MAX_BYTES 380000
 #define BATCH_MAX_NUMBER 100000
 
 enum status batch_store(const struct call *c, struct str body,

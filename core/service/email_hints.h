@@ -15,6 +15,9 @@
 struct email_hints;
 
 struct email_hints *email_hints_new(void);
+/*
+    One a process; never NULL.
+ */
 void email_hints_free(struct email_hints **h);
 
 bool email_hint(const struct email_hints *h, struct str email, struct arena *a,
@@ -22,5 +25,9 @@ bool email_hint(const struct email_hints *h, struct str email, struct arena *a,
 void email_hint_set(struct email_hints *h, struct str email,
                     struct str user_id);
 void email_hint_drop(struct email_hints *h, struct str email);
+/*
+    The e-mail is lower case, of EMAIL_MAX bytes at most, the id valid: what the
+    records gave. Dropping one that is not there does nothing.
+ */
 
 #endif

@@ -34,6 +34,8 @@ static enum status read_request(const struct call *c, struct str body,
                          c->err)) != ST_OK ||
         (st = input_object(root, "trip_quality", &quality, c->err)) != ST_OK)
         return st;
+    /* Once, here: a repeat that says nothing again gets another end, and
+     * another object; the summary leads to the older one (rule 2). */
     if (claim->end_us == TIME_NONE)
         claim->end_us = claim->now_us;
     if (quality.type == JSON_OBJECT)
@@ -54,6 +56,7 @@ static enum status claim_unrecorded(const struct call *c,
                          &batches, c->err);
     if (st != ST_OK)
         return st;
+    /* No record for a trip that nobody drove: anybody could fill the table. */
     if (!batches.n)
         return err_set(c->err, ST_NOT_FOUND, "trip_not_found",
                        "Trip not found: no batch of it was uploaded");
@@ -75,6 +78,7 @@ static enum status claim_trip(const struct call *c, struct trip_claim *claim,
         err_clear(c->err);
         st = claim_unrecorded(c, claim, trip);
     }
+    /* As if its reply had been lost: it has happened all the same. */
     if (st == ST_OK && fault_point("finalize.after_claim"))
         st = err_set(c->err, ST_TIMEOUT, NULL, "fault point");
     return st;
@@ -108,6 +112,7 @@ static void put_times(const struct trip *t, struct json_out *o)
     double seconds;
 
     json_put_str(o, "trip_id", t->trip_id);
+    /* Not 0 seconds: that would be invented (rule 9). */
     if (t->start_us == TIME_NONE) {
         json_put_null(o, "start_timestamp");
         json_put_str(o, "end_timestamp", time_print(t->end_us, text));
@@ -141,6 +146,7 @@ static void put_counts(const struct scored *done, struct json_out *o)
     double quality = data_quality(f);
     char rate[16] = "0.0%";
 
+    assert(done->has_counts);
     if (done->original_deltas > 0)
         snprintf(rate, sizeof rate, "%.1f%%",
                  100.0 * (double)f->deltas / (double)done->original_deltas);
@@ -162,6 +168,7 @@ static void put_analysis(const struct conf *conf, bool settled,
     bool stored = settled && done->how != SETTLED_INSUFFICIENT;
     const struct analysis *an = &done->scored.analysis;
 
+    assert(stored || !settled || done->scored.insufficient);
     json_begin_object(o, "analysis");
     json_put_z(o, "status",
                stored    ? "stored"
@@ -210,8 +217,11 @@ static void put_finalize_answer(const struct conf *conf, const struct trip *t,
  * machine stops right after it. */
 static enum status promise_trip(const struct call *c, struct spool_entry *entry)
 {
-    enum status st = spool_keep(c->stores->spool, entry, c->err);
+    enum status st;
 
+    assert(entry->fd >= 0);
+    st = spool_keep(c->stores->spool, entry, c->err);
+    /* After the sync: maintenance may finish and remove it from here on. */
     spool_leave(c->stores->spool, entry);
     return st;
 }
@@ -225,6 +235,7 @@ static enum status settle_claimed(const struct call *c, const struct trip *t,
     bool settled = settle_trip(&settling, t, done) == ST_OK;
     enum status st = ST_OK;
 
+    /* Not the client's error: his trip is claimed, and 200 is due (rule 1). */
     if (!settled)
         log_err(LOG_WARN, "finalize_pending", &why);
     if (settled && !done->again)
@@ -250,6 +261,8 @@ enum status finalize_trip(const struct call *c, struct str body,
     struct trip trip;
     enum status st;
 
+    /* Sooner than the request's own: what is left of that is for the answer,
+     * and for the client not to give up before it. */
     inner.deadline =
         deadline_sooner(c->deadline, c->stores->conf->server_finalize_timeout);
     if ((st = read_request(c, body, &claim)) != ST_OK)
@@ -260,6 +273,9 @@ enum status finalize_trip(const struct call *c, struct str body,
     if (st != ST_OK)
         return st;
     inner.user_id = claim.user_id;
+    /* The entry is there before the claim: a worker that dies in between leaves
+     * one that leads to nothing, and no claim that nobody remembers (rule 1).
+     */
     st = claim_trip(&inner, &claim, &trip);
     if (st == ST_OK)
         return settle_claimed(&inner, &trip, &entry, answer);
@@ -278,6 +294,7 @@ static enum status settle_again(const struct call *c,
     struct trip trip;
     enum status st;
 
+    assert(claim->rescore && c->user_id.n);
     st = records_trip_claim(c->stores->records, claim, c->deadline, c->arena,
                             &trip, c->err);
     if (st == ST_NOT_FOUND || st == ST_NOT_OWNER || st == ST_PRECONDITION) {
@@ -291,6 +308,7 @@ static enum status settle_again(const struct call *c,
     if (st != ST_OK)
         return st;
     stat_add(STAT_trips_rescored, 1);
+    /* Not ST_OK: the caller would forget a trip that lacks a batch. */
     return done->again ? err_set(c->err, ST_BUSY, "upload_under_way",
                                  "an upload of this trip is under way")
                        : ST_OK;

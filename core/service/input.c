@@ -1,5 +1,6 @@
 #include "service/input.h"
 
+#include <assert.h>
 #include "store/keys.h"
 
 static enum status numbers_fit(struct json v, bool in_delta, struct err *err);
@@ -17,9 +18,10 @@ static enum status members_fit(struct json v, bool in_delta, struct err *err)
     struct json key, item;
     enum status st;
 
+    assert(!in_delta || v.type == JSON_OBJECT); /* else it has no keys */
     while (json_next(&it, &key, &item)) {
         if (in_delta && item.type == JSON_NUMBER && is_delta_field(key))
-            continue;
+            continue; /* delta_issue judges it */
         if ((st = numbers_fit(item, false, err)) != ST_OK)
             return st;
     }
@@ -147,7 +149,7 @@ enum status input_object(struct json root, const char *field,
 {
     *value = json_member(root, field);
     if (is_absent(*value))
-        value->type = JSON_NONE;
+        value->type = JSON_NONE; /* null is how older clients say nothing */
     else if (value->type != JSON_OBJECT)
         return input_type(err, field, "an object");
     return ST_OK;
@@ -162,7 +164,8 @@ struct str json_compact(struct str checked, struct buf *out)
         char c = checked.p[i];
 
         if (quoted && c == '\\') {
-            i++;
+            assert(i + 1 < checked.n);
+            i++; /* `\"` ends no string */
         } else if (c == '"') {
             quoted = !quoted;
         } else if (!quoted &&
@@ -171,6 +174,7 @@ struct str json_compact(struct str checked, struct buf *out)
             from = i + 1;
         }
     }
+    assert(!quoted && from <= checked.n);
     buf_put(out, (struct str){checked.p + from, checked.n - from});
     if (!buf_ok(out))
         return STR_NONE;

@@ -49,9 +49,9 @@ enum status input_object(struct json root, const char *field,
 
 struct str json_compact(struct str checked, struct buf *out);
 /*
-    Appends the text without the white space between its tokens; every string
-    and number stays as it was written. Returns what was appended (a view into
-    out, valid until out grows).
+    checked: by json_check. Appends the text without the white space between its
+   tokens; every string and number stays as it was written. Returns what was
+   appended (a view into out, valid until out grows).
  */
 
 #endif

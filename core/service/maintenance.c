@@ -10,6 +10,7 @@
  * of the spool for ever. */
 #define ENTRY_DEADLINE_MS 30000
 
+/* A temporary is left by a crash only: an hour of them is nothing. */
 #define SWEEP_EVERY_MS 3600000
 #define SWEEP_DEADLINE_MS 60000
 
@@ -26,6 +27,7 @@ static struct call entry_call(const struct pass *p, struct str user_id)
 {
     struct call c = *p->c;
 
+    assert(user_id.n);
     c.user_id = user_id;
     c.deadline = deadline_in(ENTRY_DEADLINE_MS);
     return c;
@@ -69,8 +71,9 @@ static enum status trip_entry(void *ctx, const struct debt *debt)
 
     if (is_outage(p->worst))
         return p->worst;
-    err_clear(p->c->err);
+    err_clear(p->c->err); /* of the entry before, which was logged */
     st = finalize_pending(&c, debt->trip_id);
+    /* Each trip may be large, and there may be thousands after an outage. */
     arena_reset(p->c->arena);
     if (st == ST_CORRUPT || st == ST_TOO_LARGE)
         return set_trip_aside(p, debt->trip_id);
@@ -115,6 +118,8 @@ static enum status sweep_sometimes(struct service *s, const struct call *c)
 
     if (now < s->sweep_due_ms)
         return ST_OK;
+    /* Also when it fails: the next pass is in seconds, and would fail as well.
+     */
     s->sweep_due_ms = now + SWEEP_EVERY_MS;
     return objects_sweep(c->stores->objects, deadline_in(SWEEP_DEADLINE_MS),
                          c->err);

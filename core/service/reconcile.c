@@ -1,5 +1,6 @@
 #include "service/reconcile.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include "base/log.h"
 #include "base/stats.h"
@@ -48,7 +49,7 @@ static enum status note_object(void *ctx, const struct object_entry *e)
     struct str user_id, trip_id;
 
     if (!key_parse_trip(e->key, &user_id, &trip_id, &here.age.end_ms))
-        return ST_OK;
+        return ST_OK; /* the roster names it in the log */
     if (w->n == w->room) {
         size_t room = w->room ? 2 * w->room : 64;
         struct object_here *grown =
@@ -179,9 +180,11 @@ static enum status read_revision(struct work *w, struct object_here *o)
 static void remove_object(struct work *w, const struct object_here *o,
                           const struct object_here *later)
 {
-    enum status st = objects_delete(w->call.stores->objects, o->key, &o->etag,
-                                    w->call.deadline, w->call.err);
+    enum status st;
 
+    assert(trip_later(&later->age, &o->age)); /* rule 2 */
+    st = objects_delete(w->call.stores->objects, o->key, &o->etag,
+                        w->call.deadline, w->call.err);
     if (st == ST_BUSY && stores_quiet(w->call.stores, o->age.modified_us) &&
         stores_quiet(w->call.stores, later->age.modified_us)) {
         err_clear(w->call.err);
@@ -198,6 +201,7 @@ static bool is_told(const struct summary *now, const struct object_here *o)
 {
     const struct summary_row *row = summary_find(now, o->trip_id);
 
+    assert(o->age.revision >= 0); /* it was read */
     return row && (row->revision > o->age.revision ||
                    summary_row_is_of(row, o->age.end_ms, &o->etag));
 }
@@ -210,6 +214,7 @@ static enum status leave_latest(struct work *w, size_t from, size_t to,
 {
     struct object_here *latest = NULL;
 
+    assert(from < to && to <= w->n);
     for (size_t i = from; i < to; i++) {
         enum status st = read_revision(w, &w->object[i]);
 
@@ -222,8 +227,11 @@ static enum status leave_latest(struct work *w, size_t from, size_t to,
     if (latest && !is_told(now, latest))
         return err_set(w->call.err, ST_BUSY, NULL,
                        "the summary does not have the latest object's row");
+    /* Not "whatever is not the latest": a listing is no snapshot, and one that
+     * gave a key twice would have the only object removed. */
     for (size_t i = from; i < to; i++)
-        if (latest && &w->object[i] != latest && w->object[i].age.revision >= 0)
+        if (latest && w->object[i].age.revision >= 0 &&
+            trip_later(&latest->age, &w->object[i].age))
             remove_object(w, &w->object[i], latest);
     return ST_OK;
 }
@@ -250,6 +258,8 @@ static enum status move_record(struct work *w, const struct summary_row *row)
 
     st = records_trip(w->call.stores->records, row->trip_id, w->call.deadline,
                       w->trip, &t, w->call.err);
+    assert(row->revision > 0);
+    /* Another user's trip of the same id is his affair. */
     if (st == ST_OK && str_eq(t.user_id, w->call.user_id) &&
         t.revision < row->revision) {
         st = records_trip_forward(w->call.stores->records, row->trip_id,
@@ -273,6 +283,8 @@ static void forget_lost_packs(const struct roster *r,
     for (size_t i = 0; i < r->n; i++) {
         struct summary_row *row = &r->trip[i]->row;
 
+        /* The packer would wait for it, and readers ask for it, at every run.
+         */
         if (row->pack != PACK_NONE && !packs_find(here, row->pack))
             row->pack = PACK_NONE;
     }
@@ -289,9 +301,13 @@ static bool is_named(const struct summary *sum, int64_t number)
 static void remove_pack(struct work *w, const struct pack_here *p)
 {
     struct str key = key_pack(w->trip, w->call.user_id, p->number);
-    enum status st = objects_delete(w->call.stores->objects, key, &p->etag,
-                                    w->call.deadline, w->call.err);
+    enum status st;
 
+    assert(p->number > PACK_NONE);
+    st = objects_delete(w->call.stores->objects, key, &p->etag,
+                        w->call.deadline, w->call.err);
+    /* It is quiet and not named, and packs are never the truth: without the
+     * condition the worst is a round of single reads. */
     if (st == ST_BUSY) {
         err_clear(w->call.err);
         st = objects_delete_unwatched(w->call.stores->objects, key,
@@ -333,6 +349,8 @@ static enum status put_in_order(struct work *w)
         return st;
     forget_lost_packs(&r, &here);
     roster_repair(&w->call, &r);
+    /* As it is now, not as it was written: the repair may have failed, or been
+     * overtaken. */
     if ((st = summary_read(&w->call, &now)) != ST_OK)
         return st;
     remove_packs(w, &here, &now);
@@ -349,6 +367,7 @@ static enum status reconcile_in(struct work *w)
     enum status st;
 
     w->report->drivers++;
+    /* Listed again after scoring, which has put objects, and removed some. */
     if ((st = list_objects(w)) != ST_OK || (st = score_trips(w)) != ST_OK ||
         (st = list_objects(w)) != ST_OK)
         return st;
@@ -359,6 +378,7 @@ static enum status reconcile_work(struct work *w)
 {
     enum status st;
 
+    assert(w->call.user_id.n && w->report);
     w->call.arena = arena_new(1024 * 1024);
     w->trip = arena_new(1024 * 1024);
     st = reconcile_in(w);

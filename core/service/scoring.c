@@ -6,7 +6,7 @@
 #include "score/analysis_json.h"
 #include "store/keys.h"
 
-#define TRIP_GZIP_LEVEL 6
+#define TRIP_GZIP_LEVEL 6 /* packed once, sent as it is to every reader */
 
 /* ---- batches -> deltas ---- */
 
@@ -28,6 +28,8 @@ static enum status read_batches(const struct trip_batches *batches,
     enum status st = ST_OK;
     int64_t n_deltas = 0;
 
+    /* Bounded by records_batches: what is reserved is TRIP_MAX_DELTAS at most.
+     */
     for (size_t i = 0; i < batches->n; i++) {
         n_deltas += batches->batch[i].deltas_count;
         out->original_deltas += batches->batch[i].original_count;
@@ -86,6 +88,7 @@ static enum status score_deltas(const struct scoring_input *in,
     st = in->rules->score(&score, a, &out->analysis);
     if (st != ST_NOT_FOUND)
         return st;
+    /* No failure: nothing that is tried again would make it more. */
     out->insufficient = "fewer than two points";
     err_clear(err);
     return ST_OK;
@@ -134,11 +137,13 @@ static enum status write_object(const struct scoring_input *in, struct arena *a,
     struct trip_reading reading;
     enum status st;
 
+    assert(!out->insufficient);
     o->key = key_trip(a, t->user_id, t->trip_id, time_ms(t->end_us));
     if ((st = write_body(in, &out->analysis, a, &o->body, err)) != ST_OK ||
         (st = trip_object_open(o->key, &(struct object){.body = o->body}, a,
                                &reading, err)) != ST_OK)
         return st;
+    assert(reading.row.revision == t->revision); /* else its order is lost */
     o->row = reading.row;
     o->row.fragment = reading.text.deflate;
     o->meta = (struct object_meta){
@@ -155,7 +160,8 @@ enum status scoring_do(const struct scoring_input *in, struct arena *a,
     struct delta_list deltas = {.n = 0};
     enum status st;
 
-    assert(in->rules && in->batches);
+    assert(in->trip && in->user && in->rules && in->batches);
+    assert(!out->has_counts && !out->insufficient);
     if ((st = read_batches(in->batches, &deltas, a, out, err)) != ST_OK ||
         (st = score_deltas(in, &deltas, a, out, err)) != ST_OK)
         return st;

@@ -25,7 +25,7 @@ void service_close(struct service **sp)
 {
     struct service *s = *sp;
 
-    if (!s)
+    if (!s) /* a process that could not open them closes all the same */
         return;
     email_hints_free(&s->hints);
     stores_close(&s->stores);

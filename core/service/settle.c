@@ -46,6 +46,8 @@ static void *see_summary(void *ctx)
 
 static void start_seeing(struct settling *w)
 {
+    /* An arena is one thread's. It lives as long as the call's: what is packed
+     * after the answer points into it. */
     w->seen.arena = arena_within(w->c->arena, 0);
     beside_start(&w->seen.beside, see_summary, w);
 }
@@ -58,6 +60,8 @@ static enum status load_user(struct settling *w)
 
     if (st != ST_NOT_FOUND)
         return st;
+    /* His trips are scored with the fallback's zone and place: the app may
+     * upload before an operator has entered him. */
     err_clear(w->c->err);
     w->user = (struct user){.user_id = w->trip->user_id};
     return ST_OK;
@@ -115,6 +119,7 @@ static enum status place_object(struct settling *w, struct settlement *out)
     enum placed placed;
     enum status st;
 
+    assert(w->object->key.n && w->seen.st == ST_OK);
     st = trip_object_put(w->c, w->object,
                          summary_find(&w->seen.summary, w->trip->trip_id),
                          &placed);
@@ -130,6 +135,7 @@ static enum status tell_summary(struct settling *w, struct settlement *out)
     enum merged merged;
     enum status st;
 
+    assert(w->object->row.etag.z[0]); /* it lies there: trip_object_put */
     st = summary_add(w->c, &w->seen.summary, &w->object->row, &merged,
                      &w->other);
     if (st == ST_BUSY || st == ST_CORRUPT || st == ST_TOO_LARGE) {
@@ -154,7 +160,10 @@ static enum status tell_summary(struct settling *w, struct settlement *out)
 static enum status end_claim(const struct call *c, const struct settling *w,
                              enum analysis_status as)
 {
-    enum status st = records_trip_stored(
+    enum status st;
+
+    assert(as == ANALYSIS_STORED || as == ANALYSIS_INSUFFICIENT);
+    st = records_trip_stored(
         c->stores->records, w->trip->trip_id, w->trip->revision, as,
         as == ANALYSIS_STORED ? w->object->key : STR_NONE, c->deadline, c->err);
 
@@ -199,12 +208,15 @@ static enum status tell_and_end(struct settling *w, struct settlement *out)
     struct beside beside;
     enum status st;
 
+    assert(!w->ended);
     w->older = may_be_older(w);
     if (out->again || w->older)
         return tell_summary(w, out);
     beside_start(&beside, end_stored, &e);
     st = tell_summary(w, out);
     beside_wait(&beside);
+    /* It was tried; when it failed, so does the settling, and the next claim
+     * ends it. The summary's failure is told first: it was the call's own. */
     w->ended = true;
     if (st != ST_OK || e.st == ST_OK)
         return st;
@@ -231,6 +243,7 @@ static enum status store_analysis(struct settling *w, struct settlement *out)
 {
     enum status st;
 
+    assert(out->how == SETTLED_STORED);
     if (w->seen.st != ST_OK) {
         *w->c->err = w->seen.err;
         return w->seen.st;
@@ -240,6 +253,7 @@ static enum status store_analysis(struct settling *w, struct settlement *out)
         return st;
     if (fault_point("finalize.after_object"))
         return err_set(w->c->err, ST_UNAVAILABLE, NULL, "fault point");
+    /* A later claim's analysis lies there: its row is that claim's to write. */
     if (out->how == SETTLED_SUPERSEDED)
         return ST_OK;
     return tell_and_end(w, out);
@@ -251,6 +265,7 @@ static enum status settle_in_order(struct settling *w, struct settlement *out)
 
     start_seeing(w);
     st = score_batches(w, out);
+    /* Also after a failure: the thread writes into this struct. */
     beside_wait(&w->seen.beside);
     if (st == ST_OK && out->how != SETTLED_INSUFFICIENT)
         st = store_analysis(w, out);
@@ -267,6 +282,7 @@ enum status settle_trip(const struct call *c, const struct trip *claimed,
     struct settling w = {.c = c, .trip = claimed};
     enum status st;
 
+    assert(str_eq(c->user_id, claimed->user_id));
     *out = (struct settlement){.how = SETTLED_STORED};
     st = settle_in_order(&w, out);
     if (st == ST_OK && fault_point("finalize.before_token"))

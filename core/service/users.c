@@ -14,8 +14,10 @@ enum status user_put(const struct call *c, const struct user *u)
 
 enum status user_remove(const struct call *c)
 {
-    enum status st = records_user_remove(c->stores->records, c->user_id,
-                                         c->deadline, c->err);
+    enum status st;
 
+    assert(c->user_id.n);
+    st = records_user_remove(c->stores->records, c->user_id, c->deadline,
+                             c->err);
     return st == ST_OK ? driver_changed(c) : st;
 }
