@@ -222,6 +222,8 @@ static void plausibility(void)
     t = DRIVE(60, 11, 11);
     m = motion_of(&t, a);
     CHECK(m.speed[1] == 30 && m.speed[2] == 11);
+    t = DRIVE(10, 50, 30); /* the next is as near to either: no spike */
+    CHECK(motion_of(&t, a).speed[1] == 40);
 }
 
 /* ---- 5 and 6 ---- */
@@ -285,6 +287,33 @@ static void contexts(void)
     CHECK(isfinite(an.stops_per_mile) && isfinite(an.turns_per_mile));
 }
 
+/* What each indicator says on its border: neither side. */
+static void context_borders(void)
+{
+    struct trip t = DRIVE(30, 30, 30, 30, 30);
+    struct trip quick = DRIVE(45, 45, 45, 45, 45);
+    /* Mean 40, sample deviation 10. */
+    struct trip uneven = DRIVE(30, 50, 30, 50, 40);
+    struct trip mostly = DRIVE(50, 40, 40, 40, 40, 40, 40, 40, 40, 40);
+    double one_in_ten, none;
+
+    /* 0.5, 0.3, 0.1, 0.2, 0.9; then the first is 0.8 or 0.2. */
+    CHECK(fabs(context_of(&t, 0, 1).city_probability - 0.4) < 1e-12);
+    t.d[0].speed_mph = 29.9;
+    CHECK(fabs(context_of(&t, 0, 1).city_probability - 0.46) < 1e-12);
+    CHECK(fabs(context_of(&quick, 0, 1).city_probability - 0.4) < 1e-12);
+    quick.d[0].speed_mph = 45.1;
+    CHECK(fabs(context_of(&quick, 0, 1).city_probability - 0.34) < 1e-12);
+    CHECK(context_of(&uneven, 0, 1).speed_deviation == 10);
+    /* 0.5, 0.5, 0.1, 0.2, 0.9: 50 is not above 50. */
+    CHECK(fabs(context_of(&uneven, 0, 1).city_probability - 0.44) < 1e-12);
+    /* One of ten is not below a tenth. */
+    none = context_of(&mostly, 0, 1).city_probability;
+    mostly.d[0].speed_mph = 50.5;
+    one_in_ten = context_of(&mostly, 0, 1).city_probability;
+    CHECK(fabs(none - one_in_ten - 0.08) < 1e-12);
+}
+
 /* ---- whatever comes in, what goes out is bounded ---- */
 
 static bool all_bounded(const struct analysis *an)
@@ -342,6 +371,7 @@ int main(void)
     plausibility();
     moving();
     contexts();
+    context_borders();
     hostile();
     arena_free(&a);
     return tap_end();
