@@ -1,6 +1,7 @@
 /* What a reader may ask for, and the order that cursors walk. */
 #include "answer/view.h"
 #include "score/analysis_json.h"
+#include "store/keys.h"
 #include "t/unit/tap.h"
 
 static struct arena *a;
@@ -48,7 +49,9 @@ static void parameters(void)
     v = taken("user_id=u");
     CHECK(view_whole(&v) && !view_paged(&v));
     v = taken("view=summary&limit=5&fields=trip_id");
-    CHECK(v.summary && !v.limit && !v.fields);
+    CHECK(v.summary && !v.limit && !v.fields && !view_whole(&v));
+    v = taken("before=312f74");
+    CHECK(view_paged(&v) && !view_whole(&v));
     v = taken("fields=trip_id");
     CHECK(!view_whole(&v) && !view_paged(&v));
     CHECK(same("fields=trip_id,behavior_score",
@@ -56,6 +59,10 @@ static void parameters(void)
     CHECK(!same("fields=trip_id", "fields=behavior_score"));
     CHECK(!same("limit=1", "limit=2"));
     CHECK(!same("", "view=summary"));
+    /* Pages behind trips that ended together, and behind other ends. */
+    CHECK(!same("limit=1&before=312f74", "limit=1&before=312f75"));
+    CHECK(!same("limit=1&before=312f74", "limit=1&before=322f74"));
+    CHECK(!same("limit=1&before=312f74", "limit=1"));
     CHECK(refused("view=", "bad_view"));
     CHECK(refused("view=all", "bad_view"));
     CHECK(refused("limit=0", "bad_limit"));
@@ -75,11 +82,34 @@ static void parameters(void)
     CHECK(refused("before=zz", "bad_cursor"));
     CHECK(refused("before=3", "bad_cursor"));
     CHECK(refused("before=3131", "bad_cursor"));      /* 11 */
+    CHECK(refused("before=312f747", "bad_cursor"));   /* 1/t and a half */
+    CHECK(refused("before=312F74", "bad_cursor"));    /* not as we write it */
     CHECK(refused("before=312f", "bad_cursor"));      /* 1/ */
     CHECK(refused("before=312f2e", "bad_cursor"));    /* 1/. */
     CHECK(refused("before=782f74", "bad_cursor"));    /* x/t */
     CHECK(!refused("before=312f74", "bad_cursor"));   /* 1/t */
     CHECK(!refused("before=2d312f74", "bad_cursor")); /* -1/t */
+}
+
+/* The longest that an answer gives is taken; none that is far longer is read,
+ * were it zeros before the number. */
+static void long_cursors(void)
+{
+    struct summary_row longest = {.figures = {.end_us = INT64_MIN + 1}};
+    char id[ID_MAX + 1], text[2 * 400] = "before=";
+    struct view v;
+    struct err err;
+
+    memset(id, 'x', ID_MAX);
+    longest.trip_id = (struct str){id, ID_MAX};
+    CHECK(view_of(arena_z(a, arena_printf(a, "before=%.*s",
+                                          STR_ARG(view_cursor(&longest, a)))),
+                  &v, &err) == ST_OK);
+    CHECK(str_eq(v.trip_id, longest.trip_id));
+    for (int i = 0; i < 300; i++)
+        strcat(text, "30");
+    strcat(text, "312f74");
+    CHECK(refused(text, "bad_cursor"));
 }
 
 static struct summary_row row(const char *id, int64_t end_us)
@@ -178,6 +208,7 @@ int main(void)
 {
     a = arena_new(4096);
     parameters();
+    long_cursors();
     cursors();
     fields();
     table();
