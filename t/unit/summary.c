@@ -45,6 +45,9 @@ static void merging(struct arena *a)
     CHECK(summary_merge(&s, &row, a, &met) == MERGED_REPLACED);
     CHECK(met.revision == 2 && summary_find(&s, row.trip_id)->revision == 3);
     CHECK(s.n == 3 && !summary_find(&s, STR_LIT("bb")));
+    row.size = 11; /* the same finalize once more */
+    CHECK(summary_merge(&s, &row, a, &met) == MERGED_REPLACED);
+    CHECK(met.size == 10 && summary_find(&s, row.trip_id)->size == 11);
 }
 
 static void ages(void)
@@ -53,6 +56,11 @@ static void ages(void)
 
     late.modified_us = 7;
     CHECK(summary_row_later(&late, &old) && !summary_row_later(&old, &late));
+    old.modified_us = 7; /* then by key */
+    CHECK(!summary_row_later(&late, &old) && !summary_row_later(&old, &late));
+    late.end_ms++;
+    CHECK(summary_row_later(&late, &old) && !summary_row_later(&old, &late));
+    old.modified_us = 0;
     old.revision = 1;
     CHECK(summary_row_later(&old, &late)); /* the claim orders, not clocks */
 }
