@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/folder.h"
+#include "store/keys.h"
 #include "store/spool.h"
 #include "t/unit/procs.h"
 #include "t/unit/syncs.h"
@@ -66,6 +67,15 @@ static enum status see_trip(void *ctx, struct str user_id, struct str trip_id)
     s->n++;
     snprintf(s->last, sizeof s->last, "%.*s/%.*s", STR_ARG(user_id),
              STR_ARG(trip_id));
+    return s->answer;
+}
+
+static enum status see_token(void *ctx, struct str user_id)
+{
+    struct seen *s = ctx;
+
+    s->n++;
+    snprintf(s->last, sizeof s->last, "%.*s", STR_ARG(user_id));
     return s->answer;
 }
 
@@ -226,6 +236,44 @@ static void put_file(const char *name, const char *text, time_t age)
         abort();
 }
 
+static void longest_ids(void)
+{
+    char id[ID_MAX], want[2 * ID_MAX + 2];
+    struct str longest = {memset(id, 'x', sizeof id), sizeof id};
+    struct seen s = {.answer = ST_OK};
+    struct spool_trip t;
+
+    CHECK(spool_trip_begin(spool, longest, longest, &t, &err) == ST_OK);
+    spool_trip_leave(spool, &t);
+    CHECK(spool_trips(spool, see_trip, &s, &err) == ST_OK && s.n == 1);
+    snprintf(want, sizeof want, "%.*s/%.*s", STR_ARG(longest),
+             STR_ARG(longest));
+    CHECK(!strcmp(s.last, want) && counts().trips == 0);
+}
+
+/* Whatever comes first, the others are handled, and the failure is told. */
+static void one_that_cannot_be_read(void)
+{
+    struct seen s = {.answer = ST_OK};
+    struct spool_trip t;
+
+    CHECK(spool_trip_begin(spool, USER, TRIP, &t, &err) == ST_OK);
+    spool_trip_leave(spool, &t);
+    CHECK(symlink("nowhere", path_of("trips/0")) == 0 &&
+          symlink("nowhere", path_of("trips/z")) == 0);
+    CHECK(spool_trips(spool, see_trip, &s, &err) != ST_OK && s.n == 1);
+    CHECK(unlink(path_of("trips/0")) == 0 && unlink(path_of("trips/z")) == 0);
+    CHECK(counts().trips == 0);
+
+    CHECK(spool_token_add(spool, USER, &err) == ST_OK);
+    put_file("tokens/0", "", 0);
+    put_file("tokens/z", "", 0);
+    s.n = 0;
+    CHECK(spool_tokens(spool, see_token, &s, &err) != ST_OK && s.n == 1);
+    CHECK(unlink(path_of("tokens/0")) == 0 && unlink(path_of("tokens/z")) == 0);
+    CHECK(counts().tokens == 0);
+}
+
 static void what_is_no_entry(void)
 {
     put_file("trips/.tmp-young", "driver-1\ntr", 60);
@@ -245,15 +293,6 @@ static void what_is_no_entry(void)
 }
 
 /* ---- tokens ---- */
-
-static enum status see_token(void *ctx, struct str user_id)
-{
-    struct seen *s = ctx;
-
-    s->n++;
-    snprintf(s->last, sizeof s->last, "%.*s", STR_ARG(user_id));
-    return s->answer;
-}
 
 static enum status add_meanwhile(void *ctx, struct str user_id)
 {
@@ -313,6 +352,45 @@ static void adding_while_delivering(void)
     CHECK(!spool_token_waits(spool, USER));
 }
 
+/* One of the two is moved away: nothing goes where nobody looks. */
+static void half_replaced(void)
+{
+    char aside[320];
+    struct spool_trip t;
+
+    snprintf(aside, sizeof aside, "%s.aside", folder);
+    CHECK(rename(path_of("trips"), aside) == 0);
+    CHECK(spool_trip_begin(spool, USER, TRIP, &t, &err) == ST_OK);
+    CHECK(access(path_of("trips"), F_OK) == 0);
+    spool_trip_done(spool, &t);
+    temp_remove(aside);
+
+    CHECK(rename(path_of("tokens"), aside) == 0);
+    CHECK(spool_token_add(spool, USER, &err) == ST_OK);
+    CHECK(spool_token_waits(spool, USER));
+    CHECK(spool_tokens(spool, add_nothing, NULL, &err) == ST_OK);
+    /* What cannot be looked into may hide an entry. */
+    temp_remove(path_of("tokens"));
+    put_file("tokens", "", 0);
+    CHECK(spool_token_waits(spool, USER));
+    CHECK(unlink(path_of("tokens")) == 0 &&
+          rename(aside, path_of("tokens")) == 0);
+    CHECK(!spool_token_waits(spool, USER));
+}
+
+static int temporaries(void)
+{
+    struct arena *a = arena_new(0);
+    struct folder_names names = {.n = 99};
+    int n, fd = open(path_of("trips"), O_RDONLY | O_DIRECTORY);
+
+    CHECK(folder_names(fd, NAMES_TEMP, a, &names, &err) == ST_OK);
+    n = (int)names.n;
+    close(fd);
+    arena_free(&a);
+    return n;
+}
+
 /* Somebody clears the state folder away under a running process. */
 static void folder_replaced(void)
 {
@@ -345,6 +423,7 @@ static void not_writable(void)
     FILE *f;
 
     CHECK(spool_check(spool, &err) == ST_OK);
+    CHECK(temporaries() == 0); /* it leaves none */
     temp_remove(folder);
     f = fopen(folder, "w");
     CHECK(f && fclose(f) == 0);
@@ -372,9 +451,12 @@ int main(void)
     durable_entries();
     after_a_crash();
     taking_over();
+    longest_ids();
     what_is_no_entry();
+    one_that_cannot_be_read();
     tokens();
     adding_while_delivering();
+    half_replaced();
     folder_replaced();
     not_writable();
     refused();
