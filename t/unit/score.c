@@ -105,6 +105,36 @@ static void segments(void)
     CHECK(fabs(p.change[1] - 90) < 0.01 && p.raw_turns == 1);
 }
 
+/* From one heading to another, near the equator. */
+static struct path turned(double from, double to)
+{
+    const struct base_point equator = {0};
+    double heading[] = {0, from, to}; /* the first ends at the first point */
+    struct delta d[3];
+    struct path p;
+
+    for (size_t i = 0; i < 3; i++)
+        d[i] = (struct delta){.lat = 1000 * cos(heading[i] * M_PI / 180),
+                              .lon = 1000 * sin(heading[i] * M_PI / 180)};
+    path_walk(d, 3, &equator, SCORE_3_1, a, &p);
+    return p;
+}
+
+static bool changes_by(double from, double to, double want, size_t raw_turns)
+{
+    struct path p = turned(from, to);
+
+    return p.n_bearings == 2 && fabs(p.change[0] - want) < 0.01 &&
+           p.raw_turns == raw_turns;
+}
+
+static void bearings(void)
+{
+    CHECK(changes_by(10, 29.9, 19.9, 0) && changes_by(10, 30.1, 20.1, 1));
+    CHECK(changes_by(355, 170, 175, 1) && changes_by(170, 355, 175, 1));
+    CHECK(changes_by(355, 177, 178, 1) && changes_by(351, 10, 19, 0));
+}
+
 static double minutes_of(int64_t first, int64_t second)
 {
     struct trip t = DRIVE(10, 10);
@@ -363,6 +393,7 @@ int main(void)
     input_rules();
     format();
     segments();
+    bearings();
     durations();
     duration_texts();
     client_totals();
