@@ -6,6 +6,8 @@
 #include "base/json.h"
 #include "base/rows.h"
 #include "driver/summary.h"
+#include "driver/trip_object.h"
+#include "score/analysis_json.h"
 
 /* Quick to write on every finalize; the rows are mostly digits. */
 #define FRONT_LEVEL 1
@@ -150,6 +152,16 @@ void summary_print(const struct summary *s, struct str user_id, int64_t now_us,
     gzip_bundle_end(&b, BACK);
 }
 
+/* An object that anybody may have written is no place for beliefs: what is
+ * summed, made room for or asked of another layer is looked at once, here. */
+static bool sound(const struct summary_row *row)
+{
+    return row->pack >= PACK_HERE && row->size >= 0 && row->length >= 0 &&
+           row->length <= (int64_t)TRIP_JSON_MAX && row->crc >= 0 &&
+           row->crc <= UINT32_MAX && row->deflate >= 0 && row->revision >= 0 &&
+           analysis_figures_sound(&row->figures);
+}
+
 static enum status not_a_summary(struct err *err, const char *why)
 {
     return err_set(err, ST_CORRUPT, NULL, "not a summary: %s", why);
@@ -181,8 +193,7 @@ static enum status parse_text(struct str text, struct arena *a,
     for (out->n = 0; json_next(&it, &key, &v); out->n++) {
         struct summary_row *row = &out->row[out->n];
 
-        if (!rows_read(&rows, v, a, row, &rest) || rest.gaps ||
-            row->pack < PACK_HERE)
+        if (!rows_read(&rows, v, a, row, &rest) || rest.gaps || !sound(row))
             return not_a_summary(err, "a row is not as its columns say");
         if (out->n && str_cmp(row[-1].trip_id, row->trip_id) >= 0)
             return not_a_summary(err, "its rows are not sorted");

@@ -38,4 +38,11 @@ enum status analysis_figures(struct json analysis, struct arena *a,
     in magnitude; counts 0 to 10^9): the aggregate of many stays finite.
  */
 
+bool analysis_figures_sound(const struct trip_figures *t);
+/*
+    Whether figures that come from elsewhere are such as analysis_figures gives:
+    a number that is none or beyond 1e150, or a negative or absurd count, would
+    spoil the sums over all trips.
+ */
+
 #endif
