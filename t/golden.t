@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Every recorded and simulated trip of ../shared/golden, sent through nginx, gives
-the expected analysis, and every driver the expected aggregate; with both scoring
-versions."""
+"""Every recorded and simulated trip of ../shared/golden (or of t/golden, where that is
+not there), sent through nginx, gives the expected analysis, and every driver the
+expected aggregate; with both scoring versions."""
 
 import json
 import os
@@ -83,7 +83,7 @@ def check_drivers(host, version, want):
         got = r.json()
         read.update((t["trip_id"], t) for t in got.get("trips", []))
         # The odd queries were noted with scoring 3.0.
-        if answer["status"] == 500 or (version == "3.1" and key.startswith("query ")
+        if answer["status"] == 500 or answer["body"] is None or (version == "3.1" and key.startswith("query ")
                                        and answer["status"] == 200):
             continue
         want_body = golden.aggregate(answer)
@@ -106,9 +106,9 @@ def check_order(trips, name):
 
 
 def main():
-    if not golden.there():
-        tap.skip_all("no ../shared/golden", obtainable=False)
     trips, drivers = golden.trips(), golden.answers()
+    tap.note(f"{len(trips)} trips of {golden.FOLDER}")
+    tap.ok(len(trips) >= 40, "there are trips")
     for version in ("3.0", "3.1"):
         with harness.Stack({"scoring.version": version}, workers=4) as s:
             s.ctl("user", "put", golden.users())

@@ -16,7 +16,11 @@ import copies
 import drivers
 import harness
 import trips
+from background import Background
+from faultproxy import status
 from tap import done, is_, ok, subtest
+
+harness.need_faults()
 
 COUNT = 24  # too few for the service to pack them itself
 WORTH = 8   # texts for which a pack is read
@@ -54,7 +58,7 @@ def name_packs(s, texts, in_pack):
     return named, fragments
 
 
-with harness.Stack(workers=2, redis=False) as s:
+with harness.Stack(workers=2, redis=False, proxy=True) as s:
     whole = stored(s, COUNT)
     texts = analyses(s)
     is_(len(texts), COUNT, "trips")
@@ -111,6 +115,29 @@ with harness.Stack(workers=2, redis=False) as s:
         is_(found, 1, "counted")
         is_({row["pack"] for row in drivers.summary_rows(s).values()} & {1}, set(),
             "no row names it any more")
+
+    def while_it_fails(call, *args):
+        """The store has the pack, and cannot give it at this one time."""
+        if s.stores.kind == "s3":
+            s.stores.objects_proxy.on("GET", status(403, "AccessDenied"), key=PACK)
+            answer = call(*args)
+            s.stores.objects_proxy.clear()
+            return answer
+        s.fault("answer.read", "hold")  # the summary has been read
+        reader = Background(call, *args)
+        s.fault_taken("answer.read")
+        s.fault("dir.get.fail", "fail")
+        s.fault_go("answer.read")
+        return reader.result()
+
+    with subtest("a pack that the store cannot give now"):
+        packed()
+        answer, found = while_it_fails(read, answers.GZIP)
+        ok(answer == whole, "the same answer")
+        is_(found, 1, "counted")
+        s.quiet()
+        is_({row["pack"] for row in drivers.summary_rows(s).values()}, {1},
+            "which says nothing of what is in it")
 
     for name, make in {
             "is empty": lambda *a: b"",

@@ -64,6 +64,8 @@ enum coding coding_accepted(struct str header)
         struct str name, item = cut_item(&header, ',');
         int q = read_coding(item, &name);
 
+        if (q == Q_UNSAID)
+            continue;
         if (same_word(name, "gzip") || same_word(name, "x-gzip"))
             gzip = q;
         else if (same_word(name, "identity"))

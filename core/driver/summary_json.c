@@ -6,6 +6,8 @@
 #include "base/json.h"
 #include "base/rows.h"
 #include "driver/summary.h"
+#include "driver/trip_object.h"
+#include "score/analysis_json.h"
 
 /* Quick to write on every finalize; the rows are mostly digits. */
 #define FRONT_LEVEL 1
@@ -181,6 +183,16 @@ void summary_print(const struct summary *s, struct str user_id, int64_t now_us,
     gzip_bundle_end(&b, BACK);
 }
 
+/* An object that anybody may have written is no place for beliefs: what is
+ * summed, made room for or asked of another layer is looked at once, here. */
+static bool row_is_sound(const struct summary_row *row)
+{
+    return row->pack >= PACK_HERE && row->size >= 0 && row->length >= 0 &&
+           row->length <= (int64_t)TRIP_JSON_MAX && row->crc >= 0 &&
+           row->crc <= UINT32_MAX && row->deflate >= 0 && row->revision >= 0 &&
+           analysis_figures_sound(&row->figures);
+}
+
 static enum status not_a_summary(struct err *err, const char *why)
 {
     return err_set(err, ST_CORRUPT, NULL, "not a summary: %s", why);
@@ -192,7 +204,7 @@ static bool parse_row(const struct rows *t, struct json line, struct arena *a,
 {
     struct row_rest rest, *kept;
 
-    if (!rows_read(t, line, a, out, &rest) || out->pack < PACK_HERE)
+    if (!rows_read(t, line, a, out, &rest) || !row_is_sound(out))
         return false;
     for (size_t k = 0; rest.gaps && k < FIRST_FIGURE; k++)
         if (row_lacks(&rest, k))

@@ -32,6 +32,32 @@ static const struct figure {
 };
 #define FIGURES (sizeof figures / sizeof *figures)
 
+static bool sound(const struct figure *f, const struct trip_figures *t)
+{
+    const void *at = (const char *)t + f->at;
+
+    switch (f->kind) {
+    case REAL:
+        return fabs(*(const double *)at) <= FIGURE_MAX;
+    case COUNT:
+        return *(const int64_t *)at >= 0 && *(const int64_t *)at <= COUNT_MAX;
+    case TIME:
+    case FLAG:
+    case CONTEXT:
+    case NAME:
+        return true;
+    }
+    return false;
+}
+
+bool analysis_figures_sound(const struct trip_figures *t)
+{
+    for (size_t i = 0; i < FIGURES; i++)
+        if (!sound(&figures[i], t))
+            return false;
+    return true;
+}
+
 static bool read_time(struct json v, struct arena *a, int64_t *us)
 {
     /* Another writer's text that is no time orders nothing, and that is all. */
@@ -72,10 +98,9 @@ static bool read_figure(const struct figure *f, struct json v, struct arena *a,
     case TIME:
         return read_time(v, a, into);
     case REAL:
-        return json_double(v, into) && fabs(*(double *)into) <= FIGURE_MAX;
+        return json_double(v, into) && sound(f, out);
     case COUNT:
-        return json_int(v, into) && *(int64_t *)into >= 0 &&
-               *(int64_t *)into <= COUNT_MAX;
+        return json_int(v, into) && sound(f, out);
     case FLAG:
         *(bool *)into = v.type == JSON_TRUE;
         return v.type == JSON_TRUE || v.type == JSON_FALSE;

@@ -43,4 +43,11 @@ void figures_keep(struct trip_figures *f, struct arena *a);
     Copies its texts to an arena, to outlive that which they were read with.
  */
 
+bool analysis_figures_sound(const struct trip_figures *t);
+/*
+    Whether figures that come from elsewhere are such as analysis_figures gives:
+    a number that is none or beyond 1e150, or a negative or absurd count, would
+    spoil the sums over all trips.
+ */
+
 #endif

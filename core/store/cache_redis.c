@@ -113,13 +113,27 @@ static struct str number(struct word *w, int64_t v)
 
 /* ---- lookup ---- */
 
+/* As random_hex writes. What is in Redis anybody may have put there, and it
+ * becomes part of keys. */
+static bool is_random(struct str s)
+{
+    if (s.n != RANDOM_HEX)
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (!(s.p[i] >= '0' && s.p[i] <= '9') &&
+            !(s.p[i] >= 'a' && s.p[i] <= 'f'))
+            return false;
+    return true;
+}
+
 /* A token is the run_id, '-', and random_hex. */
 static bool token_counts(const struct cache_redis *c, struct str token)
 {
     struct str run = str_of(redis_link_run_id(&c->link));
 
-    return token.n == run.n + 1 + RANDOM_HEX && token.n <= CACHE_TOKEN_MAX &&
-           str_starts(token, run) && token.p[run.n] == '-';
+    return token.n > run.n && token.n <= CACHE_TOKEN_MAX &&
+           str_starts(token, run) && token.p[run.n] == '-' &&
+           is_random((struct str){token.p + run.n + 1, token.n - run.n - 1});
 }
 
 static void token_take(struct cache_token *t, struct str token)
@@ -148,7 +162,7 @@ static void head_read(const struct cache_redis *c, struct str text,
     struct str token, fill, began;
 
     if (!take_line(&text, &token) || !str_is(token, out->token.z) ||
-        !take_line(&text, &fill) || fill.n != CACHE_FILL_ID ||
+        !take_line(&text, &fill) || !is_random(fill) ||
         !take_line(&text, &began) || !str_to_i64(began, &out->read_began_ms))
         return;
     if (clock_wall_us() / 1000 - out->read_began_ms >= c->ttl_ms)

@@ -187,7 +187,7 @@ static enum status put_number(struct json v, struct buf *out, struct err *err)
     if (json_check(text, 1, &number, NULL) != ST_OK ||
         number.type != JSON_NUMBER)
         return corrupt(v, err);
-    buf_put(out, text);
+    buf_put(out, number.raw); /* without blanks around it */
     return ST_OK;
 }
 

@@ -112,8 +112,6 @@ static bool parse_number(struct str s, int64_t *out)
 {
     size_t minus = s.n && s.p[0] == '-';
 
-    if (minus && s.n > 1 && s.p[1] == '0')
-        return false;
     return (s.n == 1 || s.p[minus] != '0') && str_to_i64(s, out);
 }
 

@@ -12,16 +12,23 @@
 
 /* Text, since the list has no lengths: a first byte says how the rest is
  * packed, so that most inputs get far. */
-const char *const fuzz_seeds[] = {
-    "0{\"trip_id\":\"t_1\",\"behavior_score\":95.0,\"events\":[1,2,3]}",
-    "1aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-    "6{\"a\":[0.1,0.2,0.3,0.1,0.2,0.3],\"b\":\"0.1,0.2,0.3\"}",
-    "9\xff\xfe\xfd\x01\x02\x03",
-    "x\x1f\x8b\x08",
-    NULL,
+const struct fuzz_text fuzz_seeds[] = {
+    FUZZ("0{\"trip_id\":\"t_1\",\"behavior_score\":95.0,\"events\":[1,2,3]}"),
+    FUZZ("1aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+         "a"),
+    FUZZ("6{\"a\":[0.1,0.2,0.3,0.1,0.2,0.3],\"b\":\"0.1,0.2,0.3\"}"),
+    FUZZ("9\xff\xfe\xfd\x01\x02\x03"),
+    FUZZ("x\x1f\x8b\x08"),
+    FUZZ_END,
 };
-const char *const fuzz_words[] = {
-    "\x1f\x8b\x08", "\xff\xff", "aaaaaaaa", "0", "x", NULL};
+const struct fuzz_text fuzz_words[] = {
+    FUZZ("\x1f\x8b\x08"),
+    FUZZ("\xff\xff"),
+    FUZZ("aaaaaaaa"),
+    FUZZ("0"),
+    FUZZ("x"),
+    FUZZ_END,
+};
 
 static void check_join(struct str text, struct str deflate,
                        const struct gzip_sum *sum)

@@ -11,32 +11,37 @@
 
 #include "t/fuzz/fuzz.h"
 
-const char *const fuzz_seeds[] = {
-    "{\"user_id\":\"u1\",\"trip_id\":\"t_1\",\"batch_number\":1,\"deltas\":[{"
-    "\"delta_lat\":143,\"delta_long\":-16,\"delta_time\":2000.0,\"speed_mph\":"
-    "17.97185,\"is_moving\":true,\"x\":null}],\"quality_metrics\":{}}",
-    "[0,-0,1e5,1.5E-3,9007199254740993,1e308,12345678901234567890123,0.1]",
-    "\"\\u00e9\\ud83d\\ude00\\\"\\\\\\/\\b\\f\\n\\r\\t \xc3\xa9 "
-    "\xe2\x82\xac \xf0\x9f\x98\x80\"",
-    "{\"a\":{\"b\":[[],{},[{\"a\":1}]]},\"b\":false,\"\":\"\"}",
-    "{\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6,\"g\":7,\"h\":8,\"i\":9,"
-    "\"j\":1,\"k\":2,\"l\":3,\"m\":4,\"n\":5,\"o\":6,\"p\":7,\"q\":8,\"r\":9}",
-    "[{\"a\":1,\"b\":{\"a\":2},\"c\":[{\"a\":3}]},{},[],[{\"a\":4}],5,"
-    "{ \"d\" : \"\" } ]",
-    " [ [ [ [ [ [ [ [ [ [ [ [ [ 1 ] ] ] ] ] ] ] ] ] ] ] ] ] \n",
-    NULL,
+const struct fuzz_text fuzz_seeds[] = {
+    FUZZ("{\"user_id\":\"u1\",\"trip_id\":\"t_1\",\"batch_number\":1,"
+         "\"deltas\":[{"
+         "\"delta_lat\":143,\"delta_long\":-16,\"delta_time\":2000.0,\"speed_"
+         "mph\":"
+         "17.97185,\"is_moving\":true,\"x\":null}],\"quality_metrics\":{}}"),
+    FUZZ(
+        "[0,-0,1e5,1.5E-3,9007199254740993,1e308,12345678901234567890123,0.1]"),
+    FUZZ("\"\\u00e9\\ud83d\\ude00\\\"\\\\\\/\\b\\f\\n\\r\\t \xc3\xa9 "
+         "\xe2\x82\xac \xf0\x9f\x98\x80\""),
+    FUZZ("{\"a\":{\"b\":[[],{},[{\"a\":1}]]},\"b\":false,\"\":\"\"}"),
+    FUZZ("{\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6,\"g\":7,\"h\":8,"
+         "\"i\":9,"
+         "\"j\":1,\"k\":2,\"l\":3,\"m\":4,\"n\":5,\"o\":6,\"p\":7,\"q\":8,"
+         "\"r\":9}"),
+    FUZZ("[{\"a\":1,\"b\":{\"a\":2},\"c\":[{\"a\":3}]},{},[],[{\"a\":4}],5,"
+         "{ \"d\" : \"\" } ]"),
+    FUZZ(" [ [ [ [ [ [ [ [ [ [ [ [ [ 1 ] ] ] ] ] ] ] ] ] ] ] ] ] \n"),
+    FUZZ_END,
 };
 
-const char *const fuzz_words[] = {
-    "{",         "}",        "[",        "]",
-    ",",         ":",        "\"",       "\\",
-    "\\u",       "\\u0061",  "\\ud800",  "\\udc00",
-    "null",      "true",     "false",    "0",
-    "-",         ".",        "e",        "E+",
-    "1e400",     "1e-400",   "e308",     "\"a\":",
-    "\"\\u0061", "[[[[[[",   "]]]]",     "\xc3",
-    "\xa9",      "\xed\xa0", "\xf0\x90", "000000000000",
-    "{}",        "[]",       NULL,
+const struct fuzz_text fuzz_words[] = {
+    FUZZ("{"),         FUZZ("}"),        FUZZ("["),        FUZZ("]"),
+    FUZZ(","),         FUZZ(":"),        FUZZ("\""),       FUZZ("\\"),
+    FUZZ("\\u"),       FUZZ("\\u0061"),  FUZZ("\\ud800"),  FUZZ("\\udc00"),
+    FUZZ("null"),      FUZZ("true"),     FUZZ("false"),    FUZZ("0"),
+    FUZZ("-"),         FUZZ("."),        FUZZ("e"),        FUZZ("E+"),
+    FUZZ("1e400"),     FUZZ("1e-400"),   FUZZ("e308"),     FUZZ("\"a\":"),
+    FUZZ("\"\\u0061"), FUZZ("[[[[[["),   FUZZ("]]]]"),     FUZZ("\xc3"),
+    FUZZ("\xa9"),      FUZZ("\xed\xa0"), FUZZ("\xf0\x90"), FUZZ("000000000000"),
+    FUZZ("{}"),        FUZZ("[]"),       FUZZ_END,
 };
 
 /* cJSON takes at most so many bytes of a number. */

@@ -24,18 +24,21 @@ static const struct gzip_sum sum[] = {{1444654255, 7}, {1236981988, 8}};
 
 /* "p": what follows is the front of a pack of the two; "d": the same, and
  * damaged at a place that the input chooses; else the bytes as they are. */
-const char *const fuzz_seeds[] = {
-    "p" FRONT LINE_A "," LINE_B "],\"analyses\":[",
-    "p" FRONT LINE_B "," LINE_A "],\"analyses\":[",
-    "p" FRONT LINE_A "],\"analyses\":[",
-    "p" FRONT "],\"analyses\":[",
-    "d" FRONT LINE_A "," LINE_B "],\"analyses\":[",
-    "\x1f\x8b\x08\x04",
-    NULL,
+const struct fuzz_text fuzz_seeds[] = {
+    FUZZ("p" FRONT LINE_A "," LINE_B "],\"analyses\":["),
+    FUZZ("p" FRONT LINE_B "," LINE_A "],\"analyses\":["),
+    FUZZ("p" FRONT LINE_A "],\"analyses\":["),
+    FUZZ("p" FRONT "],\"analyses\":["),
+    FUZZ("d" FRONT LINE_A "," LINE_B "],\"analyses\":["),
+    FUZZ("\x1f\x8b\x08\x04"),
+    FUZZ_END,
 };
-const char *const fuzz_words[] = {
-    LINE_A, LINE_B, "12", "13", "-1", "9007199254740992",
-    "t_1",  "[",    "]",  NULL};
+const struct fuzz_text fuzz_words[] = {
+    FUZZ(LINE_A), FUZZ(LINE_B), FUZZ("12"),
+    FUZZ("13"),   FUZZ("-1"),   FUZZ("9007199254740992"),
+    FUZZ("t_1"),  FUZZ("["),    FUZZ("]"),
+    FUZZ_END,
+};
 
 static void check_open(struct str body)
 {

@@ -236,6 +236,32 @@ static void ages(void)
     cache_close(&c);
 }
 
+/* Whether the token that is in Redis now was replaced by who looked. */
+static bool token_replaced(struct cache *c, const char *byte_before_last)
+{
+    long long n = redis_number(redis_do("STRLEN dg:{%s}:token", U.p));
+    struct cache_entry e = look(c, U);
+
+    return n == (long long)strlen(e.token.z) &&
+           e.token.z[n - 2] != byte_before_last[0] &&
+           REDIS_SAYS(e.token.z, "GET dg:{%s}:token", U.p);
+}
+
+/* A token of this run, the byte before its last another. */
+static bool refused_token(struct cache *c, const char *byte)
+{
+    struct cache_entry e = look(c, U);
+    int n = (int)strlen(e.token.z);
+
+    e.token.z[n - 2] = '\0';
+    freeReplyObject(redis_do("SET dg:{%s}:token %s", U.p, e.token.z));
+    if (byte[0])
+        freeReplyObject(redis_do("APPEND dg:{%s}:token %s", U.p, byte));
+    /* What is not there yet is filled up with zeros. */
+    freeReplyObject(redis_do("SETRANGE dg:{%s}:token %d a", U.p, n - 1));
+    return token_replaced(c, byte);
+}
+
 static void garbage(struct cache *c)
 {
     static const char *const heads[] = {"",
@@ -243,6 +269,8 @@ static void garbage(struct cache *c)
                                         "%s",
                                         "%s\n",
                                         "%s\nshort\n1\n",
+                                        ("%s\n0123456789abcdef"
+                                         "0123456789 \r\t:{g\n9999999999999\n"),
                                         ("%s\n0123456789abcdef"
                                          "0123456789abcdef\nsoon\n")};
     struct cache_entry e = look(c, U);
@@ -256,6 +284,9 @@ static void garbage(struct cache *c)
         freeReplyObject(redis_do("SET dg:{%s}:head %s", U.p, text));
         CHECK(!look(c, U).hit);
     }
+    /* Of this run, but not such as random_hex writes. */
+    CHECK(refused_token(c, "G") && refused_token(c, "\n") &&
+          refused_token(c, ""));
     freeReplyObject(redis_do("SET dg:{%s}:token %s", U.p, "nonsense"));
     CHECK(!look(c, U).hit);
     CHECK(!REDIS_SAYS("nonsense", "GET dg:{%s}:token", U.p));

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/digest.h"
 #include "t/unit/procs.h"
 #include "t/unit/tap.h"
 
@@ -162,6 +163,82 @@ static void bounds(struct files *f)
     CHECK(files_evict(f, &err) == ST_OK && files_have(f, &n[2]));
 }
 
+static void make_old(const struct file_name *name)
+{
+    struct timespec then = {1, 0};
+    char path[300];
+
+    snprintf(path, sizeof path, "%s/%s", folder, name->z);
+    CHECK(utimensat(AT_FDCWD, path, (struct timespec[]){then, then}, 0) == 0);
+}
+
+/* The folder's time is not believed before the clock's tick is over: what was
+ * written within one would not show. */
+static void not_settled(struct files *f)
+{
+    int64_t began = now_ms();
+    struct file_name name = name_of(f, 8);
+    bool quick;
+
+    CHECK(put(f, &name, began, 1) == ST_OK && files_evict(f, &err) == ST_OK);
+    quick = now_ms() - began < 90; /* else it may be settled by now */
+    make_old(&name);               /* which the folder does not show */
+    CHECK(files_evict(f, &err) == ST_OK);
+    CHECK(!files_have(f, &name) || !quick);
+}
+
+/* Until something is written or expires, a look at the folder is all. */
+static void looking_again(struct files *f)
+{
+    int64_t now = now_ms(), end = now + 600;
+    struct file_name dying = name_of(f, end - TTL), aged = name_of(f, 9);
+
+    CHECK(put(f, &aged, now, 1) == ST_OK);
+    CHECK(put(f, &dying, end - TTL, 1) == ST_OK);
+    clock_sleep_ms(150); /* the folder's time is settled */
+    CHECK(files_evict(f, &err) == ST_OK);
+    CHECK(files_have(f, &dying) || now_ms() >= end);
+    make_old(&aged);
+    CHECK(files_evict(f, &err) == ST_OK);
+    CHECK(files_have(f, &aged) || now_ms() >= end);
+    while (now_ms() < end)
+        clock_sleep_ms(10);
+    CHECK(files_evict(f, &err) == ST_OK && !files_have(f, &dying));
+    CHECK(!files_have(f, &aged));
+}
+
+/* All together may just be as much as the bound. */
+static void just_full(struct files *f)
+{
+    int64_t now = now_ms();
+    struct file_name n[3] = {name_of(f, 1), name_of(f, 2), name_of(f, 3)};
+
+    CHECK(put(f, &n[0], now, MAX / 2048) == ST_OK &&
+          put(f, &n[1], now, MAX / 2048) == ST_OK);
+    CHECK(files_evict(f, &err) == ST_OK);
+    CHECK(files_have(f, &n[0]) && files_have(f, &n[1]));
+    CHECK(put(f, &n[2], now - 9, 1) == ST_OK);
+    CHECK(files_evict(f, &err) == ST_OK && !files_have(f, &n[2]));
+    CHECK(files_have(f, &n[0]) && files_have(f, &n[1]));
+}
+
+/* A file that was half written when the power went has no reader: the name
+ * has the boot, which the kernel tells. */
+static void of_this_boot(struct files *f)
+{
+    struct file_name name = name_of(f, 7);
+    char boot[65] = "", text[300], hash[SHA256_HEX + 1];
+    FILE *id = fopen("/proc/sys/kernel/random/boot_id", "r");
+
+    if (!CHECK(id && fgets(boot, sizeof boot, id)))
+        return;
+    fclose(id);
+    snprintf(text, sizeof text, "%s\n%.*s\n%s\n%.*s\n7", boot, STR_ARG(U), T.z,
+             STR_ARG(V));
+    digest_sha256(str_of(text), hash);
+    CHECK(strcmp(hash, name.z) == 0);
+}
+
 /* What a crashed writer left goes in its time. */
 static void leavings(struct files *f)
 {
@@ -190,6 +267,13 @@ int main(void)
     writers(f);
     bounds(f);
     leavings(f);
+    temp_remove(folder);
+    files_close(&f);
+    f = at(folder);
+    not_settled(f);
+    looking_again(f);
+    just_full(f);
+    of_this_boot(f);
     files_close(&f);
     CHECK(!f);
     temp_remove(folder);

@@ -13,8 +13,8 @@
 
 const char *golden_folder(const char *top_srcdir);
 /*
-    DRIVEGUARD_SHARED, or ../shared beside the sources, then "/golden"; NULL
-    when it is not there.
+    DRIVEGUARD_SHARED, or ../shared beside the sources, then "/golden"; where
+    that is not there, the sources' own t/golden.
  */
 
 struct json golden_read(const char *path, struct arena *a);

@@ -1,6 +1,6 @@
 /*
  * Every golden trip, scored by both versions, against what the reference gave,
- * and every driver's aggregate. Skipped where the trips are not.
+ * and every driver's aggregate.
  */
 #include <dirent.h>
 #include <math.h>
@@ -15,6 +15,7 @@
 
 #define TOLERANCE 1e-9
 #define TRIPS_MAX 10000
+#define TRIPS_LEAST 40 /* as many as t/golden has */
 
 /* Those that the scoring description does not round. */
 static const char *const unrounded[] = {
@@ -296,10 +297,6 @@ int main(void)
     size_t n = 0;
     DIR *d;
 
-    if (!folder) {
-        printf("1..0 # SKIP no golden trips\n");
-        return EXIT_SUCCESS;
-    }
     a = arena_new(1 << 20);
     snprintf(path, sizeof path, "%s/users.json", folder);
     users = golden_read(path, a);
@@ -314,7 +311,8 @@ int main(void)
         try_trip(path, e->d_name, users, &trips[n++], a);
     }
     closedir(d);
-    CHECK(n > 0);
+    tap_note("%zu trips of %s", n, folder);
+    CHECK(n >= TRIPS_LEAST);
     try_drivers(folder, trips, n, a);
     arena_free(&a);
     return tap_end();

@@ -167,6 +167,24 @@ static void lying_sums(void)
     buf_free(&m.body);
 }
 
+/* One that is whole, but closes otherwise than its reader expects. */
+static void another_back(void)
+{
+    struct gzip_unbundle u;
+    struct buf front;
+    struct made m;
+
+    make(&m, 0);
+    buf_init(&front, MAX);
+    CHECK(gzip_unbundle(buf_str(&m.body), &front, &u, NULL) == ST_OK);
+    CHECK(gzip_unbundle_end(&u, BACK, NULL) == ST_OK);
+    buf_reset(&front);
+    CHECK(gzip_unbundle(buf_str(&m.body), &front, &u, NULL) == ST_OK);
+    CHECK(gzip_unbundle_end(&u, STR_LIT("]]"), NULL) == ST_CORRUPT);
+    buf_free(&front);
+    buf_free(&m.body);
+}
+
 static void full(void)
 {
     struct gzip_unbundle u;
@@ -195,6 +213,7 @@ int main(void)
     damaged();
     lying_fronts();
     lying_sums();
+    another_back();
     full();
     return tap_end();
 }

@@ -293,6 +293,88 @@ static void bad_fragments(void)
     buf_free(&deflate);
 }
 
+/* Nine-bit codes of fixed blocks, which a writer of bits puts together. */
+struct bits {
+    unsigned char byte[16];
+    size_t n;
+};
+
+static void put_bit(struct bits *b, unsigned bit)
+{
+    b->byte[b->n / 8] |= (unsigned char)(bit << b->n % 8);
+    b->n++;
+}
+
+/* A block that is not the last, of `count` bytes 0x90: each has the code
+ * 110010000, its end 0000000. */
+static struct bits fixed_block(int count)
+{
+    struct bits b = {.n = 0};
+
+    put_bit(&b, 0);
+    put_bit(&b, 1);
+    put_bit(&b, 0);
+    for (; count > 0; count--)
+        for (int i = 8; i >= 0; i--)
+            put_bit(&b, 0x190u >> i & 1);
+    b.n += 7;
+    return b;
+}
+
+static enum status opened(struct str deflate, struct buf *out,
+                          struct gzip_sum *sum)
+{
+    enum status st;
+
+    buf_init(out, 99);
+    st = gzip_fragment_open(deflate, out, sum, NULL);
+    CHECK(st == ST_OK || out->n == 0);
+    return st;
+}
+
+/* What ends within a byte is no fragment, however whole its text: the next
+ * block's first bits would be taken from that byte. */
+static void misaligned(void)
+{
+    for (int count = 1; count <= 8; count++) {
+        struct bits b = fixed_block(count);
+        struct str deflate = {(const char *)b.byte, (b.n + 7) / 8};
+        struct gzip_sum sum = GZIP_SUM_NONE, same;
+        struct buf plain, again, out;
+
+        buf_init(&plain, 99);
+        buf_init(&again, 99);
+        for (int i = 0; i < count; i++)
+            buf_putc(&plain, '\x90');
+        gzip_fragment(buf_str(&plain), 6, &again, &sum);
+        tap_ok(text_of(deflate, sum, 99, &out) ==
+                   (b.n % 8 ? ST_CORRUPT : ST_OK),
+               "a block of %zu bits, its text known", b.n);
+        buf_free(&out);
+        tap_ok(opened(deflate, &out, &same) == (b.n % 8 ? ST_CORRUPT : ST_OK),
+               "a block of %zu bits, of which nothing is known", b.n);
+        CHECK(b.n % 8 || (same.crc == sum.crc && same.length == sum.length));
+        buf_free(&out);
+        buf_free(&again);
+        buf_free(&plain);
+    }
+}
+
+/* What is behind the last block of a member, or is cut, opens as nothing. */
+static void not_open(void)
+{
+    struct gzip_sum sum;
+    struct buf out;
+
+    CHECK(opened((struct str){trip.p + 10, trip.n - 18}, &out, &sum) ==
+          ST_CORRUPT);
+    buf_free(&out);
+    CHECK(opened(STR_LIT("\x2a\x29\xca"), &out, &sum) == ST_CORRUPT);
+    buf_free(&out);
+    CHECK(opened(STR_NONE, &out, &sum) == ST_CORRUPT);
+    buf_free(&out);
+}
+
 static void sums(void)
 {
     struct gzip_sum a = {0x7656f53b, 4}, none = GZIP_SUM_NONE, b = none;
@@ -313,6 +395,8 @@ int main(void)
     texts();
     comma();
     bad_fragments();
+    misaligned();
+    not_open();
     sums();
     return tap_end();
 }

@@ -33,9 +33,22 @@ static void codings(void)
         {"gzip;q=0, identity;q=0", CODING_NONE},
         {"br;q=1, identity;q=0", CODING_NONE},
         {" , gzip , ", CODING_GZIP},
-        {"gzip;q=2", CODING_PLAIN},  /* no quality: passed over */
-        {"gzip;q=-1", CODING_PLAIN}, /* likewise */
+        {"gzip;q=1.000", CODING_GZIP},
+        {"gzip;q=2", CODING_PLAIN}, /* no quality: passed over, and so are */
+        {"gzip;q=1.5", CODING_PLAIN},
+        {"gzip;q=1.001", CODING_PLAIN},
+        {"gzip;q=-1", CODING_PLAIN},
         {"gzip;q=0.1234", CODING_PLAIN},
+        {"gzip;q=0x5", CODING_PLAIN},
+        {"gzip;q=0.a", CODING_PLAIN},
+        {"gzip;q=0.:", CODING_PLAIN},
+        {"gzip;q=", CODING_PLAIN},
+        {"gzip;q=1.5, *", CODING_GZIP}, /* as if it were not there */
+        {"gzip, gzip;q=1.5", CODING_GZIP},
+        {"gzip;q=0, gzip;q=1.5", CODING_PLAIN},
+        {"gzip, identity;q=1.5", CODING_GZIP},
+        {"identity;q=0, identity;q=1.5", CODING_NONE},
+        {"*;q=0, *;q=1.5", CODING_NONE},
         {"gzip;level=9;q=0.3", CODING_GZIP},
         {"gzipped", CODING_PLAIN},
         {";;,,==", CODING_PLAIN},

@@ -194,6 +194,7 @@ static void lying_indexes(struct arena *a)
         "[[\"t\",1,\"e\",9007199254740992,1444654255,12]]",
         "[[\"t\",1,\"e\",7,1,12]]",
         "[[\"t\",1,\"e\",7,4294967296,12]]",
+        "[[\"t\",1,\"e\",7,5739621551,12]]", /* 2^32 more than it is */
         "[[\"t\",1,\"e\",7,1444654255,11]]",
         "[[\"t\",1,\"e\",7,1444654255,13]]",
         "[[\"t\",1,\"e\",7,1444654255,-12]]",
@@ -207,10 +208,49 @@ static void lying_indexes(struct arena *a)
         tap_ok(open_front(a, bad[i]) == ST_CORRUPT, "refused: %s", bad[i]);
 }
 
+/* Two items whose lines agree with what follows. */
+static enum status open_two(struct arena *a, const char *first,
+                            const char *second, uint64_t length)
+{
+    const struct gzip_sum sum = {1444654255, length};
+    const struct str item = {"\0\7\0\xf8\xff{\"a\":1}", 12};
+    struct str front = arena_printf(
+        a,
+        "{\"format\":1,\"user_id\":\"u\",\"columns\":[\"trip_id\",\"end_ms\","
+        "\"etag\",\"length\",\"crc\",\"deflate\"],\"trips\":["
+        "[\"%s\",1,\"e\",%llu,1444654255,12],"
+        "[\"%s\",1,\"e\",%llu,1444654255,12]],\"analyses\":[",
+        first, (unsigned long long)length, second, (unsigned long long)length);
+    struct gzip_bundle b;
+    struct pack pack;
+    struct buf body;
+    enum status st;
+
+    buf_init(&body, MAX);
+    gzip_bundle_begin(&b, &body, front, 1);
+    gzip_bundle_item(&b, item, &sum);
+    gzip_bundle_item(&b, item, &sum);
+    gzip_bundle_end(&b, STR_LIT("]}"));
+    st = pack_open(buf_str(&body), a, &pack, NULL);
+    buf_free(&body);
+    return st;
+}
+
+static void two_lines(struct arena *a)
+{
+    CHECK(open_two(a, "t", "u", 7) == ST_OK);
+    CHECK(open_two(a, "t", "t", 7) == ST_CORRUPT); /* twice the same trip */
+    /* More than a trip may have, before anybody makes room for it. */
+    CHECK(open_two(a, "t", "u", TRIP_JSON_MAX) == ST_OK);
+    CHECK(open_two(a, "t", "u", TRIP_JSON_MAX + 1) == ST_CORRUPT);
+}
+
 static void other_objects(struct arena *a)
 {
     static const char *const fronts[] = {
-        "{\"format\":2,\"columns\":[],\"trips\":[],\"analyses\":[",
+        ("{\"format\":2,\"columns\":[\"trip_id\",\"end_ms\",\"etag\","
+         "\"length\","
+         "\"crc\",\"deflate\"],\"trips\":[],\"analyses\":["),
         "{\"format\":1,\"columns\":[\"trip_id\"],\"trips\":[],\"analyses\":[",
         "{\"analyses\":[",
         "[",
@@ -242,6 +282,7 @@ int main(void)
     only_the_same(a);
     damaged(a);
     lying_indexes(a);
+    two_lines(a);
     other_objects(a);
     arena_free(&a);
     return tap_end();

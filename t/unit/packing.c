@@ -350,6 +350,84 @@ static void strange_rows(void)
     history_free(&h);
 }
 
+/* ---- on the borders ---- */
+
+/* So many trips of one pack, of so many bytes each. */
+static void add_rows(struct history *h, int64_t pack, size_t n, int64_t bytes)
+{
+    for (size_t i = 0; i < n; i++, h->s.n++)
+        h->s.row[h->s.n] = (struct summary_row){
+            .trip_id = arena_printf(h->a, "t_%06zu", h->s.n),
+            .end_ms = (int64_t)h->s.n,
+            .deflate = bytes,
+            .pack = pack};
+}
+
+static struct packing_plan plan_of(struct history *h)
+{
+    struct packing_plan plan;
+
+    packing_plan(&h->s, h->scratch, &plan);
+    return plan;
+}
+
+static void just_full(void)
+{
+    struct history h = history_new();
+    size_t n = PACKING_BYTES / (size_t)PACKING_TEXT_MAX;
+    struct packing_plan plan;
+
+    add_rows(&h, PACK_NONE, n, PACKING_TEXT_MAX);
+    plan = plan_of(&h);
+    CHECK(plan.n == 1 && plan.pack[0].n == n &&
+          plan.pack[0].bytes == PACKING_BYTES);
+    h.s.row[0].deflate--;
+    add_rows(&h, PACK_NONE, 1, 2); /* a byte too many */
+    CHECK(plan_of(&h).n == 2);
+    history_free(&h);
+}
+
+static void what_is_packed(void)
+{
+    struct history h = history_new();
+    struct packing_plan plan;
+
+    add_rows(&h, PACK_HERE, 1, 100);
+    add_rows(&h, PACK_NONE, 1, 0); /* its text is not known */
+    add_rows(&h, PACK_NONE, 1, PACKING_TEXT_MAX + 1);
+    CHECK(packing_loose(&h.s) == 0 && plan_of(&h).n == 0);
+    add_rows(&h, PACK_NONE, 1, PACKING_TEXT_MAX);
+    plan = plan_of(&h);
+    CHECK(packing_loose(&h.s) == 1 && plan.n == 1);
+    CHECK(plan.pack[0].n == 1 && plan.pack[0].number == PACK_NONE);
+    history_free(&h);
+}
+
+/* The number of the pack that these two become. */
+static int64_t joined(size_t n, int64_t bytes, size_t other_n,
+                      int64_t other_bytes)
+{
+    struct history h = history_new();
+    struct packing_plan plan;
+    int64_t number;
+
+    add_rows(&h, 5, n, bytes);
+    add_rows(&h, 9, other_n, other_bytes);
+    plan = plan_of(&h);
+    number =
+        plan.n == 1 && plan.pack[0].n == n + other_n ? plan.pack[0].number : -1;
+    history_free(&h);
+    return number;
+}
+
+/* The fuller one is gone on with, by the limit that it is nearer to. */
+static void which_goes_on(void)
+{
+    CHECK(joined(100, 100, 50, 100) == 5 && joined(50, 100, 100, 100) == 9);
+    CHECK(joined(200, 10, 10, 60000) == 5); /* 78% of the trips, 29% */
+    CHECK(joined(100, 10, 30, 60000) == 9); /* 39%, 86% of the bytes */
+}
+
 static void nothing(void)
 {
     struct arena *a = arena_new(0);
@@ -374,5 +452,8 @@ int main(void)
         any_history(3000, again, 5);
     }
     strange_rows();
+    just_full();
+    what_is_packed();
+    which_goes_on();
     return tap_end();
 }

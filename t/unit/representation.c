@@ -233,6 +233,8 @@ static void entries(void)
     CHECK(kept_read(STR_NONE, &k, &err) == ST_NOT_FOUND);
     CHECK(kept_read(STR_LIT("1 h W/\"x\""), &k, &err) == ST_NOT_FOUND);
     CHECK(kept_read(STR_LIT("2 h W/\"x\"\nb"), &k, &err) == ST_NOT_FOUND);
+    CHECK(kept_read(STR_LIT("1xh W/\"x\"\nb"), &k, &err) == ST_NOT_FOUND);
+    CHECK(kept_read(STR_LIT("1 hxW/\"x\"\nb"), &k, &err) == ST_NOT_FOUND);
     CHECK(kept_read(STR_LIT("1 h \nb"), &k, &err) == ST_NOT_FOUND);
     CHECK(kept_read(STR_LIT("\n\n\n\n\n\n"), &k, &err) == ST_NOT_FOUND);
 }

@@ -105,6 +105,36 @@ static void segments(void)
     CHECK(fabs(p.change[1] - 90) < 0.01 && p.raw_turns == 1);
 }
 
+/* From one heading to another, near the equator. */
+static struct path turned(double from, double to)
+{
+    const struct base_point equator = {0};
+    double heading[] = {0, from, to}; /* the first ends at the first point */
+    struct delta d[3];
+    struct path p;
+
+    for (size_t i = 0; i < 3; i++)
+        d[i] = (struct delta){.lat = 1000 * cos(heading[i] * M_PI / 180),
+                              .lon = 1000 * sin(heading[i] * M_PI / 180)};
+    path_walk(d, 3, &equator, SCORE_3_1, a, &p);
+    return p;
+}
+
+static bool changes_by(double from, double to, double want, size_t raw_turns)
+{
+    struct path p = turned(from, to);
+
+    return p.n_bearings == 2 && fabs(p.change[0] - want) < 0.01 &&
+           p.raw_turns == raw_turns;
+}
+
+static void bearings(void)
+{
+    CHECK(changes_by(10, 29.9, 19.9, 0) && changes_by(10, 30.1, 20.1, 1));
+    CHECK(changes_by(355, 170, 175, 1) && changes_by(170, 355, 175, 1));
+    CHECK(changes_by(355, 177, 178, 1) && changes_by(351, 10, 19, 0));
+}
+
 static double minutes_of(int64_t first, int64_t second)
 {
     struct trip t = DRIVE(10, 10);
@@ -222,6 +252,8 @@ static void plausibility(void)
     t = DRIVE(60, 11, 11);
     m = motion_of(&t, a);
     CHECK(m.speed[1] == 30 && m.speed[2] == 11);
+    t = DRIVE(10, 50, 30); /* the next is as near to either: no spike */
+    CHECK(motion_of(&t, a).speed[1] == 40);
 }
 
 /* ---- 5 and 6 ---- */
@@ -285,6 +317,33 @@ static void contexts(void)
     CHECK(isfinite(an.stops_per_mile) && isfinite(an.turns_per_mile));
 }
 
+/* What each indicator says on its border: neither side. */
+static void context_borders(void)
+{
+    struct trip t = DRIVE(30, 30, 30, 30, 30);
+    struct trip quick = DRIVE(45, 45, 45, 45, 45);
+    /* Mean 40, sample deviation 10. */
+    struct trip uneven = DRIVE(30, 50, 30, 50, 40);
+    struct trip mostly = DRIVE(50, 40, 40, 40, 40, 40, 40, 40, 40, 40);
+    double one_in_ten, none;
+
+    /* 0.5, 0.3, 0.1, 0.2, 0.9; then the first is 0.8 or 0.2. */
+    CHECK(fabs(context_of(&t, 0, 1).city_probability - 0.4) < 1e-12);
+    t.d[0].speed_mph = 29.9;
+    CHECK(fabs(context_of(&t, 0, 1).city_probability - 0.46) < 1e-12);
+    CHECK(fabs(context_of(&quick, 0, 1).city_probability - 0.4) < 1e-12);
+    quick.d[0].speed_mph = 45.1;
+    CHECK(fabs(context_of(&quick, 0, 1).city_probability - 0.34) < 1e-12);
+    CHECK(context_of(&uneven, 0, 1).speed_deviation == 10);
+    /* 0.5, 0.5, 0.1, 0.2, 0.9: 50 is not above 50. */
+    CHECK(fabs(context_of(&uneven, 0, 1).city_probability - 0.44) < 1e-12);
+    /* One of ten is not below a tenth. */
+    none = context_of(&mostly, 0, 1).city_probability;
+    mostly.d[0].speed_mph = 50.5;
+    one_in_ten = context_of(&mostly, 0, 1).city_probability;
+    CHECK(fabs(none - one_in_ten - 0.08) < 1e-12);
+}
+
 /* ---- whatever comes in, what goes out is bounded ---- */
 
 static bool all_bounded(const struct analysis *an)
@@ -334,6 +393,7 @@ int main(void)
     input_rules();
     format();
     segments();
+    bearings();
     durations();
     duration_texts();
     client_totals();
@@ -342,6 +402,7 @@ int main(void)
     plausibility();
     moving();
     contexts();
+    context_borders();
     hostile();
     arena_free(&a);
     return tap_end();

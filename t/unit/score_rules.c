@@ -67,7 +67,8 @@ static void severities(void)
     CHECK(an.dangerous_events == 1 && an.breakdown.dangerous == 1);
     CHECK(an.accelerations[0].avg_ms2 == 5.01);
     CHECK(an.smoothness == 95 - 5 - 10);
-    an = one_step(10, 39, 3000); /* 4.32 */
+    CHECK(one_step(10, 37.5, 2500).breakdown.harsh == 1); /* 4.92 */
+    an = one_step(10, 39, 3000);                          /* 4.32 */
     CHECK(an.dangerous_events == 0 && an.breakdown.harsh == 1);
     an = one_step(70, 41, 2000); /* -6.48 */
     CHECK(an.breakdown.extreme == 1 && an.sudden_decelerations == 1);
@@ -91,12 +92,58 @@ static void noise(void)
     CHECK(one_step(10, 12.9, 500).harsh_events == 0);
 }
 
+/* A mean at the threshold is not above it. */
+static void at_the_threshold(void)
+{
+    struct trip t = DRIVE(0, 16, 16);
+    struct motion m;
+    struct analysis an = {.accel_threshold_ms2 = 16 / 2.0 * 0.44704};
+
+    t.n = 2;
+    t.d[0].dt_ms = 2000;
+    m = motion_of(&t, a);
+    events_find(&m, a, &an);
+    CHECK(an.harsh_events == 0);
+    an = (struct analysis){.accel_threshold_ms2 = 16 / 2.0 * 0.44704 - 1e-9};
+    events_find(&m, a, &an);
+    CHECK(an.harsh_events == 1);
+}
+
+/*
+ * One step over x mph that takes so many ms, between two hard ones which make
+ * its smoothed value large and are made small themselves by what is beside
+ * them: only so has a small change a mean that is no noise.
+ */
+static int small_changes(double x, double ms)
+{
+    struct trip t = DRIVE(40, 27, 39, 39 + x, 51 + x, 38 + x);
+
+    t.d[2].dt_ms = ms;
+    return events_of(&t, CONTEXT_MIXED).harsh_events;
+}
+
+static void change_of_speed(void)
+{
+    /* Below a second the change has to be 3 mph, */
+    CHECK(small_changes(2.875, 500) == 0 && small_changes(3, 500) == 1);
+    CHECK(small_changes(2.875, 750) == 0 && small_changes(3, 750) == 1);
+    CHECK(small_changes(2.875, 999) == 0 && small_changes(3, 999) == 1);
+    /* from then on 2. */
+    CHECK(small_changes(1.875, 1000) == 0 && small_changes(2, 1000) == 1);
+}
+
 static void no_long_steps(void)
 {
     struct trip t = DRIVE(10, 39, 39, 39);
 
     t.d[0].dt_ms = 15000;
     CHECK(events_of(&t, CONTEXT_MIXED).segments == 3);
+    /* 30 mph in 15 s still count: (0.89 + 6.2) / 2 is above 3.5. */
+    t = DRIVE(10, 40, 53.87);
+    t.d[0].dt_ms = 15000;
+    CHECK(events_of(&t, CONTEXT_MIXED).harsh_events == 1);
+    t.d[0].dt_ms = 15001;
+    CHECK(events_of(&t, CONTEXT_MIXED).harsh_events == 0);
     t = DRIVE(10, 10, 10, 10);
     t.d[0].dt_ms = 1e308;
     t.d[1].dt_ms = -1e308;
@@ -130,6 +177,9 @@ static void consistencies(void)
     /* Variance 12, mean step 4: limits at 8, 15 and 3, 6. */
     t = DRIVE(20, 24, 24, 20, 20, 28);
     CHECK(consistency(&t, CONTEXT_MIXED) == 0.6 * 65 + 0.4 * 80);
+    /* Windows of 33, 33, 53 and 33: their variance is 100, not below. */
+    t = DRIVE(30, 46, 54, 46, 38, 54, 66, 72, 60, 70, 67, 73, 63, 47, 31);
+    CHECK(consistency(&t, CONTEXT_MIXED) == 38);
 }
 
 static struct analysis rated(int harsh, int dangerous, double miles)
@@ -210,6 +260,36 @@ static void turns(void)
     CHECK(turned(&p, 24).turn_safety == 85);
 }
 
+/* 91 degrees in one turn: 15 mph are safe in a city. */
+static const char *severity_at(double mph, double degrees)
+{
+    double change[] = {0, degrees, 0};
+    struct path p = {.n_bearings = 4, .change = change};
+    struct analysis an = turned(&p, mph);
+
+    return an.n_turn_details == 1 ? an.turn_details[0].severity : "";
+}
+
+static double safe_speed_at(double degrees)
+{
+    double change[] = {0, degrees, 0};
+    struct path p = {.n_bearings = 4, .change = change};
+
+    return turned(&p, 10).turn_details[0].safe_speed_mph;
+}
+
+static void turn_borders(void)
+{
+    CHECK(!strcmp(severity_at(17.25, 91), "safe")); /* 1.15 */
+    CHECK(!strcmp(severity_at(17.26, 91), "moderate"));
+    CHECK(!strcmp(severity_at(21, 91), "moderate")); /* 1.4 */
+    CHECK(!strcmp(severity_at(21.01, 91), "aggressive"));
+    CHECK(!strcmp(severity_at(25.5, 91), "aggressive")); /* 1.7 */
+    CHECK(!strcmp(severity_at(25.51, 91), "dangerous"));
+    CHECK(safe_speed_at(60) == 28 && safe_speed_at(60.5) == 22);
+    CHECK(safe_speed_at(40) == 35 && safe_speed_at(40.5) == 28);
+}
+
 static void labels(void)
 {
     CHECK(!strcmp(score_category(85), "Excellent"));
@@ -224,11 +304,14 @@ int main(void)
     a = arena_new(1 << 20);
     hard_stop();
     severities();
+    at_the_threshold();
     noise();
+    change_of_speed();
     no_long_steps();
     consistencies();
     frequencies();
     turns();
+    turn_borders();
     labels();
     arena_free(&a);
     return tap_end();

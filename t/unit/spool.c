@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/folder.h"
+#include "store/keys.h"
 #include "store/spool.h"
 #include "t/unit/procs.h"
 #include "t/unit/syncs.h"
@@ -64,7 +65,7 @@ static enum status add_nothing(void *ctx, const struct debt *debt)
 
 struct seen {
     int n;
-    char last[300];
+    char last[2 * ID_MAX + 20];
     enum status answer;
 };
 
@@ -236,6 +237,46 @@ static void put_file(const char *name, const char *text, time_t age)
         abort();
 }
 
+static void longest_ids(void)
+{
+    char id[ID_MAX], want[2 * ID_MAX + 20];
+    struct str longest = {memset(id, 'x', sizeof id), sizeof id};
+    const struct debt debt = {
+        .kind = DEBT_trip, .user_id = longest, .trip_id = longest};
+    struct seen s = {.answer = ST_OK};
+    struct spool_entry t;
+
+    CHECK(spool_owe(spool, &debt, &t, &err) == ST_OK);
+    spool_leave(spool, &t);
+    CHECK(spool_work(spool, DEBT_trip, see, &s, &err) == ST_OK && s.n == 1);
+    snprintf(want, sizeof want, "trips/%.*s/%.*s", STR_ARG(longest),
+             STR_ARG(longest));
+    CHECK(!strcmp(s.last, want) && owed(DEBT_trip) == 0);
+}
+
+/* Whatever comes first, the others are handled, and the failure is told. */
+static void one_that_cannot_be_read(void)
+{
+    struct seen s = {.answer = ST_OK};
+    struct spool_entry t;
+
+    CHECK(spool_owe(spool, &trip_debt, &t, &err) == ST_OK);
+    spool_leave(spool, &t);
+    CHECK(symlink("nowhere", path_of("trips/0")) == 0 &&
+          symlink("nowhere", path_of("trips/z")) == 0);
+    CHECK(spool_work(spool, DEBT_trip, see, &s, &err) != ST_OK && s.n == 1);
+    CHECK(unlink(path_of("trips/0")) == 0 && unlink(path_of("trips/z")) == 0);
+    CHECK(owed(DEBT_trip) == 0);
+
+    CHECK(spool_add(spool, &token_debt, &err) == ST_OK);
+    put_file("tokens/0", "", 0);
+    put_file("tokens/z", "", 0);
+    s.n = 0;
+    CHECK(spool_work(spool, DEBT_token, see, &s, &err) != ST_OK && s.n == 1);
+    CHECK(unlink(path_of("tokens/0")) == 0 && unlink(path_of("tokens/z")) == 0);
+    CHECK(owed(DEBT_token) == 0);
+}
+
 static void what_is_no_entry(void)
 {
     put_file("trips/.tmp-young", "driver-1\ntr", 60);
@@ -379,6 +420,45 @@ static void adding_while_delivering(void)
     CHECK(!token_waits(USER));
 }
 
+/* One of the two is moved away: nothing goes where nobody looks. */
+static void half_replaced(void)
+{
+    char aside[320];
+    struct spool_entry t;
+
+    snprintf(aside, sizeof aside, "%s.aside", folder);
+    CHECK(rename(path_of("trips"), aside) == 0);
+    CHECK(spool_owe(spool, &trip_debt, &t, &err) == ST_OK);
+    CHECK(access(path_of("trips"), F_OK) == 0);
+    spool_done(spool, &t);
+    temp_remove(aside);
+
+    CHECK(rename(path_of("tokens"), aside) == 0);
+    CHECK(spool_add(spool, &token_debt, &err) == ST_OK);
+    CHECK(token_waits(USER));
+    CHECK(spool_work(spool, DEBT_token, add_nothing, NULL, &err) == ST_OK);
+    /* What cannot be looked into may hide an entry. */
+    temp_remove(path_of("tokens"));
+    put_file("tokens", "", 0);
+    CHECK(token_waits(USER));
+    CHECK(unlink(path_of("tokens")) == 0 &&
+          rename(aside, path_of("tokens")) == 0);
+    CHECK(!token_waits(USER));
+}
+
+static int temporaries(void)
+{
+    struct arena *a = arena_new(0);
+    struct folder_names names = {.n = 99};
+    int n, fd = open(path_of("trips"), O_RDONLY | O_DIRECTORY);
+
+    CHECK(folder_names(fd, NAMES_TEMP, a, &names, &err) == ST_OK);
+    n = (int)names.n;
+    close(fd);
+    arena_free(&a);
+    return n;
+}
+
 /* Somebody clears the state folder away under a running process. */
 static void folder_replaced(void)
 {
@@ -411,6 +491,7 @@ static void not_writable(void)
     FILE *f;
 
     CHECK(spool_check(spool, &err) == ST_OK);
+    CHECK(temporaries() == 0); /* it leaves none */
     temp_remove(folder);
     f = fopen(folder, "w");
     CHECK(f && fclose(f) == 0);
@@ -438,12 +519,15 @@ int main(void)
     durable_entries();
     after_a_crash();
     taking_over();
+    longest_ids();
     what_is_no_entry();
     what_is_no_driver();
     version_before();
     for_the_version_before();
+    one_that_cannot_be_read();
     tokens();
     adding_while_delivering();
+    half_replaced();
     folder_replaced();
     not_writable();
     refused();

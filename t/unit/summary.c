@@ -1,5 +1,6 @@
 /* Rows of the summary: their order, merging by revision, and the text. */
 #include "driver/summary.h"
+#include "driver/trip_object.h"
 
 #include "base/gzip.h"
 #include "base/gzip_bundle.h"
@@ -46,6 +47,9 @@ static void merging(struct arena *a)
     CHECK(summary_merge(&s, &row, a, &met) == MERGED_REPLACED);
     CHECK(met.revision == 2 && summary_find(&s, row.trip_id)->revision == 3);
     CHECK(s.n == 3 && !summary_find(&s, STR_LIT("bb")));
+    row.size = 11; /* the same finalize once more */
+    CHECK(summary_merge(&s, &row, a, &met) == MERGED_REPLACED);
+    CHECK(met.size == 10 && summary_find(&s, row.trip_id)->size == 11);
 }
 
 static void ages(void)
@@ -54,6 +58,11 @@ static void ages(void)
 
     late.modified_us = 7;
     CHECK(summary_row_later(&late, &old) && !summary_row_later(&old, &late));
+    old.modified_us = 7; /* then by key */
+    CHECK(!summary_row_later(&late, &old) && !summary_row_later(&old, &late));
+    late.end_ms++;
+    CHECK(summary_row_later(&late, &old) && !summary_row_later(&old, &late));
+    old.modified_us = 0;
     old.revision = 1;
     CHECK(summary_row_later(&old, &late)); /* the claim orders, not clocks */
 }
@@ -252,6 +261,54 @@ static enum status parse_packed(const char *json, struct arena *a,
     return st;
 }
 
+/* A row of another hand, one of whose values is beyond what its column means:
+ * it would be summed, or be made room for. */
+static void lying_rows(struct arena *a)
+{
+    static const struct {
+        size_t at;
+        int64_t bad;
+    } whole[] = {
+#define AT(member) offsetof(struct summary_row, member)
+        {AT(size), -1},
+        {AT(length), -1},
+        {AT(length), (int64_t)TRIP_JSON_MAX + 1},
+        {AT(crc), -1},
+        {AT(crc), (int64_t)UINT32_MAX + 1},
+        {AT(deflate), -1},
+        {AT(deflate), TIME_NONE}, /* printed as null */
+        {AT(revision), -1},
+        {AT(revision), TIME_NONE},
+        {AT(pack), PACK_HERE - 1},
+        {AT(figures.turns), -1},
+        {AT(figures.turns), TIME_NONE},
+        {AT(figures.harsh_events), 1000000001},
+        {AT(figures.dangerous_turns), -1},
+    };
+    static const size_t real[] = {AT(figures.distance_miles),
+                                  AT(figures.duration_minutes),
+                                  AT(figures.max_speed_mph)};
+    struct summary s = many(a, 2), back = {.n = 0};
+    struct summary_row good = s.row[1];
+
+    for (size_t i = 0; i < sizeof whole / sizeof *whole + 6; i++) {
+        struct buf body;
+
+        s.row[1] = good;
+        s.row[0].fragment = s.row[1].fragment = STR_NONE;
+        if (i < 6)
+            *(double *)((char *)&s.row[1] + real[i / 2]) =
+                i % 2 ? -1.1e150 : 1.1e150;
+        else
+            *(int64_t *)((char *)&s.row[1] + whole[i - 6].at) =
+                whole[i - 6].bad;
+        print(&s, a, &body);
+        tap_ok(summary_parse(buf_str(&body), a, &back, NULL) == ST_CORRUPT,
+               "a row that lies, case %zu", i);
+        buf_free(&body);
+    }
+}
+
 static void strange_texts(struct arena *a)
 {
     static const char *const bad[] = {
@@ -343,6 +400,7 @@ int main(void)
     most_recent(a);
     plain_gzip(a);
     wrong_analyses(a);
+    lying_rows(a);
     strange_texts(a);
     other_columns(a);
     states(a);

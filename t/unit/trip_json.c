@@ -296,6 +296,24 @@ static void aggregate_rules(void)
     CHECK(g.context_confidence == 1 && g.avg_speed_mph == 0);
 }
 
+static bool risk_is(double behavior, const char *want)
+{
+    struct trip_figures t = {.distance_miles = 1,
+                             .behavior_score = behavior,
+                             .context = STR_LIT("city")};
+    const struct trip_figures *one[] = {&t};
+
+    return !strcmp(aggregate_of(one, 1, a).risk_level, want);
+}
+
+static void risk_levels(void)
+{
+    CHECK(risk_is(80, "Very Low Risk") && risk_is(79.99, "Low Risk"));
+    CHECK(risk_is(70, "Low Risk") && risk_is(69.99, "Medium Risk"));
+    CHECK(risk_is(50, "Medium Risk") && risk_is(49.99, "High Risk"));
+    CHECK(risk_is(40, "High Risk") && risk_is(39.99, "Very High Risk"));
+}
+
 static void aggregate_of_the_largest(void)
 {
     struct trip_figures huge = {.distance_miles = 1e150,
@@ -332,6 +350,7 @@ int main(void)
     foreign_analysis();
     corrupt_analyses();
     aggregate_rules();
+    risk_levels();
     aggregate_of_the_largest();
     arena_free(&a);
     return tap_end();

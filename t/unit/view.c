@@ -1,6 +1,7 @@
 /* What a reader may ask for, and the order that cursors walk. */
 #include "answer/view.h"
 #include "score/analysis_json.h"
+#include "store/keys.h"
 #include "t/unit/tap.h"
 
 static struct arena *a;
@@ -50,7 +51,9 @@ static void parameters(void)
     CHECK(view_whole(&v) && !view_paged(&v));
     v = taken("view=summary&limit=5&fields=trip_id");
     CHECK(v.summary && !v.limit && fields_is_empty(v.trips));
-    CHECK(fields_is_all(v.front));
+    CHECK(fields_is_all(v.front) && !view_whole(&v));
+    v = taken("before=312f74");
+    CHECK(view_paged(&v) && !view_whole(&v));
     v = taken("fields=trip_id");
     CHECK(!view_whole(&v) && !view_paged(&v));
     CHECK(same("fields=trip_id,behavior_score",
@@ -58,6 +61,10 @@ static void parameters(void)
     CHECK(!same("fields=trip_id", "fields=behavior_score"));
     CHECK(!same("limit=1", "limit=2"));
     CHECK(!same("", "view=summary"));
+    /* Pages behind trips that ended together, and behind other ends. */
+    CHECK(!same("limit=1&before=312f74", "limit=1&before=312f75"));
+    CHECK(!same("limit=1&before=312f74", "limit=1&before=322f74"));
+    CHECK(!same("limit=1&before=312f74", "limit=1"));
     CHECK(refused("view=", "bad_view"));
     CHECK(refused("view=all", "bad_view"));
     CHECK(refused("limit=0", "bad_limit"));
@@ -77,11 +84,44 @@ static void parameters(void)
     CHECK(refused("before=zz", "bad_cursor"));
     CHECK(refused("before=3", "bad_cursor"));
     CHECK(refused("before=3131", "bad_cursor"));      /* 11 */
+    CHECK(refused("before=312F74", "bad_cursor"));    /* not as we write it */
     CHECK(refused("before=312f", "bad_cursor"));      /* 1/ */
     CHECK(refused("before=312f2e", "bad_cursor"));    /* 1/. */
     CHECK(refused("before=782f74", "bad_cursor"));    /* x/t */
     CHECK(!refused("before=312f74", "bad_cursor"));   /* 1/t */
     CHECK(!refused("before=2d312f74", "bad_cursor")); /* -1/t */
+}
+
+/* Nothing behind a value is taken for a part of it. */
+static void half_a_byte(void)
+{
+    struct query q = {.at = {{STR_LIT("before"), {"312f7474", 7}}}, .n = 1};
+    struct view v;
+
+    CHECK(view_parse(&q, a, &v, NULL) == ST_BAD_REQUEST);
+    q.at[0].value.n = 8;
+    CHECK(view_parse(&q, a, &v, NULL) == ST_OK && str_is(v.trip_id, "tt"));
+}
+
+/* The longest that an answer gives is taken; none that is far longer is read,
+ * were it zeros before the number. */
+static void long_cursors(void)
+{
+    struct summary_row longest = {.figures = {.end_us = INT64_MIN + 1}};
+    char id[ID_MAX + 1], text[2 * 400] = "before=";
+    struct view v;
+    struct err err;
+
+    memset(id, 'x', ID_MAX);
+    longest.trip_id = (struct str){id, ID_MAX};
+    CHECK(view_of(arena_z(a, arena_printf(a, "before=%.*s",
+                                          STR_ARG(view_cursor(&longest, a)))),
+                  &v, &err) == ST_OK);
+    CHECK(str_eq(v.trip_id, longest.trip_id));
+    for (int i = 0; i < 300; i++)
+        strcat(text, "30");
+    strcat(text, "312f74");
+    CHECK(refused(text, "bad_cursor"));
 }
 
 static struct summary_row row(const char *id, int64_t end_us)
@@ -156,6 +196,8 @@ int main(void)
 {
     a = arena_new(4096);
     parameters();
+    half_a_byte();
+    long_cursors();
     cursors();
     table();
     arena_free(&a);

@@ -1,0 +1,150 @@
+/* What the two POST calls read out of a body, on its borders. */
+#include "service/input.h"
+
+#include "t/unit/tap.h"
+
+static struct arena *a;
+static struct err err;
+
+static enum status body(const char *text)
+{
+    struct json root;
+
+    err = ERR_NONE;
+    return input_body(str_of(text), &root, &err);
+}
+
+static bool refused(const char *text, const char *code)
+{
+    return body(text) == ST_BAD_REQUEST && strcmp(err.code, code) == 0;
+}
+
+/* A number that no store could hold refuses the body; only those that make a
+ * delta what it is refuse no more than the delta. */
+static void numbers(void)
+{
+    CHECK(body("{\"x\":1e125,\"y\":[1,{\"z\":-1e-130}]}") == ST_OK);
+    CHECK(refused("{\"x\":1e127}", "bad_number"));
+    CHECK(refused("{\"x\":[[1e127]]}", "bad_number"));
+    CHECK(refused("{\"x\":{\"delta_lat\":1e127}}", "bad_number"));
+    CHECK(body("{\"deltas\":[{\"delta_lat\":1e127,\"delta_long\":1e127,"
+               "\"delta_time\":1e127}]}") == ST_OK);
+    CHECK(refused("{\"deltas\":[{\"speed_mph\":1e127}]}", "bad_number"));
+    CHECK(
+        refused("{\"deltas\":[{\"x\":{\"delta_lat\":1e127}}]}", "bad_number"));
+    CHECK(refused("{\"deltas\":[[{\"delta_lat\":1e127}]]}", "bad_number"));
+    CHECK(refused("{\"deltas\":[1e127]}", "bad_number"));
+    CHECK(refused("{\"deltas\":{\"delta_lat\":1e127}}", "bad_number"));
+    CHECK(
+        refused("{\"x\":{\"deltas\":[{\"delta_lat\":1e127}]}}", "bad_number"));
+}
+
+static void bodies(void)
+{
+    CHECK(body(" {} ") == ST_OK);
+    CHECK(refused("", "bad_json") && refused("{", "bad_json"));
+    CHECK(refused("[]", "bad_json") && refused("7", "bad_json"));
+}
+
+/* ---- ids, times, objects ---- */
+
+static struct json parsed(const char *text)
+{
+    struct json root;
+
+    CHECK(json_check(str_of(text), JSON_DEPTH, &root, NULL) == ST_OK);
+    return root;
+}
+
+static bool ids_refused(const char *text, const char *code)
+{
+    struct str user, trip;
+
+    err = ERR_NONE;
+    return input_ids(parsed(text), a, &user, &trip, &err) == ST_BAD_REQUEST &&
+           strcmp(err.code, code) == 0;
+}
+
+static void ids(void)
+{
+    struct str user, trip;
+
+    CHECK(input_ids(parsed("{\"user_id\":\"u\",\"trip_id\":\"\\u0074\"}"), a,
+                    &user, &trip, &err) == ST_OK);
+    CHECK(str_is(user, "u") && str_is(trip, "t"));
+    CHECK(ids_refused("{\"trip_id\":\"t\"}", "missing_fields") &&
+          str_is(err.extra, "\"details\":{\"missing\":[\"user_id\"]}"));
+    CHECK(
+        ids_refused("{\"user_id\":\"u\",\"trip_id\":null}", "missing_fields") &&
+        str_is(err.extra, "\"details\":{\"missing\":[\"trip_id\"]}"));
+    CHECK(ids_refused("{}", "missing_fields") &&
+          str_is(err.extra,
+                 "\"details\":{\"missing\":[\"user_id\",\"trip_id\"]}"));
+    CHECK(ids_refused("{\"user_id\":\"u\",\"trip_id\":7}", "bad_type"));
+    CHECK(ids_refused("{\"user_id\":\"u\",\"trip_id\":\".t\"}", "bad_id"));
+    CHECK(ids_refused("{\"user_id\":\"\",\"trip_id\":\"t\"}", "bad_id"));
+}
+
+static enum status time_in(const char *text, int64_t *us)
+{
+    *us = 1;
+    return input_time(parsed(text), "t", a, us, &err);
+}
+
+static void times(void)
+{
+    int64_t us;
+
+    CHECK(time_in("{\"t\":\"1970-01-01T00:00:02Z\"}", &us) == ST_OK &&
+          us == 2000000);
+    CHECK(time_in("{}", &us) == ST_OK && us == TIME_NONE);
+    CHECK(time_in("{\"t\":null}", &us) == ST_OK && us == TIME_NONE);
+    CHECK(time_in("{\"t\":\"soon\"}", &us) == ST_OK && us == TIME_NONE);
+    CHECK(time_in("{\"t\":2}", &us) == ST_BAD_REQUEST && us == TIME_NONE);
+}
+
+static void objects(void)
+{
+    struct json v;
+
+    CHECK(input_object(parsed("{\"o\":{\"a\":1}}"), "o", &v, &err) == ST_OK &&
+          v.type == JSON_OBJECT);
+    CHECK(input_object(parsed("{\"o\":null}"), "o", &v, &err) == ST_OK &&
+          v.type == JSON_NONE);
+    CHECK(input_object(parsed("{}"), "o", &v, &err) == ST_OK &&
+          v.type == JSON_NONE);
+    CHECK(input_object(parsed("{\"o\":[]}"), "o", &v, &err) == ST_BAD_REQUEST);
+}
+
+/* ---- compact ---- */
+
+static void compact(void)
+{
+    struct buf out;
+
+    buf_init(&out, 100);
+    buf_putz(&out, "=");
+    CHECK(str_is(json_compact(STR_LIT(" [ 1.50 ,\t\"a \\\" b\\\\\" ,\r\n"
+                                      "{ \" c \" : null } ] "),
+                              &out),
+                 "[1.50,\"a \\\" b\\\\\",{\" c \":null}]"));
+    CHECK(out.p[0] == '=');
+    buf_free(&out);
+    buf_init(&out, 4); /* as much as there is room for */
+    CHECK(str_is(json_compact(STR_LIT("[ 12]"), &out), "[12]"));
+    CHECK(json_compact(STR_LIT("1"), &out).n == 0 && !buf_ok(&out));
+    buf_free(&out);
+}
+
+int main(void)
+{
+    a = arena_new(4096);
+    numbers();
+    bodies();
+    ids();
+    times();
+    objects();
+    compact();
+    arena_free(&a);
+    return tap_end();
+}
