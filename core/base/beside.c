@@ -2,6 +2,14 @@
 
 #include <assert.h>
 #include <signal.h>
+#include <stdatomic.h>
+
+static atomic_int running;
+
+bool beside_none(void)
+{
+    return running == 0;
+}
 
 void beside_start(struct beside *b, void *(*call)(void *ctx), void *ctx)
 {
@@ -13,7 +21,9 @@ void beside_start(struct beside *b, void *(*call)(void *ctx), void *ctx)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     b->runs = pthread_create(&b->thread, NULL, call, ctx) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!b->runs)
+    if (b->runs)
+        running++;
+    else
         call(ctx);
 }
 
@@ -22,5 +32,7 @@ void beside_wait(struct beside *b)
     int failure = b->runs ? pthread_join(b->thread, NULL) : 0;
 
     assert(failure == 0);
+    if (b->runs)
+        running--;
     b->runs = false;
 }

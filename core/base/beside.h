@@ -26,4 +26,9 @@ void beside_wait(struct beside *b);
     Once for each start.
  */
 
+bool beside_none(void);
+/*
+    Whether nothing runs beside: for what is not thread safe.
+ */
+
 #endif

@@ -1,5 +1,7 @@
 #include "base/isotime.h"
 
+#include "base/beside.h"
+
 #include <assert.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -223,8 +225,10 @@ static struct tm local_tm(int64_t us, const char *zone)
 
 void time_local(int64_t us, const char *zone, struct time_display *out)
 {
-    struct tm t = local_tm(us, zone);
+    struct tm t;
 
+    assert(beside_none()); /* it changes the environment */
+    t = local_tm(us, zone);
     assert(us >= TIME_MIN && us < TIME_END);
     strftime(out->local, sizeof out->local, "%04Y-%m-%dT%H:%M:%S", &t);
     strftime(out->formatted, sizeof out->formatted, "%04Y-%m-%d %I:%M:%S %p",
@@ -264,5 +268,12 @@ enum status time_zones_check(struct err *err)
 
     for (size_t i = 0; !lacks && i < OTHERS; i++)
         lacks = zone_lacks(others[i], err);
+    /*
+     * From here on TZ is there and is replaced in its place. Adding it would
+     * move the whole environment, under the feet of a resolver's thread that
+     * looks something up in it (libcurl may leave one behind).
+     */
+    if (!lacks && setenv("TZ", "UTC", 0) != 0)
+        return err_set(err, ST_UNAVAILABLE, NULL, "setenv: %m");
     return lacks ? ST_UNAVAILABLE : ST_OK;
 }

@@ -129,8 +129,8 @@ static enum status write_body(const struct scoring_input *in,
 
 /* The row is read back from those very bytes, so that it says what any later
  * reader of the object would find. */
-static enum status write_object(const struct scoring_input *in, struct arena *a,
-                                struct scored *out, struct err *err)
+enum status scoring_write(const struct scoring_input *in, struct arena *a,
+                          struct scored *out, struct err *err)
 {
     const struct trip *t = in->trip;
     struct trip_object *o = &out->object;
@@ -154,16 +154,13 @@ static enum status write_object(const struct scoring_input *in, struct arena *a,
     return ST_OK;
 }
 
-enum status scoring_do(const struct scoring_input *in, struct arena *a,
-                       struct scored *out, struct err *err)
+enum status scoring_analyse(const struct scoring_input *in, struct arena *a,
+                            struct scored *out, struct err *err)
 {
     struct delta_list deltas = {.n = 0};
     enum status st;
 
-    assert(in->trip && in->user && in->rules && in->batches);
-    assert(!out->has_counts && !out->insufficient);
-    if ((st = read_batches(in->batches, &deltas, a, out, err)) != ST_OK ||
-        (st = score_deltas(in, &deltas, a, out, err)) != ST_OK)
-        return st;
-    return out->insufficient ? ST_OK : write_object(in, a, out, err);
+    assert(in->rules && in->batches);
+    st = read_batches(in->batches, &deltas, a, out, err);
+    return st == ST_OK ? score_deltas(in, &deltas, a, out, err) : st;
 }

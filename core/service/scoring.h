@@ -32,13 +32,19 @@ struct scored {
     struct trip_object object; /* to be put under its key */
 };
 
-enum status scoring_do(const struct scoring_input *in, struct arena *a,
-                       struct scored *out, struct err *err) MUST_CHECK;
+enum status scoring_analyse(const struct scoring_input *in, struct arena *a,
+                            struct scored *out, struct err *err) MUST_CHECK;
 /*
-    ST_OK also for fewer than two points, which is `insufficient`. ST_CORRUPT
-    (batch_corrupt, trip_corrupt): what the records hold is not readable.
-    ST_TOO_LARGE: the analysis is over TRIP_JSON_MAX. *out holds what was known
-    until then.
+    The first step, to the analysis. ST_OK also for fewer than two points, which
+    is `insufficient`. ST_CORRUPT (batch_corrupt, trip_corrupt): what the
+   records hold is not readable. *out holds what was known until then.
+ */
+
+enum status scoring_write(const struct scoring_input *in, struct arena *a,
+                          struct scored *out, struct err *err) MUST_CHECK;
+/*
+    The second, to the object, when there is an analysis. Nothing may run beside
+    it (time_local). ST_TOO_LARGE: the analysis is over TRIP_JSON_MAX.
  */
 
 #endif

@@ -18,6 +18,8 @@ struct settling {
     const struct call *c;
     const struct trip *trip;
     struct user user; /* empty for one the table does not know */
+    struct trip_batches batches;
+    struct scoring_input scoring;
     struct seeing {
         struct beside beside;
         struct arena *arena;
@@ -93,19 +95,18 @@ static enum status load_batches(struct settling *w, struct trip_batches *out,
 
 static enum status score_batches(struct settling *w, struct settlement *out)
 {
-    struct trip_batches batches = {.n = 0};
-    struct scoring_input in = {
-        .trip = w->trip,
-        .user = &w->user,
-        .batches = &batches,
-        .rules = score_rules_named(w->c->stores->conf->scoring_version),
-    };
     enum status st;
 
+    w->scoring = (struct scoring_input){
+        .trip = w->trip,
+        .user = &w->user,
+        .batches = &w->batches,
+        .rules = score_rules_named(w->c->stores->conf->scoring_version),
+    };
     if ((st = load_user(w)) == ST_OK &&
-        (st = load_batches(w, &batches, out)) == ST_OK &&
+        (st = load_batches(w, &w->batches, out)) == ST_OK &&
         !out->scored.insufficient)
-        st = scoring_do(&in, w->c->arena, &out->scored, w->c->err);
+        st = scoring_analyse(&w->scoring, w->c->arena, &out->scored, w->c->err);
     if (st == ST_OK && out->scored.insufficient)
         out->how = SETTLED_INSUFFICIENT;
     w->object = &out->scored.object;
@@ -248,8 +249,9 @@ static enum status store_analysis(struct settling *w, struct settlement *out)
         *w->c->err = w->seen.err;
         return w->seen.st;
     }
-    st = place_object(w, out);
-    if (st != ST_OK)
+    if ((st = scoring_write(&w->scoring, w->c->arena, &out->scored,
+                            w->c->err)) != ST_OK ||
+        (st = place_object(w, out)) != ST_OK)
         return st;
     if (fault_point("finalize.after_object"))
         return err_set(w->c->err, ST_UNAVAILABLE, NULL, "fault point");

@@ -42,8 +42,13 @@ static enum status scored_by(const char *version, struct scored *out)
                                .batches = &batches,
                                .rules = score_rules_named(version)};
 
+    enum status st;
+
     *out = (struct scored){.has_counts = false};
-    return scoring_do(&in, arena, out, &err);
+    st = scoring_analyse(&in, arena, out, &err);
+    return st == ST_OK && !out->insufficient
+               ? scoring_write(&in, arena, out, &err)
+               : st;
 }
 
 static void versions(void)
