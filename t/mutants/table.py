@@ -22,6 +22,7 @@ import re
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SRC = os.path.dirname(os.path.dirname(HERE))
+RULES = os.path.join(SRC, *"t/RULES.md".split("/"))
 ROOMS = ("core", "fcgi", "ctl")
 
 TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -152,5 +153,5 @@ ROW = re.compile(r"^\| (?!\*\*|Clause|-)(.*?) \| (.*?) \| (.*?) \|$", re.M)
 
 def rules():
     """[(clause, mutation, tests)] of t/RULES.md."""
-    with open(f"{SRC}/t/RULES.md") as f:
+    with open(RULES) as f:
         return ROW.findall(f.read())
