@@ -152,5 +152,5 @@ ROW = re.compile(r"^\| (?!\*\*|Clause|-)(.*?) \| (.*?) \| (.*?) \|$", re.M)
 
 def rules():
     """[(clause, mutation, tests)] of t/RULES.md."""
-    with open(os.path.join(SRC, "t", "RULES.md")) as f:
+    with open(os.path.join(SRC, "t/RULES.md")) as f:
         return ROW.findall(f.read())
