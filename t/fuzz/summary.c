@@ -28,9 +28,10 @@ static const struct gzip_sum sum[] = {{1444654255, 7}, {1236981988, 8}};
     "\"total_harsh_events\",\"total_dangerous_events\","                       \
     "\"sudden_accelerations\",\"sudden_decelerations\",\"hard_stops\","        \
     "\"total_turns\",\"safe_turns\",\"dangerous_turns\",\"context\","          \
-    "\"privacy_protected\"],\"trips\":["
+    "\"privacy_protected\",\"scoring_version\"],\"trips\":["
 #define FIGURES                                                                \
-    "1,1,1.5,20,18,2,88.5,90,95,95,85,0,40.5,1,0,1,0,0,4,3,1,\"city\",true]"
+    "1,1,1.5,20,18,2,88.5,90,95,95,85,0,40.5,1,0,1,0,0,4,3,1,\"city\",true,"   \
+    "\"v1\"]"
 #define ROW_A "[\"t_1\",1,\"e1\",20,7,1444654255,12,1,1,-1," FIGURES
 #define ROW_B "[\"t_2\",2,\"e2\",21,8,1236981988,13,2,null,-1," FIGURES
 #define ROW_C "[\"t_3\",3,\"e3\",21,9,7,13,2,5,7," FIGURES
@@ -151,7 +152,8 @@ static bool same_row(const struct summary_row *x, const struct summary_row *y)
            x->figures.start_us == y->figures.start_us &&
            x->figures.distance_miles == y->figures.distance_miles &&
            x->figures.dangerous_turns == y->figures.dangerous_turns &&
-           str_eq(x->figures.context, y->figures.context);
+           str_eq(x->figures.context, y->figures.context) &&
+           str_eq(x->figures.version, y->figures.version);
 }
 
 static void check_again(const struct summary *s, struct arena *a)
