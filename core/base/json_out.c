@@ -29,7 +29,8 @@ static size_t put_special(struct buf *b, const char *p, const char *end)
 
 static void put_string(struct buf *b, struct str s)
 {
-    const char *p = s.p, *end = s.p + s.n;
+    /* An empty one may point nowhere, from where no end is to be counted. */
+    const char *p = s.n ? s.p : "", *end = p + s.n;
 
     buf_putc(b, '"');
     while (p < end) {

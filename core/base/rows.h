@@ -69,7 +69,8 @@ bool rows_open(struct json columns, const struct rows *known, struct arena *a,
                struct rows *out);
 /*
     What the columns of a table are, to a reader who knows those of `known`.
-    False when that is no array of different names, or of too many.
+    False when that is no array of different names, or of too many: together
+    with the known ones that it lacks, ROWS_COLUMNS_MAX.
  */
 
 bool rows_read(const struct rows *t, struct json line, struct arena *a,

@@ -81,8 +81,8 @@ enum status objects_put(struct objects *s, struct str key, struct str body,
                         struct deadline d, struct etag *out,
                         struct err *err) MUST_CHECK;
 /*
-    Content-Type application/json, Content-Encoding gzip where the key ends in
-    .gz. Durable when ST_OK.
+    Content-Type application/json, Content-Encoding gzip unless the key ends in
+    .json. Durable when ST_OK.
     ST_PRECONDITION: another version is (or, for COND_MATCH, none is) there.
     ST_BUSY: another writer interfered; try again (S3's 409).
  */

@@ -16,7 +16,7 @@ static size_t put_headers(struct sigv4_pair h[PUT_HEADERS], struct str key,
     const struct sigv4_pair all[] = {
         {STR_LIT("content-type"), STR_LIT("application/json")},
         {STR_LIT("content-encoding"),
-         str_ends(key, STR_LIT(".gz")) ? STR_LIT("gzip") : STR_NONE},
+         str_ends(key, STR_LIT(".json")) ? STR_NONE : STR_LIT("gzip")},
         {STR_LIT("x-amz-meta-trip_id"), m ? m->trip_id : STR_NONE},
         {STR_LIT("x-amz-meta-user_id"), m ? m->user_id : STR_NONE},
         {STR_LIT("x-amz-meta-behavior_score"),

@@ -22,7 +22,6 @@ import re
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SRC = os.path.dirname(os.path.dirname(HERE))
-RULES = os.path.join(SRC, *"t/RULES.md".split("/"))
 ROOMS = ("core", "fcgi", "ctl")
 
 TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -153,5 +152,5 @@ ROW = re.compile(r"^\| (?!\*\*|Clause|-)(.*?) \| (.*?) \| (.*?) \|$", re.M)
 
 def rules():
     """[(clause, mutation, tests)] of t/RULES.md."""
-    with open(RULES) as f:
+    with open(os.path.join(SRC, "t/RULES.md")) as f:
         return ROW.findall(f.read())

@@ -139,7 +139,8 @@ static void stands_still(void)
     CHECK(str_is(trip_walk_print(w, arena), "@t0%220,@t1%220,"));
     mode(PLAIN);
     CHECK(walk_on(w, &p) == ST_OK && trip_walk_over(w));
-    CHECK(count(SCANS) == 2 && count(SECONDS) == 2 && p.unreadable == 2);
+    /* Scans that the refusal cut off may still have come. */
+    CHECK(count(SCANS) >= 2 && count(SECONDS) == 2 && p.unreadable == 2);
     trip_walk_free(&w);
 }
 

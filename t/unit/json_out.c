@@ -189,7 +189,8 @@ static void document(void)
 {
     static const char want[] =
         "{\"s\":\"a\\\"\\\\\\b\\f\\n\\r\\t\\u0001/\x7f\xc3\xa9\",\"bad\":"
-        "\"x\xef\xbf\xbd\xef\xbf\xbdy\xef\xbf\xbd\",\"list\":[1,-2,[],{},"
+        "\"x\xef\xbf\xbd\xef\xbf\xbdy\xef\xbf\xbd\",\"none\":\"\",\"list\":[1,-"
+        "2,[],{},"
         "true,null,\"z\"],\"o\":{\"k\\\"\":9007199254740993},\"raw\":[1 ],"
         "\"f\":false,\"d\":1.5}";
     struct buf b;
@@ -200,6 +201,7 @@ static void document(void)
     json_begin_object(&o, NULL);
     json_put_z(&o, "s", "a\"\\\b\f\n\r\t\x01/\x7f\xc3\xa9");
     json_put_str(&o, "bad", STR_LIT("x\xff\0y\xe2"));
+    json_put_str(&o, "none", STR_NONE);
     json_begin_array(&o, "list");
     json_put_int(&o, NULL, 1);
     json_put_int(&o, NULL, -2);
