@@ -52,6 +52,8 @@ static void parameters(void)
     v = taken("view=summary&limit=5&fields=trip_id");
     CHECK(v.summary && !v.limit && fields_is_empty(v.trips));
     CHECK(fields_is_all(v.front) && !view_whole(&v));
+    v.trips = fields_all(); /* whatever set it has: it has no trips */
+    CHECK(!view_whole(&v));
     v = taken("before=312f74");
     CHECK(view_paged(&v) && !view_whole(&v));
     v = taken("fields=trip_id");
