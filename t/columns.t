@@ -80,10 +80,12 @@ def drive():
 
 def forget(trip):
     s.quiet()
-    s.stores.delete(drivers.object_of(s, trip["trip_id"]))
+    for key in drivers.objects(s):  # Ceph's gateway keeps the older ones
+        if trip["trip_id"] in key:
+            s.stores.delete(key)
 
 
-with harness.Stack(workers=2, redis=False) as s:
+with harness.Stack(workers=2, redis=False, proxy=True) as s:
     s.users([trips.user()])
     drivers.drive(s, trips.trip(1))
     original, = copies.stored(s, trips.USER)
