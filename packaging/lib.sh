@@ -65,7 +65,8 @@ services_as_before() {
         case $link in
         /etc/systemd/*)
             rm -f "$link"
-            rmdir --ignore-fail-on-non-empty "${link%/*}"
+            # systemctl, called by update-rc.d, may have been quicker.
+            rmdir "${link%/*}" 2>/dev/null || true
             ;;
         *) update-rc.d "${name#S[0-9][0-9]}" disable >/dev/null 2>&1 || true ;; # judged below
         esac

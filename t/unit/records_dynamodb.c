@@ -271,7 +271,7 @@ static void throttled(void)
     struct trip_batches out;
 
     mode(THROTTLED);
-    CHECK(records_batches(store, &t, deadline_in(400), arena, &out, &err) ==
+    CHECK(records_batches(store, &t, deadline_in(1500), arena, &out, &err) ==
           ST_UNAVAILABLE);
     CHECK(count(BATCH_GETS) > 1 && count(BATCH_GETS) < 60);
 }
