@@ -71,11 +71,28 @@ static bool answer(struct server_seen *seen, int fd, const char *request, int n)
     return true;
 }
 
+static void store_open(void)
+{
+    srv = server_start(answer);
+    server_conf(&srv, arena, &conf);
+    conf.records_url = "dynamodb:";
+    if (records_open(&conf, &store, &err) != ST_OK)
+        abort();
+}
+
+static void store_close(void)
+{
+    records_close(&store);
+    server_stop(&srv);
+}
+
+/* A server of its own for each: a Scan that a refusal cut off may still come.
+ */
 static void mode(int m)
 {
+    store_close();
+    store_open();
     srv.seen->mode = m;
-    for (int i = 0; i < 8; i++)
-        srv.seen->count[i] = 0;
     err_clear(&err);
 }
 
@@ -139,8 +156,7 @@ static void stands_still(void)
     CHECK(str_is(trip_walk_print(w, arena), "@t0%220,@t1%220,"));
     mode(PLAIN);
     CHECK(walk_on(w, &p) == ST_OK && trip_walk_over(w));
-    /* Scans that the refusal cut off may still have come. */
-    CHECK(count(SCANS) >= 2 && count(SECONDS) == 2 && p.unreadable == 2);
+    CHECK(count(SCANS) == 2 && count(SECONDS) == 2 && p.unreadable == 2);
     trip_walk_free(&w);
 }
 
@@ -158,17 +174,12 @@ static void odd_key(void)
 int main(void)
 {
     log_open("/dev/null", LOG_DEBUG, "test");
-    srv = server_start(answer);
     arena = arena_new(4096);
-    server_conf(&srv, arena, &conf);
-    conf.records_url = "dynamodb:";
-    if (records_open(&conf, &store, &err) != ST_OK)
-        abort();
+    store_open();
     as_asked();
     stands_still();
     odd_key();
-    records_close(&store);
+    store_close();
     arena_free(&arena);
-    server_stop(&srv);
     return tap_end();
 }
