@@ -89,7 +89,11 @@ with harness.Stack(workers=2, redis=False, proxy=True) as s:
     s.users([trips.user()])
     drivers.drive(s, trips.trip(1))
     original, = copies.stored(s, trips.USER)
-    copies.put(s, trips.USER, [original.copy(trips.USER, 0, n) for n in range(1, COUNT)])
+    made = [original.copy(trips.USER, 0, n) for n in range(1, COUNT)]
+    # Another writer's, nested deeper than what clients may send.
+    trip_id, end_ms, text = made[0]
+    deep = f'{text.rstrip()[:-1]},"deep":{"[" * 40}{"]" * 40}}}'
+    copies.put(s, trips.USER, [(trip_id, end_ms, deep), *made[1:]])
     whole = answers.meaning(s.driver(email=trips.EMAIL))
     ours = summary()["columns"]
     rows = packed_rows()

@@ -1,7 +1,6 @@
 #include "driver/roster_complete.h"
 
 #include <assert.h>
-#include "base/json.h"
 #include "base/stats.h"
 #include "driver/trip_texts.h"
 #include "score/analysis_json.h"
@@ -13,19 +12,6 @@ struct completing {
     struct arena *scratch; /* one analysis at a time */
     size_t keep;           /* bytes of texts that may still be kept */
 };
-
-static enum status read_figures(struct str json, struct arena *a,
-                                struct trip_figures *out, struct err *err)
-{
-    struct json root;
-    struct str trip_id;
-    int64_t revision;
-
-    if (json_check(json, JSON_DEPTH, &root, err) != ST_OK)
-        /* A client's bad_json would be our answer to a reader otherwise. */
-        return err_set(err, ST_CORRUPT, NULL, "the text is no JSON");
-    return analysis_figures(root, a, out, &trip_id, &revision, err);
-}
 
 static void keep_text(struct completing *w, struct roster_trip *trip,
                       const struct trip_text *text)
@@ -44,7 +30,7 @@ static enum status complete_trip(struct completing *w, size_t i)
 {
     struct roster_trip *trip = w->part.trip[i];
     const struct trip_text *text;
-    struct trip_figures figures;
+    struct summary_row read = {.revision = 0};
     struct str json;
     enum status st = trip_texts_get(w->c, w->texts, i, &text, &json);
 
@@ -52,14 +38,14 @@ static enum status complete_trip(struct completing *w, size_t i)
         return st;
     assert(summary_row_lacks(&trip->row));
     arena_reset(w->scratch);
-    st = read_figures(json, w->scratch, &figures, w->c->err);
+    st = trip_text_figures(json, w->scratch, &read, w->c->err);
     if (st == ST_CORRUPT) {
         roster_drop(w->c, &w->part, trip, w->c->err);
         err_clear(w->c->err);
         return ST_OK;
     }
-    figures_keep(&figures, w->c->arena);
-    summary_row_complete(&trip->row, &figures, w->c->arena);
+    figures_keep(&read.figures, w->c->arena);
+    summary_row_complete(&trip->row, &read.figures, w->c->arena);
     keep_text(w, trip, text);
     return st;
 }

@@ -49,8 +49,8 @@ enum status trip_object_text(const struct object *obj, struct arena *a,
     return st;
 }
 
-static enum status read_figures(struct str text, struct arena *a,
-                                struct summary_row *row, struct err *err)
+enum status trip_text_figures(struct str text, struct arena *a,
+                              struct summary_row *row, struct err *err)
 {
     struct err why = ERR_NONE;
     struct json root;
@@ -78,7 +78,8 @@ enum status trip_object_open(struct str key, const struct object *obj,
     buf_init(&json, TRIP_JSON_MAX);
     st = split_object(obj, a, &json, &out->text, err);
     if (st == ST_OK)
-        st = read_figures(arena_copy(a, buf_str(&json)), a, &out->row, err);
+        st =
+            trip_text_figures(arena_copy(a, buf_str(&json)), a, &out->row, err);
     buf_free(&json);
     if (st != ST_OK)
         return st;

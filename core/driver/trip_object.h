@@ -58,6 +58,15 @@ enum status trip_object_text(const struct object *obj, struct arena *a,
     is complete).
  */
 
+enum status trip_text_figures(struct str text, struct arena *a,
+                              struct summary_row *row,
+                              struct err *err) MUST_CHECK;
+/*
+    What a text, unpacked, says of itself: the row's figures and revision; their
+    strings live in the arena. ST_CORRUPT when it is no analysis. Wherever the
+    text came from, this is what it takes to be one.
+ */
+
 enum status trip_object_tidy(const struct call *c,
                              const struct summary_row *mine,
                              const struct summary_row *other,
