@@ -96,8 +96,7 @@ static int check(const char *path, const struct conf *c)
     struct stores *s;
     bool ready;
 
-    if (time_zones_check(&err) != ST_OK || owner_become(c, &err) != ST_OK ||
-        stores_open(c, &s, &err) != ST_OK)
+    if (owner_become(c, &err) != ST_OK || stores_open(c, &s, &err) != ST_OK)
         return complain(&err);
     ready = stores_ready(s, deadline_in(CHECK_MS), state);
     printf("configuration: %s is valid\n", path ? path : "the default");
@@ -121,10 +120,14 @@ static int run(const struct options *o)
 
     if (conf_load(file, a, c, &err) != ST_OK)
         rc = complain(&err);
+    else if (o->task == TASK_DUMP)
+        rc = dump(c);
+    else if (time_zones_check(&err) != ST_OK)
+        rc = complain(&err);
     else if (o->task == TASK_SERVE)
         return master_run(file, c, a);
     else
-        rc = o->task == TASK_DUMP ? dump(c) : check(file, c);
+        rc = check(file, c);
     arena_free(&a);
     return rc;
 }

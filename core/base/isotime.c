@@ -237,43 +237,40 @@ void time_local(int64_t us, const char *zone, struct time_display *out)
     strftime(out->time, sizeof out->time, "%I:%M:%S %p", &t);
 }
 
-static const char *const eastern = "America/New_York";
-static const char *const others[] = {
-    ['4'] = "America/Chicago", ['5'] = "America/Chicago",
-    ['6'] = "America/Chicago", ['7'] = "America/Chicago",
-    ['8'] = "America/Denver",  ['9'] = "America/Los_Angeles",
-};
-#define OTHERS (sizeof others / sizeof *others)
+static const char *const zones[] = {"America/New_York", "America/Chicago",
+                                    "America/Denver", "America/Los_Angeles"};
+#define ZONES (sizeof zones / sizeof *zones)
 
 const char *time_zone_of_zip(struct str zipcode)
 {
-    unsigned char first = zipcode.n ? (unsigned char)zipcode.p[0] : 0;
-    const char *zone = first < OTHERS ? others[first] : NULL;
-
-    return zone ? zone : eastern;
-}
-
-static bool zone_lacks(const char *zone, struct err *err)
-{
-    if (!zone || time_zone_known(zone))
-        return false;
-    err_set(err, ST_UNAVAILABLE, "no_zone_data",
-            "the time zone %s is not installed: install tzdata", zone);
-    return true;
+    switch (zipcode.n ? zipcode.p[0] : '\0') {
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+        return zones[1];
+    case '8':
+        return zones[2];
+    case '9':
+        return zones[3];
+    default:
+        return zones[0];
+    }
 }
 
 enum status time_zones_check(struct err *err)
 {
-    bool lacks = zone_lacks(eastern, err);
-
-    for (size_t i = 0; !lacks && i < OTHERS; i++)
-        lacks = zone_lacks(others[i], err);
+    for (size_t i = 0; i < ZONES; i++)
+        if (!time_zone_known(zones[i]))
+            return err_set(err, ST_UNAVAILABLE, "no_zone_data",
+                           "the time zone %s is not installed: install tzdata",
+                           zones[i]);
     /*
      * From here on TZ is there and is replaced in its place. Adding it would
      * move the whole environment, under the feet of a resolver's thread that
      * looks something up in it (libcurl may leave one behind).
      */
-    if (!lacks && setenv("TZ", "UTC", 0) != 0)
+    if (setenv("TZ", "UTC", 0) != 0)
         return err_set(err, ST_UNAVAILABLE, NULL, "setenv: %m");
-    return lacks ? ST_UNAVAILABLE : ST_OK;
+    return ST_OK;
 }

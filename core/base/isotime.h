@@ -56,7 +56,8 @@ enum status time_zones_check(struct err *err) MUST_CHECK;
 /*
     Whether all zones of time_zone_of_zip are known; ST_UNAVAILABLE
     (no_zone_data) says which is not, and what to install. Without them local
-    times would be stored as UTC, for good. Once a process, before any thread.
+    times would be stored as UTC, for good. Once a program, before its
+    threads and children.
  */
 
 const char *time_zone_of_zip(struct str zipcode);

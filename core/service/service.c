@@ -2,16 +2,15 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include "base/isotime.h"
 
 enum status service_open(const struct conf *c, struct service **out,
                          struct err *err)
 {
     struct service *s;
     struct stores *stores;
-    enum status st = time_zones_check(err);
+    enum status st = stores_open(c, &stores, err);
 
-    if (st != ST_OK || (st = stores_open(c, &stores, err)) != ST_OK)
+    if (st != ST_OK)
         return st;
     s = calloc(1, sizeof *s);
     assert(s);
