@@ -1,8 +1,6 @@
 #include "fcgi/agree.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-#include "base/log.h"
+#include "fcgi/errand.h"
 #include "fcgi/worker.h"
 #include "service/service.h"
 #include "store/installation.h"
@@ -10,14 +8,20 @@
 #define AGREE_SECONDS 10
 #define AGREE_MS 3000
 
-static int agree_in_child(const struct conf *c, struct scoreboard *board)
+struct agreeing {
+    const struct conf *conf;
+    struct scoreboard *board;
+};
+
+static int agree_in_child(void *ctx)
 {
+    const struct agreeing *w = ctx;
     struct err err = ERR_NONE;
     struct service *s;
-    enum status st = service_open(c, &s, &err);
+    enum status st = service_open(w->conf, &s, &err);
 
     if (st == ST_OK) {
-        s->stores->agreed = scoreboard_agreed(board);
+        s->stores->agreed = scoreboard_agreed(w->board);
         st = installation_start(s->stores, INSTALLATION_HOST,
                                 deadline_in(AGREE_MS), &err);
         service_close(&s);
@@ -28,20 +32,20 @@ static int agree_in_child(const struct conf *c, struct scoreboard *board)
     return CHILD_FAILED;
 }
 
-/* In a process of its own: the master opens no store. */
 void agree_with_hosts(const struct conf *c, struct scoreboard *board)
 {
-    pid_t pid = fork();
-    int status;
+    struct agreeing w = {c, board};
+    const struct errand e = {
+        .role = "agree",
+        .seconds = AGREE_SECONDS,
+        .run = agree_in_child,
+        .ctx = &w,
+        .level = LOG_WARN,
+        .event = "installation_unknown",
+        .hangs = "asking the stores takes too long",
+        .crashes = "asking the stores crashed",
+    };
 
-    if (pid == 0) {
-        log_role("agree");
-        alarm(AGREE_SECONDS);
-        _exit(agree_in_child(c, board));
-    }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid)
-        log_line(LOG_WARN, "installation_unknown", "error=\"%m\"");
-    else if (WIFSIGNALED(status))
-        log_line(LOG_WARN, "installation_unknown", "signal=%d",
-                 WTERMSIG(status));
+    /* Not known is no reason not to start: then the longest time counts. */
+    (void)errand_run(&e);
 }

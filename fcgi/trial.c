@@ -3,10 +3,9 @@
 #include <assert.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include "base/fault.h"
 #include "base/log.h"
+#include "fcgi/errand.h"
 #include "fcgi/worker.h"
 #include "service/service.h"
 
@@ -31,8 +30,9 @@ void trial_log_open(const struct conf *c, const char *role)
 }
 
 /* In the child, which ends with it. */
-static int trial_run(struct trial *t)
+static int trial_run(void *ctx)
 {
+    struct trial *t = ctx;
     struct arena *a = arena_new(0);
     struct conf *read = arena_alloc(a, sizeof *read);
     struct err err = ERR_NONE;
@@ -58,26 +58,18 @@ static int trial_run(struct trial *t)
 
 static bool trial_passed(struct trial *t)
 {
-    pid_t pid = fork();
-    int status;
+    const struct errand e = {
+        .role = "trial",
+        .seconds = TRIAL_SECONDS,
+        .run = trial_run,
+        .ctx = t,
+        .level = LOG_ERROR,
+        .event = "trial_failed",
+        .hangs = "reading the settings or opening the stores takes too long",
+        .crashes = "reading the settings or opening the stores crashed",
+    };
 
-    if (pid == 0) {
-        log_role("trial");
-        alarm(TRIAL_SECONDS);
-        _exit(trial_run(t));
-    }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
-        log_line(LOG_ERROR, "trial_failed", "error=\"%m\"");
-        return false;
-    }
-    if (WIFSIGNALED(status)) /* else it has said what is wrong */
-        log_line(LOG_ERROR, "trial_failed", "signal=%d text=\"%s\"",
-                 WTERMSIG(status),
-                 WTERMSIG(status) == SIGALRM
-                     ? "reading the settings or opening the stores takes too "
-                       "long"
-                     : "reading the settings or opening the stores crashed");
-    return WIFEXITED(status) && WEXITSTATUS(status) == CHILD_DONE;
+    return errand_run(&e);
 }
 
 /* The settings that came through go to *out, if it is there. */
