@@ -44,13 +44,25 @@ static enum status installation_parse(struct str body, struct arena *a,
                    why.text[0] ? why.text : "a member is missing");
 }
 
+/* Ends the object and its buf. */
+static struct str document_end(struct json_out *o, struct arena *a)
+{
+    struct str out;
+
+    json_end_object(o);
+    buf_putc(o->b, '\n');
+    assert(buf_ok(o->b));
+    out = arena_copy(a, buf_str(o->b));
+    buf_free(o->b);
+    return out;
+}
+
 static struct str installation_new(const struct stores *s, struct str records,
                                    struct arena *a)
 {
     char id[RANDOM_HEX + 1], now[TIME_TEXT_MAX];
     struct buf b;
     struct json_out o = {.b = &b};
-    struct str out;
 
     random_hex(id);
     buf_init(&b, BODY_MAX);
@@ -60,12 +72,7 @@ static struct str installation_new(const struct stores *s, struct str records,
     json_put_str(&o, "created", time_print(clock_wall_us(), now));
     json_put_str(&o, "records", records);
     json_put_int(&o, TIMEOUT, s->conf->server_request_timeout);
-    json_end_object(&o);
-    buf_putc(&b, '\n');
-    assert(buf_ok(&b));
-    out = arena_copy(a, buf_str(&b));
-    buf_free(&b);
-    return out;
+    return document_end(&o, a);
 }
 
 /* Only the figure changes: later versions may say more in there. */
@@ -76,7 +83,6 @@ static struct str installation_raised(const struct found *f, int64_t timeout_ms,
     struct json key, value;
     struct buf b;
     struct json_out o = {.b = &b};
-    struct str out;
 
     buf_init(&b, 2 * BODY_MAX);
     json_begin_object(&o, NULL);
@@ -88,12 +94,7 @@ static struct str installation_raised(const struct found *f, int64_t timeout_ms,
         else
             json_put_raw(&o, name, value.raw);
     }
-    json_end_object(&o);
-    buf_putc(&b, '\n');
-    assert(buf_ok(&b));
-    out = arena_copy(a, buf_str(&b));
-    buf_free(&b);
-    return out;
+    return document_end(&o, a);
 }
 
 /* ---- the object ---- */
