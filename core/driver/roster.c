@@ -32,8 +32,8 @@ struct roster_look {
     struct summary seen;
     struct found **found;
     size_t n, room;
-    size_t kept; /* bytes of texts kept */
-    bool again;  /* something listed was gone: take the listing again */
+    size_t text_room; /* bytes of texts that may still be kept */
+    bool again;       /* something listed was gone: take the listing again */
     const struct summary_row **lost; /* rows whose objects are not there */
     size_t losts;
 };
@@ -112,14 +112,14 @@ static void report_unreadable(struct str key, const struct err *why)
     log_err_of(LOG_ERROR, "trip_unreadable", "key", key, why);
 }
 
-static void hold_text(struct roster_look *t, struct found *f,
-                      const struct trip_text *text)
+void roster_keep_text(struct roster_trip *t, const struct trip_text *text,
+                      size_t *room, struct arena *a)
 {
-    if (t->kept + text->deflate.n > KEEP_TEXT)
+    if (text->deflate.n > *room)
         return;
-    t->kept += text->deflate.n;
-    f->trip.text.deflate = arena_copy(t->call.arena, text->deflate);
-    f->trip.text.sum = text->sum;
+    *room -= text->deflate.n;
+    t->text = *text;
+    t->text.deflate = arena_copy(a, text->deflate);
 }
 
 static enum status use_reading(struct roster_look *t, struct found *f,
@@ -144,7 +144,7 @@ static enum status use_reading(struct roster_look *t, struct found *f,
     reading.row.trip_id = f->trip_id;
     f->trip.row = reading.row;
     f->counts = true;
-    hold_text(t, f, &reading.text);
+    roster_keep_text(&f->trip, &reading.text, &t->text_room, t->call.arena);
     return ST_OK;
 }
 
@@ -391,7 +391,8 @@ enum status roster_look(const struct call *c, struct roster_look **out)
 
     assert(c->user_id.n);
     *out = t;
-    *t = (struct roster_look){.call = *c, .began_ms = clock_wall_us() / 1000};
+    *t = (struct roster_look){
+        .call = *c, .began_ms = clock_wall_us() / 1000, .text_room = KEEP_TEXT};
     return roster_listing(c, note_listed, t, &t->seen);
 }
 
@@ -401,8 +402,7 @@ static enum status complete_rows(struct roster_look *t, struct roster *out)
 {
     enum status st;
 
-    assert(t->kept <= KEEP_TEXT);
-    st = roster_complete(&t->call, out, KEEP_TEXT - t->kept);
+    st = roster_complete(&t->call, out, &t->text_room);
     if (st != ST_PRECONDITION)
         return st;
     t->again = true;

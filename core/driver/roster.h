@@ -67,6 +67,12 @@ enum status roster_read(const struct call *c, struct roster_look *look,
     changing_too_fast) when the listing did not hold still ROSTER_TRIES times.
  */
 
+void roster_keep_text(struct roster_trip *t, const struct trip_text *text,
+                      size_t *room, struct arena *a);
+/*
+    For the answer, while there is room for so many bytes: it takes its own off.
+ */
+
 void roster_drop(const struct call *c, struct roster *r, struct roster_trip *t,
                  const struct err *why);
 /*

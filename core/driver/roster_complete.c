@@ -10,21 +10,8 @@ struct completing {
     struct roster part; /* the trips whose rows lack figures */
     struct trip_texts *texts;
     struct arena *scratch; /* one analysis at a time */
-    size_t keep;           /* bytes of texts that may still be kept */
+    size_t *text_room;     /* as roster_keep_text takes it */
 };
-
-static void keep_text(struct completing *w, struct roster_trip *trip,
-                      const struct trip_text *text)
-{
-    /* What is in a pack comes from there again, with its neighbours, at the
-     * price of one read; it would take the room of those that are alone. */
-    if (trip->text.deflate.n || trip->row.pack != PACK_NONE ||
-        text->deflate.n > w->keep)
-        return;
-    w->keep -= text->deflate.n;
-    trip->text = *text;
-    trip->text.deflate = arena_copy(w->c->arena, text->deflate);
-}
 
 static enum status complete_trip(struct completing *w, size_t i)
 {
@@ -46,13 +33,17 @@ static enum status complete_trip(struct completing *w, size_t i)
     }
     figures_keep(&read.figures, w->c->arena);
     summary_row_complete(&trip->row, &read.figures, w->c->arena);
-    keep_text(w, trip, text);
+    /* What is in a pack comes from there again, with its neighbours, at the
+     * price of one read; it would take the room of those that are alone. */
+    if (!trip->text.deflate.n && trip->row.pack == PACK_NONE)
+        roster_keep_text(trip, text, w->text_room, w->c->arena);
     return st;
 }
 
-enum status roster_complete(const struct call *c, struct roster *r, size_t keep)
+enum status roster_complete(const struct call *c, struct roster *r,
+                            size_t *text_room)
 {
-    struct completing w = {.c = c, .keep = keep};
+    struct completing w = {.c = c, .text_room = text_room};
     enum status st = ST_OK;
 
     w.part.trip = arena_alloc_n(c->arena, r->n + 1, sizeof *w.part.trip);

@@ -8,12 +8,13 @@
 #include "driver/roster.h"
 
 enum status roster_complete(const struct call *c, struct roster *r,
-                            size_t keep) MUST_CHECK;
+                            size_t *text_room) MUST_CHECK;
 /*
     Each text is read where an answer would read it: from the summary, a pack,
-   or the trip's object. Those of objects are kept for the answer, up to `keep`
-    bytes. Trips that turn out to be unreadable are marked and counted.
-    ST_PRECONDITION: an object is not what the roster saw; take it again.
+   or the trip's object. Those of objects are kept for the answer while
+    there is room (roster_keep_text). Trips that turn out to be unreadable are
+   marked and counted. ST_PRECONDITION: an object is not what the roster saw;
+   take it again.
  */
 
 #endif
