@@ -1,92 +1,12 @@
-#include <fcntl.h>
+/* What the spool owes: kept, worked off once, by whoever lives. */
+#include "t/unit/spool.h"
+
 #include <signal.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <utime.h>
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/folder.h"
 #include "store/keys.h"
-#include "store/spool.h"
-#include "t/unit/procs.h"
 #include "t/unit/syncs.h"
-#include "t/unit/tap.h"
-
-#define USER STR_LIT("driver-1")
-
-static char folder[300];
-static struct spool *spool;
-static struct err err;
-
-static struct spool *own_spool(void)
-{
-    struct spool *s;
-
-    if (spool_open(folder, &s, &err) != ST_OK)
-        abort();
-    return s;
-}
-
-static const struct debt trip_debt = {
-    DEBT_trip, {"driver-1", 8}, {"trip_driver-1_5", 15}};
-static const struct debt token_debt = {.kind = DEBT_token,
-                                       .user_id = {"driver-1", 8}};
-
-static int64_t owed(enum debt_kind kind)
-{
-    int64_t n;
-
-    if (spool_count(spool, kind, &n, &err) != ST_OK)
-        abort();
-    return n;
-}
-
-static bool token_waits(struct str user_id)
-{
-    return spool_waits(spool, DEBT_token, user_id);
-}
-
-static char *path_of(const char *name)
-{
-    static char path[400];
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-static enum status add_nothing(void *ctx, const struct debt *debt)
-{
-    (void)ctx, (void)debt;
-    return ST_OK;
-}
-
-/* ---- trips ---- */
-
-struct seen {
-    int n;
-    char last[2 * ID_MAX + 20];
-    enum status answer;
-};
-
-static enum status see(void *ctx, const struct debt *d)
-{
-    struct seen *s = ctx;
-
-    s->n++;
-    snprintf(s->last, sizeof s->last, "%s/%.*s/%.*s", debt_folder(d->kind),
-             STR_ARG(d->user_id), STR_ARG(d->trip_id));
-    return s->answer;
-}
-
-static int taken(enum status answer)
-{
-    struct seen s = {.answer = answer};
-
-    CHECK(spool_work(spool, DEBT_trip, see, &s, &err) == ST_OK);
-    CHECK(s.n == 0 || !strcmp(s.last, "trips/driver-1/trip_driver-1_5"));
-    return s.n;
-}
 
 static void own_entries(void)
 {
@@ -226,15 +146,6 @@ static void taking_over(void)
     CHECK(owed(DEBT_trip) == 0);
     close(r.log);
     unlink(log);
-}
-
-static void put_file(const char *name, const char *text, time_t age)
-{
-    struct utimbuf t = {time(NULL) - age, time(NULL) - age};
-    FILE *f = fopen(path_of(name), "w");
-
-    if (!f || fputs(text, f) < 0 || fclose(f) || utime(path_of(name), &t))
-        abort();
 }
 
 static void longest_ids(void)
@@ -420,101 +331,10 @@ static void adding_while_delivering(void)
     CHECK(!token_waits(USER));
 }
 
-/* One of the two is moved away: nothing goes where nobody looks. */
-static void half_replaced(void)
-{
-    char aside[320];
-    struct spool_entry t;
-
-    snprintf(aside, sizeof aside, "%s.aside", folder);
-    CHECK(rename(path_of("trips"), aside) == 0);
-    CHECK(spool_owe(spool, &trip_debt, &t, &err) == ST_OK);
-    CHECK(access(path_of("trips"), F_OK) == 0);
-    spool_done(spool, &t);
-    temp_remove(aside);
-
-    CHECK(rename(path_of("tokens"), aside) == 0);
-    CHECK(spool_add(spool, &token_debt, &err) == ST_OK);
-    CHECK(token_waits(USER));
-    CHECK(spool_work(spool, DEBT_token, add_nothing, NULL, &err) == ST_OK);
-    /* What cannot be looked into may hide an entry. */
-    temp_remove(path_of("tokens"));
-    put_file("tokens", "", 0);
-    CHECK(token_waits(USER));
-    CHECK(unlink(path_of("tokens")) == 0 &&
-          rename(aside, path_of("tokens")) == 0);
-    CHECK(!token_waits(USER));
-}
-
-static int temporaries(void)
-{
-    struct arena *a = arena_new(0);
-    struct folder_names names = {.n = 99};
-    int n, fd = open(path_of("trips"), O_RDONLY | O_DIRECTORY);
-
-    CHECK(folder_names(fd, NAMES_TEMP, a, &names, &err) == ST_OK);
-    n = (int)names.n;
-    close(fd);
-    arena_free(&a);
-    return n;
-}
-
-/* Somebody clears the state folder away under a running process. */
-static void folder_replaced(void)
-{
-    char aside[320];
-    struct spool_entry t;
-
-    snprintf(aside, sizeof aside, "%s.aside", folder);
-    CHECK(spool_add(spool, &token_debt, &err) == ST_OK);
-    CHECK(rename(folder, aside) == 0);
-    CHECK(!token_waits(USER));
-    CHECK(spool_owe(spool, &trip_debt, &t, &err) == ST_OK);
-    CHECK(access(path_of("trips"), F_OK) == 0);
-    spool_leave(spool, &t);
-    CHECK(taken(ST_OK) == 1);
-
-    temp_remove(folder);
-    CHECK(rename(aside, folder) == 0); /* and back */
-    CHECK(owed(DEBT_token) == 1 && token_waits(USER));
-    CHECK(spool_work(spool, DEBT_token, add_nothing, NULL, &err) == ST_OK);
-    CHECK(owed(DEBT_token) == 0);
-
-    temp_remove(folder);
-    CHECK(spool_add(spool, &token_debt, &err) == ST_OK);
-    CHECK(token_waits(USER));
-    CHECK(spool_work(spool, DEBT_token, add_nothing, NULL, &err) == ST_OK);
-}
-
-static void not_writable(void)
-{
-    FILE *f;
-
-    CHECK(spool_check(spool, &err) == ST_OK);
-    CHECK(temporaries() == 0); /* it leaves none */
-    temp_remove(folder);
-    f = fopen(folder, "w");
-    CHECK(f && fclose(f) == 0);
-    CHECK(spool_check(spool, &err) != ST_OK && strstr(err.text, folder));
-    CHECK(unlink(folder) == 0);
-    CHECK(spool_check(spool, &err) == ST_OK && owed(DEBT_trip) == 0);
-}
-
-static void refused(void)
-{
-    struct spool *s;
-
-    CHECK(spool_open("", &s, &err) == ST_BAD_REQUEST && !s);
-    CHECK(spool_open("/proc/no/spool", &s, &err) != ST_OK && !s);
-    CHECK(strstr(err.text, "/proc/no/spool") != NULL);
-}
-
 int main(void)
 {
-    const char *top = temp_folder();
+    const char *top = spool_begin();
 
-    snprintf(folder, sizeof folder, "%s/var/spool", top);
-    CHECK(spool_open(folder, &spool, &err) == ST_OK);
     own_entries();
     durable_entries();
     after_a_crash();
@@ -527,12 +347,5 @@ int main(void)
     one_that_cannot_be_read();
     tokens();
     adding_while_delivering();
-    half_replaced();
-    folder_replaced();
-    not_writable();
-    refused();
-    spool_close(&spool);
-    CHECK(spool == NULL);
-    temp_remove(top);
-    return tap_end();
+    return spool_end(top);
 }
