@@ -143,6 +143,19 @@ with harness.Stack(workers=8, proxy=True,
         is_(s.count("cache_fills"), fills + 1, "one of them filled")
         s.fault_clear()
 
+    with subtest("nor does a waiter fill who gets the lock when it is done"):
+        s.redis("FLUSHALL")
+        fills = s.count("cache_fills")
+        with held(s, "analytics.before_store", read, s) as filler:
+            s.fault("analytics.before_lock", "hold")
+            waiter = Background(read, s)
+            s.fault_taken("analytics.before_lock")
+        s.fault_go("analytics.before_lock")
+        is_([r.result().json()["total_trips"] for r in (filler, waiter)],
+            [3] * 2, "both answered")
+        is_(s.count("cache_fills"), fills + 1, "one of them filled")
+        s.fault_clear()
+
     with subtest("a filler that dies makes no waiter fail"):
         s.redis("FLUSHALL")
         s.fault("analytics.before_fill", "hold")

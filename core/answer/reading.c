@@ -62,24 +62,26 @@ void reading_reply_body(struct reading *r, struct body b)
 
 /* ---- the way ---- */
 
+enum status reading_lock_fill(struct reading *r, struct deadline d)
+{
+    enum status st =
+        cache_fill_begin(r->call.stores->cache, r->call.user_id,
+                         reading_fill(r), &r->token, d, r->call.err);
+
+    err_clear(r->call.err); /* the cache has counted what was an error */
+    if (st == ST_OK)
+        r->lock = r->token;
+    return st;
+}
+
 static enum status answer_cold(struct reading *r)
 {
-    enum status st;
-
     stat_add(STAT_cache_misses, 1);
-    if (r->token.z[0]) {
-        st = cache_fill_begin(r->call.stores->cache, r->call.user_id,
-                              reading_fill(r), &r->token, r->call.deadline,
-                              r->call.err);
-        /* Without a lock it is read all the same: Redis being down means "no
-         * cache" (rule 7). */
-        err_clear(r->call.err);
-        if (st == ST_BUSY && reading_wait_for_fill(r))
-            return ST_OK;
-        /* Also after the wait, which may have got the lock by asking for it;
-         * one that is another's is not given back (cache_fill_end). */
-        r->locked = st == ST_OK || st == ST_BUSY;
-    }
+    /* Without a lock it is read all the same: Redis being down means "no
+     * cache" (rule 7). */
+    if (r->token.z[0] && reading_lock_fill(r, r->call.deadline) == ST_BUSY &&
+        reading_wait_for_fill(r))
+        return ST_OK;
     if (fault_point("analytics.before_store"))
         return err_set(r->call.err, ST_UNAVAILABLE, NULL, "fault point");
     return reading_from_store(r);
@@ -89,7 +91,7 @@ enum status reading_answer(struct reading *r)
 {
     enum status st;
 
-    assert(r->call.user_id.n && r->variant.name.n && !r->locked);
+    assert(r->call.user_id.n && r->variant.name.n && !r->lock.z[0]);
     st = reading_from_cache(r, r->call.deadline);
     if (st != ST_OK)
         return answer_cold(r);
@@ -99,12 +101,12 @@ enum status reading_answer(struct reading *r)
 
 void reading_end(struct reading *r)
 {
-    if (r->locked)
+    if (r->lock.z[0])
         cache_fill_end(r->call.stores->cache, r->call.user_id, reading_fill(r),
-                       &r->token,
+                       &r->lock,
                        /* not the call's: that may be over, and others wait */
                        deadline_in(r->call.stores->conf->cache_timeout));
-    r->locked = false;
+    r->lock = (struct cache_token){.z = ""};
 }
 
 /* ---- the answer goes out ---- */

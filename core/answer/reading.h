@@ -26,7 +26,7 @@ struct reading {
     struct reply reply;
     struct body body;
     struct answer *streamed; /* whose trips are read while they are sent */
-    bool locked;             /* others wait for this fill */
+    struct cache_token lock; /* under which others wait for this fill, if any */
 };
 
 enum status reading_unknown(struct reading *r) MUST_CHECK;
@@ -76,6 +76,12 @@ enum status reading_from_cache(struct reading *r, struct deadline d) MUST_CHECK;
 /*
     ST_OK: the reply is made. ST_NOT_FOUND: a miss, r->token is set if there is
     a cache to fill.
+ */
+
+enum status reading_lock_fill(struct reading *r, struct deadline d) MUST_CHECK;
+/*
+    ST_OK: it is this reader who fills, until reading_end. ST_BUSY: another
+    does. Anything else: there is no cache just now.
  */
 
 bool reading_wait_for_fill(struct reading *r);
