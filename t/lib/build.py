@@ -23,6 +23,13 @@ def faults_built():
         return "#define DG_FAULTS 1" in f.read()
 
 
+def sanitized():
+    """Whether the build has the sanitizers (--enable-sanitize)."""
+    with open(os.path.join(BUILD, "Makefile")) as f:
+        return any(line.startswith("HARD_CFLAGS =") and "-fsanitize=" in line
+                   for line in f)
+
+
 def need_faults():
     if not faults_built():
         tap.skip_all("the build has no fault points (--enable-faults)")

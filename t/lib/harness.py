@@ -32,6 +32,7 @@ import stores
 import tap
 # More than is used here: the tests need not know these modules apart.
 from build import BUILD, SHARED, SRC, faults_built, need_faults, program  # noqa: F401
+from build import sanitized  # noqa: F401
 from faults import FaultPoints
 from process import Nginx, Redis, Service, free_port, wait_for  # noqa: F401
 from process import defects, read, sanitizer_env, write_conf
