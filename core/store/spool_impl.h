@@ -5,8 +5,8 @@
 #include <limits.h>
 #include "store/spool.h"
 
-#define ENTRY_MAX (2 * ID_MAX + 1) /* bytes of a text: two ids and a newline   \
-                                    */
+/* Bytes of a text: two ids and a newline. */
+#define ENTRY_MAX (2 * ID_MAX + 1)
 
 enum debt_place { PLACE_EACH, PLACE_DRIVER }; /* spool.def */
 enum debt_place debt_place(enum debt_kind kind);
