@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "driver/driver.h"
+#include "service/abandoned.h"
 #include "service/input.h"
 #include "service/settle.h"
 
@@ -43,24 +44,9 @@ static enum status read_request(const struct call *c, struct str body,
     return ST_OK;
 }
 
-/* A trip without a record may still have batches, of the functions before us:
- * then the record is made. */
-static enum status claim_unrecorded(const struct call *c,
-                                    struct trip_claim *claim, struct trip *trip)
+static enum status claim_once(const struct call *c,
+                              const struct trip_claim *claim, struct trip *trip)
 {
-    struct trip sought = {.trip_id = claim->trip_id, .user_id = claim->user_id};
-    struct trip_batches batches;
-    enum status st;
-
-    st = records_batches(c->stores->records, &sought, c->deadline, c->arena,
-                         &batches, c->err);
-    if (st != ST_OK)
-        return st;
-    /* No record for a trip that nobody drove: anybody could fill the table. */
-    if (!batches.n)
-        return err_set(c->err, ST_NOT_FOUND, "trip_not_found",
-                       "Trip not found: no batch of it was uploaded");
-    claim->create = true;
     return records_trip_claim(c->stores->records, claim, c->deadline, c->arena,
                               trip, c->err);
 }
@@ -72,11 +58,13 @@ static enum status claim_trip(const struct call *c, struct trip_claim *claim,
 
     if (fault_point("finalize.before_claim"))
         return err_set(c->err, ST_UNAVAILABLE, NULL, "fault point");
-    st = records_trip_claim(c->stores->records, claim, c->deadline, c->arena,
-                            trip, c->err);
+    st = claim_once(c, claim, trip);
+    /* A short trip has no batch, and so no record, or its batches are still to
+     * come: the phone lets go of a trip on a 200 only. */
     if (st == ST_NOT_FOUND) {
         err_clear(c->err);
-        st = claim_unrecorded(c, claim, trip);
+        claim->create = true;
+        st = claim_once(c, claim, trip);
     }
     /* As if its reply had been lost: it has happened all the same. */
     if (st == ST_OK && fault_point("finalize.after_claim"))
@@ -235,6 +223,7 @@ static enum status settle_claimed(const struct call *c, const struct trip *t,
     bool settled = settle_trip(&settling, t, done) == ST_OK;
     enum status st = ST_OK;
 
+    abandoned_forget(c, t);
     /* Not the client's error: his trip is claimed, and 200 is due (rule 1). */
     if (!settled)
         log_err(LOG_WARN, "finalize_pending", &why);
@@ -249,6 +238,16 @@ static enum status settle_claimed(const struct call *c, const struct trip *t,
     stat_add(STAT_trips_finalized, 1);
     put_finalize_answer(c->stores->conf, t, settled, done, answer);
     return ST_OK;
+}
+
+/* After a timeout the claim may have happened; maintenance looks. */
+static void end_unclaimed(const struct call *c, enum status st,
+                          struct spool_entry *entry)
+{
+    if (st == ST_TIMEOUT || st == ST_UNAVAILABLE)
+        spool_leave(c->stores->spool, entry);
+    else
+        spool_done(c->stores->spool, entry);
 }
 
 enum status finalize_trip(const struct call *c, struct str body,
@@ -279,12 +278,40 @@ enum status finalize_trip(const struct call *c, struct str body,
     st = claim_trip(&inner, &claim, &trip);
     if (st == ST_OK)
         return settle_claimed(&inner, &trip, &entry, answer);
-    /* After a timeout the claim may have happened; maintenance looks. */
-    if (st == ST_TIMEOUT || st == ST_UNAVAILABLE)
-        spool_leave(c->stores->spool, &entry);
-    else
-        spool_done(c->stores->spool, &entry);
+    end_unclaimed(c, st, &entry);
     return st;
+}
+
+enum status finalize_abandoned(const struct call *c,
+                               const struct trip_claim *claim)
+{
+    const struct debt owed = {.kind = DEBT_trip,
+                              .user_id = claim->user_id,
+                              .trip_id = claim->trip_id};
+    struct settlement *done = arena_alloc(c->arena, sizeof *done);
+    struct spool_entry entry;
+    struct trip trip;
+    enum status st = spool_owe(c->stores->spool, &owed, &entry, c->err);
+
+    assert(claim->abandoned && str_eq(c->user_id, claim->user_id));
+    if (st != ST_OK)
+        return st;
+    st = claim_once(c, claim, &trip);
+    if (st != ST_OK) {
+        end_unclaimed(c, st, &entry);
+        return st;
+    }
+    stat_add(STAT_trips_abandoned, 1);
+    if (settle_trip(c, &trip, done) == ST_OK && !done->again) {
+        spool_done(c->stores->spool, &entry);
+        return ST_OK;
+    }
+    /* Claimed is claimed: the entry is maintenance's from here on. */
+    if (c->err->st != ST_OK)
+        log_err(LOG_WARN, "finalize_pending", c->err);
+    err_clear(c->err);
+    spool_leave(c->stores->spool, &entry);
+    return ST_OK;
 }
 
 static enum status settle_again(const struct call *c,

@@ -44,7 +44,10 @@ struct trip {
     enum trip_status status;
     int64_t start_us, end_us; /* TIME_NONE: unknown */
     int64_t created_us, updated_us, finalized_us;
-    int64_t total_batches, highest_batch;
+    int64_t total_batches, highest_batch; /* of the clients' numbers */
+    const int64_t *beside; /* numbers beside those, as the record lists them;
+                              SQLite finds such batches without */
+    size_t n_beside;
     /*
      * Orders all scorings of the trip. Every claim adds one, and so does a
      * batch that arrives for a completed trip: then what was scored before it
@@ -53,6 +56,7 @@ struct trip {
     int64_t revision;
     enum analysis_status analysis_status;
     struct str analysis_key;
+    bool by_service;         /* no client finalized it: finalized_by */
     struct str trip_quality; /* a checked JSON object, or empty */
 };
 
@@ -126,21 +130,45 @@ enum status records_users(struct records *r, struct deadline d,
 
 /* ---- batches ---- */
 
+/* That a client may use; those above are batch_place.h's. */
+#define BATCH_MAX_NUMBER 100000
+
+enum batch_kept {
+    BATCH_NEW,      /* under its own number, which nothing was stored under */
+    BATCH_REPLACED, /* instead of one whose points it holds */
+    BATCH_BESIDE,   /* under a number of its own */
+    BATCH_HELD      /* every point of it was stored already: nothing changed */
+};
+struct batch_stored {
+    enum batch_kept kept;
+    bool created;   /* the trip's record, with created_us = now_us */
+    bool completed; /* the trip was finalized before, and is to be scored again
+                     */
+};
 enum status records_batch_store(struct records *r, const struct batch *b,
                                 int64_t now_us, struct deadline d,
-                                bool *completed, struct err *err) MUST_CHECK;
+                                struct batch_stored *out,
+                                struct err *err) MUST_CHECK;
 /*
-    First the trip's record, on the condition that the trip is this user's or
-    not there: created as TRIP_ACTIVE, or widened (start_us to the earliest
-    first_us, end_us to the latest last_us, total_batches the count of
-    different numbers, highest_batch, updated_us). For a completed trip its
-    status and times stay, analysis_status becomes pending and revision grows,
-    in the same update. Then the batch, on the condition that none is
-    there under batch_id or it is this user's. ST_NOT_OWNER, nothing changed:
-    the trip or the batch is another user's. After a failure in between, the
-    same call again completes it; total_batches never counts a number twice.
-    *completed: the trip was finalized before, so that it has to be scored
-    again.
+    Where it goes when its number is taken, batch_place.h says. First the trip's
+    record, on the condition that the trip is this user's or not there: created
+    as TRIP_ACTIVE, or widened (start_us to the earliest first_us, end_us to the
+    latest last_us, total_batches the count of different numbers of clients,
+    highest_batch, updated_us). For a completed trip its status and times stay
+    (but those of one by_service follow its batches, and a start that nobody
+    knew is set), analysis_status becomes pending and revision grows, in the
+    same update. Then
+    the batch, on the condition that what was found under its number is still as
+    found: two uploads at once never write over each other. ST_NOT_OWNER,
+    nothing changed: the trip or the batch is another user's. After a failure in
+    between, the same call again completes it; total_batches never counts a
+    number twice. b->number is 1 to BATCH_MAX_NUMBER, b->deltas has been
+    checked.
+ */
+
+int64_t trip_batches_due(const struct trip *t);
+/*
+    How many batches the record says that there are, those beside others too.
  */
 
 /* A day at one point a second is 86,400 deltas and about 40 MB: what is far
@@ -159,7 +187,7 @@ enum status records_batches(struct records *r, const struct trip *t,
                             struct err *err) MUST_CHECK;
 /*
     All batches of that trip which are that user's. Fewer than
-    t->total_batches means that an upload is between its two steps (or was
+    trip_batches_due(t) means that an upload is between its two steps (or was
     never finished). Also for a trip without a record (total_batches 0), by
     the index. ST_TOO_LARGE when they are over a TRIP_MAX.
  */
@@ -172,12 +200,15 @@ enum status records_trip(struct records *r, struct str trip_id,
 
 struct trip_claim {
     struct str trip_id, user_id;
-    bool create;      /* make the record when there is none */
-    bool rescore;     /* only a trip that is completed and pending or none;
-                         its times, quality, finalized_at and last_updated
-                         stay (the last tells how old the last upload is) */
-    bool lost;        /* with rescore: also one that is stored, because its
-                         object is gone */
+    bool create;    /* make the record when there is none */
+    bool rescore;   /* only a trip that is completed and pending or none;
+                       its times, quality, finalized_at and last_updated
+                       stay (the last tells how old the last upload is) */
+    bool lost;      /* with rescore: also one that is stored, because its
+                       object is gone */
+    bool abandoned; /* only a trip that is active and whose updated_us is
+                       seen_us; marked by_service, last_updated stays */
+    int64_t seen_us;
     int64_t start_us; /* TIME_NONE: the record's stays */
     int64_t end_us;
     int64_t now_us;          /* finalized_at, last_updated */
@@ -191,7 +222,8 @@ enum status records_trip_claim(struct records *r, const struct trip_claim *c,
     One conditional update: this user's, status completed, analysis_status
     pending, revision + 1; out is the record after it. ST_NOT_FOUND: no record
     (and not create); ST_NOT_OWNER: another user's; ST_PRECONDITION: nothing to
-    rescore. Durable when ST_OK; after ST_TIMEOUT it may have happened.
+    rescore, or not abandoned. Durable when ST_OK; after ST_TIMEOUT it may have
+   happened.
  */
 
 enum status records_trip_stored(struct records *r, struct str trip_id,
@@ -227,7 +259,7 @@ struct trip_seen { /* a trip as a walk passes it */
                       follows is not set */
     enum trip_status status;
     enum analysis_status analysis_status;
-    int64_t end_us; /* TIME_NONE: unknown */
+    int64_t end_us, updated_us; /* TIME_NONE: unknown */
     int64_t revision;
 };
 typedef enum status (*records_trip_seen)(void *ctx, const struct trip_seen *t);

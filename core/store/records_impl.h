@@ -32,7 +32,7 @@ struct records_ops {
                          records_user_each each, void *ctx, struct err *err);
     enum status (*batch_store)(struct records *r, const struct batch *b,
                                int64_t now_us, struct deadline d,
-                               bool *completed, struct err *err);
+                               struct batch_stored *out, struct err *err);
     enum status (*batches)(struct records *r, const struct trip *t,
                            struct deadline d, struct arena *a,
                            struct trip_batches *out, struct err *err);
@@ -85,6 +85,13 @@ enum status trip_grow(struct trip_size *size, const struct batch *b,
 /*
     One more batch of a trip was read: ST_TOO_LARGE when it is one too many.
  */
+
+void trip_widen(struct trip *t, const struct batch *b);
+/*
+    start_us and end_us by what the batch says, as records_batch_store does it.
+ */
+
+#define BY_SERVICE "service" /* finalized_by */
 
 enum status walk_other_store(struct err *err);
 /*
