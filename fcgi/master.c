@@ -40,6 +40,7 @@ static struct master {
     unsigned generation;
     struct listener service, monitor;
     struct scoreboard *board;
+    struct group_commit *group;
     struct crew *crew;
     bool announced; /* that all are ready */
     bool stopping;
@@ -83,6 +84,7 @@ static int child_main(const struct conf *c, int slot, enum slot_role role)
 {
     struct process p = {.conf = c,
                         .board = master.board,
+                        .group = master.group,
                         .role = role,
                         .slot = slot,
                         .listen_fd = -1,
@@ -271,6 +273,10 @@ int master_run(const char *conf_file, const struct conf *c,
     log_line(LOG_INFO, "start", "version=%s settings=\"%s\"", PACKAGE_VERSION,
              conf_file ? conf_file : "all at their defaults");
     agree_with_hosts(c, master.board);
+    master.group = group_commit_new(SCOREBOARD_SLOTS);
+    if (!master.group)
+        log_line(LOG_WARN, "no_group_commit",
+                 "error=\"%m\" text=\"each worker writes for itself: slower\"");
     master.crew = crew_new(master.board, child_main);
     crew_staff(master.crew, c, master.generation);
     master_loop();
@@ -279,6 +285,7 @@ int master_run(const char *conf_file, const struct conf *c,
     scoreboard_remove(master.board);
     scoreboard_close(&master.board);
     crew_free(&master.crew);
+    group_commit_free(&master.group);
     arena_free(&master.memory);
     return EXIT_SUCCESS;
 }

@@ -73,11 +73,14 @@ bool process_begin(const struct process *p)
 enum status process_service(const struct process *p, struct service **out,
                             struct err *err)
 {
+    const struct group_place place = {p->group, p->slot};
     enum status st = service_open(p->conf, out, err);
 
-    if (st == ST_OK)
-        (*out)->stores->agreed = scoreboard_agreed(p->board);
-    return st;
+    if (st != ST_OK)
+        return st;
+    (*out)->stores->agreed = scoreboard_agreed(p->board);
+    records_share((*out)->stores->records, &place);
+    return ST_OK;
 }
 
 void process_signals(void)

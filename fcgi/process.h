@@ -11,6 +11,7 @@
 struct process {
     const struct conf *conf;
     struct scoreboard *board;
+    struct group_commit *group; /* of all processes; NULL: none */
     enum slot_role role;
     int slot;      /* of the scoreboard */
     int listen_fd; /* -1: maintenance listens to nobody */
@@ -34,7 +35,8 @@ bool process_begin(const struct process *p);
 enum status process_service(const struct process *p, struct service **out,
                             struct err *err) MUST_CHECK;
 /*
-    service_open, knowing what this host knows of the others.
+    service_open, knowing what this host knows of the others, and writing
+    together with its other processes.
  */
 
 void process_signals(void);

@@ -104,11 +104,14 @@ static void work_later(struct worker *w, struct later *later)
 {
     const struct process *p = w->process;
     struct deadline d = deadline_in(p->conf->server_request_timeout);
+    struct records *records = w->service->stores->records;
 
-    if (!later->n)
+    if (!later->n && !records_upkeep_due(records))
         return;
     scoreboard_extend(p->board, p->slot, d);
     later_run(later, d);
+    if (records_upkeep_due(records))
+        records_upkeep(records, d);
 }
 
 static void answer_one(struct worker *w, struct deadline deadline,

@@ -33,6 +33,9 @@
  *   cache.replace_token  before the token is removed
  *   files.rename         a file of cache.files, written and not yet named
  *   records.fail         every call of either record store
+ *   group.taken          who leads has taken a group's rows
+ *   group.written        they are committed, and nobody is told yet
+ *   group.told           all are told, and it still leads
  *   sqlite.claim.after   the claim is committed
  *   spool.fail           new spool entries
  *   spool.keep.fail      making a trip's entry outlive the machine

@@ -47,6 +47,23 @@ enum status records_check(struct records *r, struct deadline d, struct err *err)
     return store_counted(st == ST_OK ? r->ops->check(r, d, err) : st);
 }
 
+void records_share(struct records *r, const struct group_place *place)
+{
+    if (r->ops->share)
+        r->ops->share(r, place);
+}
+
+bool records_upkeep_due(const struct records *r)
+{
+    return r->ops->upkeep_due && r->ops->upkeep_due(r);
+}
+
+void records_upkeep(struct records *r, struct deadline d)
+{
+    assert(r->ops->upkeep);
+    r->ops->upkeep(r, d);
+}
+
 enum status records_identity(struct records *r, struct deadline d,
                              struct arena *a, struct str *out, struct err *err)
 {

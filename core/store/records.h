@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/isotime.h"
 #include "base/str.h"
+#include "store/group_commit.h"
 #include "store/trip_walk.h"
 
 struct user {
@@ -80,6 +81,19 @@ enum status records_check(struct records *r, struct deadline d,
                           struct err *err) MUST_CHECK;
 /*
     As objects_open, objects_close, objects_check.
+ */
+
+void records_share(struct records *r, const struct group_place *place);
+/*
+    This process is one of a host's that write these records: where that makes
+    writing cheaper, they do it together. place is copied, its group outlives r.
+ */
+
+bool records_upkeep_due(const struct records *r);
+void records_upkeep(struct records *r, struct deadline d);
+/*
+    What makes the writes to come slower and can be done when nobody waits. One
+    that is not done, or fails, is done by a later write.
  */
 
 enum status records_identity(struct records *r, struct deadline d,

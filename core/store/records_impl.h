@@ -9,10 +9,14 @@
 
 #include "store/records.h"
 
-/* Each as the function of records.h of that name. */
+/* Each as the function of records.h of that name; share and the two of upkeep
+ * may be NULL: there is nothing to do. */
 struct records_ops {
     void (*close)(struct records *r);
     enum status (*check)(struct records *r, struct deadline d, struct err *err);
+    void (*share)(struct records *r, const struct group_place *place);
+    bool (*upkeep_due)(const struct records *r);
+    void (*upkeep)(struct records *r, struct deadline d);
     enum status (*identity)(struct records *r, struct deadline d,
                             struct arena *a, struct str *out, struct err *err);
     enum status (*user)(struct records *r, struct str user_id,

@@ -134,9 +134,27 @@ static void sqlite_close(struct records *r)
     free(s);
 }
 
+static void sqlite_share(struct records *r, const struct group_place *place)
+{
+    sql_share(sql_of(r), place);
+}
+
+static bool sqlite_upkeep_due(const struct records *r)
+{
+    return sql_log_is_long(((const struct sqlite *)r)->sql);
+}
+
+static void sqlite_upkeep(struct records *r, struct deadline d)
+{
+    sql_shorten_log(sql_of(r), d);
+}
+
 static const struct records_ops ops = {
     .close = sqlite_close,
     .check = sqlite_check,
+    .share = sqlite_share,
+    .upkeep_due = sqlite_upkeep_due,
+    .upkeep = sqlite_upkeep,
     .identity = sqlite_identity,
     .user = sqlite_user,
     .user_by_email = sqlite_user_by_email,

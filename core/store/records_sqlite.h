@@ -2,8 +2,8 @@
  * records_sqlite.h - what the files of the SQLite record store share.
  *
  * records_sqlite.c has the schema and the list of calls; the calls themselves
- * are in records_sqlite_{users,trips,batches}.c, each as the function of
- * records.h of that name.
+ * are in records_sqlite_{users,trips,batches,group,walk}.c, each as the
+ * function of records.h of that name.
  */
 #ifndef DG_STORE_RECORDS_SQLITE_H
 #define DG_STORE_RECORDS_SQLITE_H
@@ -77,6 +77,14 @@ enum status sqlite_own_trip(struct sql *sql, struct str trip_id,
 /*
     Inside a transaction: the record of that user's trip, or a new one, not yet
     written. ST_NOT_OWNER when it is another user's.
+ */
+enum status sqlite_store_batch(struct sql *sql, const struct batch *b,
+                               int64_t now_us, struct deadline d,
+                               struct arena *a, struct batch_stored *out,
+                               struct err *err) MUST_CHECK;
+/*
+    Inside a transaction: as records_batch_store. ST_NOT_OWNER comes before
+    anything is written.
  */
 enum status sqlite_put_trip(struct sql *sql, const struct trip *t,
                             struct deadline d, struct err *err) MUST_CHECK;

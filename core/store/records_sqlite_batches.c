@@ -148,7 +148,7 @@ static enum status store_at(struct sql *sql, const struct batch *b,
     return st == ST_OK ? put_batch(sql, &as, d, err) : st;
 }
 
-static enum status store_batch(struct sql *sql, const struct batch *b,
+enum status sqlite_store_batch(struct sql *sql, const struct batch *b,
                                int64_t now_us, struct deadline d,
                                struct arena *a, struct batch_stored *out,
                                struct err *err)
@@ -171,20 +171,6 @@ static enum status store_batch(struct sql *sql, const struct batch *b,
     /* A repeat; of one that died before anybody was told to score the trip. */
     out->completed = out->completed && trip.analysis_status == ANALYSIS_PENDING;
     return ST_OK;
-}
-
-enum status sqlite_batch_store(struct records *r, const struct batch *b,
-                               int64_t now_us, struct deadline d,
-                               struct batch_stored *out, struct err *err)
-{
-    struct sql *sql = sql_of(r);
-    struct arena *a = arena_new(0);
-    enum status st = sql_begin(sql, d, err);
-
-    if (st == ST_OK)
-        st = sql_end(sql, store_batch(sql, b, now_us, d, a, out, err), err);
-    arena_free(&a);
-    return st;
 }
 
 /* ---- reading ---- */

@@ -194,21 +194,23 @@ static enum status settle(struct sql *sql, struct str trip_id, int64_t at,
                           struct str key, struct deadline d, struct err *err)
 {
     struct sql_query q;
-    enum status st = sql_query(sql, Q_TRIP_SETTLE, d, &q, err);
+    enum status st = sql_begin(sql, d, err);
 
     if (st != ST_OK)
         return st;
-    sql_bind_int(&q, revision);
-    sql_bind_z(&q, analysis_status_word(as));
-    sql_bind_str(&q, key);
-    sql_bind_key(&q, trip_id);
-    sql_bind_int(&q, at);
-    st = sql_run(&q, err);
+    if ((st = sql_query(sql, Q_TRIP_SETTLE, d, &q, err)) == ST_OK) {
+        sql_bind_int(&q, revision);
+        sql_bind_z(&q, analysis_status_word(as));
+        sql_bind_str(&q, key);
+        sql_bind_key(&q, trip_id);
+        sql_bind_int(&q, at);
+        st = sql_run(&q, err);
+    }
     if (st == ST_OK && sql_changed(sql) == 0)
         st = err_set(err, ST_PRECONDITION, NULL,
                      "trip %.*s is no longer at revision %lld",
                      STR_ARG(trip_id), (long long)at);
-    return st;
+    return sql_end(sql, st, err);
 }
 
 enum status sqlite_trip_stored(struct records *r, struct str trip_id,

@@ -14,6 +14,12 @@
 #include "base/random.h"
 #include "store/folder.h"
 
+/* The write-ahead log, in pages of 4 KB: from the first on it is shortened when
+ * somebody has the time; at the second, the writer who finds it so does it, and
+ * all others wait. */
+#define LOG_PAGES_LONG 1000
+#define LOG_PAGES_MOST 16000
+
 /* "dgrd": marks the file as ours, so that another program's is not touched. */
 #define APPLICATION_ID 0x64677264
 
@@ -25,6 +31,9 @@ struct sql {
     pid_t pid;                /* that opened it */
     bool broken;              /* to be opened anew */
     struct deadline deadline; /* of the call that runs now */
+    struct group_place place; /* among the file's writers on this host */
+    bool leads;               /* it is its turn, and it writes for others */
+    int log_pages;            /* after the last commit */
 };
 
 struct sql *sql_new(const char *path, const struct sql_plan *plan)
@@ -222,6 +231,19 @@ static enum status use_wal(struct sql *db, struct err *err)
     return st;
 }
 
+static int note_log(void *ctx, sqlite3 *handle, const char *name, int pages)
+{
+    struct sql *db = ctx;
+
+    (void)handle, (void)name;
+    db->log_pages = pages;
+    /* In here it is done by whoever commits, while others wait. */
+    if (pages >= (db->place.group ? LOG_PAGES_MOST : LOG_PAGES_LONG))
+        (void)sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE,
+                                        NULL, NULL);
+    return SQLITE_OK;
+}
+
 static enum status connect_handle(struct sql *db, struct err *err)
 {
     const int flags =
@@ -232,6 +254,7 @@ static enum status connect_handle(struct sql *db, struct err *err)
     if (rc != SQLITE_OK)
         return fail(db, rc, "open it", err);
     sqlite3_busy_handler(db->handle, on_busy, db);
+    sqlite3_wal_hook(db->handle, note_log, db);
     /* SQLite opens what it may not write for reading only, silently. */
     if (sqlite3_db_readonly(db->handle, "main"))
         return fail(db, SQLITE_READONLY, "write to it", err);
@@ -334,11 +357,38 @@ static enum status use(struct sql *db, struct deadline d, struct err *err)
 
 /* ---- transactions ---- */
 
+void sql_share(struct sql *db, const struct group_place *place)
+{
+    db->place = *place;
+}
+
+bool sql_shared(const struct sql *db)
+{
+    return db->place.group != NULL;
+}
+
+static enum status take_turn(struct sql *db, struct deadline d, struct err *err)
+{
+    return db->leads ? ST_OK : group_turn(&db->place, d, err);
+}
+
+static void end_turn(struct sql *db)
+{
+    if (!db->leads)
+        group_turn_over(&db->place);
+}
+
 enum status sql_begin(struct sql *db, struct deadline d, struct err *err)
 {
-    enum status st = use(db, d, err);
+    enum status st = take_turn(db, d, err);
 
-    return st == ST_OK ? exec(db, "BEGIN IMMEDIATE", "write", err) : st;
+    if (st != ST_OK)
+        return st;
+    if ((st = use(db, d, err)) == ST_OK)
+        st = exec(db, "BEGIN IMMEDIATE", "write", err);
+    if (st != ST_OK)
+        end_turn(db);
+    return st;
 }
 
 enum status sql_end(struct sql *db, enum status so_far, struct err *err)
@@ -352,7 +402,64 @@ enum status sql_end(struct sql *db, enum status so_far, struct err *err)
     if (st != ST_OK && !sqlite3_get_autocommit(db->handle) &&
         sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL))
         close_handle(db);
+    end_turn(db);
     return st;
+}
+
+struct leading {
+    struct sql *db;
+    group_write write;
+    void *ctx;
+};
+
+static void lead(void *ctx, struct group_row *row, size_t n)
+{
+    struct leading *l = ctx;
+
+    assert(!l->db->leads);
+    l->db->leads = true;
+    l->write(l->ctx, row, n);
+    l->db->leads = false;
+}
+
+enum status sql_group(struct sql *db, const struct str *part, size_t parts,
+                      struct deadline d, group_write write, void *ctx,
+                      unsigned char result[GROUP_RESULT_MAX], struct err *err)
+{
+    struct leading l = {db, write, ctx};
+
+    assert(sql_shared(db));
+    return group_commit(&db->place, part, parts, d, lead, &l, result, err);
+}
+
+/* ---- the write-ahead log ---- */
+
+bool sql_log_is_long(const struct sql *db)
+{
+    return db->handle && db->log_pages >= LOG_PAGES_LONG;
+}
+
+static void fold_back(struct sql *db)
+{
+    /* Busy: another process is at it. A failure is the next writer's. */
+    (void)sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE,
+                                    NULL, NULL);
+}
+
+void sql_shorten_log(struct sql *db, struct deadline d)
+{
+    struct err none = ERR_NONE;
+
+    if (use(db, d, &none) != ST_OK)
+        return;
+    db->log_pages = 0;
+    fold_back(db);
+    /* What was written meanwhile is little; with that, and nobody writing, the
+     * next writer begins the log anew. Else it would grow for ever. */
+    if (take_turn(db, d, &none) != ST_OK)
+        return;
+    fold_back(db);
+    end_turn(db);
 }
 
 /* ---- statements ---- */

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/isotime.h"
 #include "base/str.h"
+#include "store/group_commit.h"
 
 struct sql;
 
@@ -36,6 +37,12 @@ struct sql *sql_new(const char *path, const struct sql_plan *plan);
  */
 void sql_free(struct sql **db);
 
+void sql_share(struct sql *db, const struct group_place *place);
+/*
+    The file's writers on this host: from now on transactions take turns among
+    them, and sql_group has a group.
+ */
+
 enum status sql_begin(struct sql *db, struct deadline d,
                       struct err *err) MUST_CHECK;
 /*
@@ -46,6 +53,25 @@ enum status sql_end(struct sql *db, enum status so_far,
                     struct err *err) MUST_CHECK;
 /*
     Commits when so_far is ST_OK, else rolls back and returns so_far.
+ */
+
+enum status sql_group(struct sql *db, const struct str *part, size_t parts,
+                      struct deadline d, group_write write, void *ctx,
+                      unsigned char result[GROUP_RESULT_MAX],
+                      struct err *err) MUST_CHECK;
+/*
+    As group_commit; `write` begins and ends its transactions here. Only for a
+    file that is shared (sql_shared).
+ */
+bool sql_shared(const struct sql *db);
+
+bool sql_log_is_long(const struct sql *db);
+void sql_shorten_log(struct sql *db, struct deadline d);
+/*
+    The write-ahead log is folded back into the file: by no commit of ours as
+    long as somebody calls this when the log is long, beside what others write.
+    A failure only leaves it long; the next commit beyond LOG_PAGES_MOST does
+    it then.
  */
 
 /* A statement in use: bind in order, step, read columns, done. */
