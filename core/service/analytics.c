@@ -121,10 +121,13 @@ static void remember(struct email_hints *hints, const struct wanted *w,
 static enum status id_from_records(struct reading *r, struct str email)
 {
     struct log_value space;
+    struct email_ids ids;
     enum status st =
-        records_id_by_email(r->call.stores->records, email, r->call.deadline,
-                            r->call.arena, &r->call.user_id, r->call.err);
+        records_ids_by_email(r->call.stores->records, email, r->call.deadline,
+                             r->call.arena, &ids, r->call.err);
 
+    if (st == ST_OK)
+        r->call.user_id = ids.id[0];
     /* It would go into keys of the object store: ".." is another folder. */
     if (st == ST_OK && !id_valid(r->call.user_id)) {
         log_line(LOG_WARN, "strange_user_id", "user_id=%s",
@@ -143,6 +146,12 @@ static enum status try_email(struct reading *r, const struct wanted *w,
     r->stranger = true;
     if (w->can_be_email)
         st = id_from_records(r, w->email);
+    /* Others may have written it as he writes it. */
+    if (st == ST_NOT_FOUND && w->can_be_email &&
+        !str_eq(w->email, w->key.text)) {
+        err_clear(r->call.err);
+        st = id_from_records(r, w->key.text);
+    }
     if (st == ST_NOT_FOUND) {
         err_clear(r->call.err);
         return st;

@@ -98,15 +98,23 @@ enum status records_user_by_email(struct records *r, struct str email,
                                   struct deadline d, struct arena *a,
                                   struct user *out, struct err *err) MUST_CHECK;
 /*
-    ST_NOT_FOUND. The email is compared as given (lower case).
+    ST_NOT_FOUND. The email is compared as given (lower case). Of several users
+    who have it, the first by id.
  */
-enum status records_id_by_email(struct records *r, struct str email,
-                                struct deadline d, struct arena *a,
-                                struct str *user_id,
-                                struct err *err) MUST_CHECK;
+
+#define EMAIL_IDS_MAX 8
+struct email_ids {
+    struct str id[EMAIL_IDS_MAX]; /* in byte order */
+    size_t n;
+};
+enum status records_ids_by_email(struct records *r, struct str email,
+                                 struct deadline d, struct arena *a,
+                                 struct email_ids *out,
+                                 struct err *err) MUST_CHECK;
 /*
-    Whose it was a moment ago, in one call: an index may lag behind, so that
-    the user's record has the last word. ST_NOT_FOUND.
+    Who had it a moment ago, in one call: an index may lag behind, so that the
+    user's record has the last word. ST_NOT_FOUND: nobody. Tables that others
+    write may have several; more than EMAIL_IDS_MAX are not named.
  */
 enum status records_user_put(struct records *r, const struct user *u,
                              struct deadline d, struct err *err) MUST_CHECK;

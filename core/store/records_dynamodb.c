@@ -13,6 +13,7 @@ static void dynamodb_close(struct records *r)
     struct dynamodb *s = dynamodb_of(r);
 
     ddb_close(&s->db);
+    email_roll_free(&s->roll);
     arena_free(&s->arena);
     free(s);
 }
@@ -106,7 +107,7 @@ static const struct records_ops ops = {
     .check = dynamodb_check,
     .user = dynamodb_user,
     .user_by_email = dynamodb_user_by_email,
-    .id_by_email = dynamodb_id_by_email,
+    .ids_by_email = dynamodb_ids_by_email,
     .user_put = dynamodb_user_put,
     .user_remove = dynamodb_user_remove,
     .users = dynamodb_users,
@@ -135,6 +136,8 @@ enum status records_dynamodb_open(const struct conf *c, struct records **out,
     }
     s->base.ops = &ops;
     s->arena = arena_new(65536);
+    s->spool = c->server_spool;
+    s->endpoint = c->dynamodb_endpoint;
     *out = &s->base;
     return ST_OK;
 }

@@ -21,9 +21,9 @@ struct records_ops {
     enum status (*user_by_email)(struct records *r, struct str email,
                                  struct deadline d, struct arena *a,
                                  struct user *out, struct err *err);
-    enum status (*id_by_email)(struct records *r, struct str email,
-                               struct deadline d, struct arena *a,
-                               struct str *user_id, struct err *err);
+    enum status (*ids_by_email)(struct records *r, struct str email,
+                                struct deadline d, struct arena *a,
+                                struct email_ids *out, struct err *err);
     enum status (*user_put)(struct records *r, const struct user *u,
                             struct deadline d, struct err *err);
     enum status (*user_remove)(struct records *r, struct str user_id,

@@ -1,0 +1,197 @@
+#!/usr/bin/python3
+"""E-mails where the table of users has no index by e-mail: all users are read once for
+all, and who is new is found soon. The service alone, on npm's dynalite."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import dynamo
+import tap
+from dgproc import Daemon, run
+from faultproxy import FaultProxy, status
+from tap import done, in_, is_, ok, subtest
+
+if not os.path.exists(os.path.join(os.environ.get("DYNALITE_HOME", "/nonexistent"),
+                                   "node_modules/dynalite/cli.js")):
+    tap.skip_all("needs npm's dynalite (DYNALITE_HOME)")
+
+DYNALITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib", "dynalite.sh")
+USERS, INDEX = "Users-Neal", "email-index"
+MANY = 3000
+
+
+class Tables:
+    """What another program has: users and no index."""
+
+    def __init__(self, folder):
+        up = subprocess.run([DYNALITE, "up", folder], text=True, capture_output=True,
+                            check=True)
+        self.env = dict(line.split("=", 1) for line in up.stdout.split())
+        self.endpoint = self.env["DYNAMODB_ENDPOINT"]
+        for name, key in ((USERS, "user_id"), ("Trips-Neal", "trip_id"),
+                          ("TrajectoryBatches-Neal", "batch_id")):
+            dynamo.make_table(self.endpoint, name, key)
+
+    def put(self, *users):
+        for at in range(0, len(users), 25):
+            dynamo.call(self.endpoint, "BatchWriteItem", RequestItems={USERS: [
+                {"PutRequest": {"Item": {k: {"S": v} for k, v in u.items()}}}
+                for u in users[at:at + 25]]})
+
+    def remove(self, user_id):
+        dynamo.call(self.endpoint, "DeleteItem", TableName=USERS,
+                    Key={"user_id": {"S": user_id}})
+
+
+def user(n, **more):
+    return {"user_id": f"u{n}", "email": f"driver{n}@example.com", **more}
+
+
+def ask(d, query):
+    """Who is found: his id, or None."""
+    r = d.call("GET", "/analyze-driver", params={"QUERY_STRING": query})
+    code = r.json()["code"]
+    is_((r.status, code in ("no_trips", "driver_not_found")), (404, True), query)
+    return r.json()["user_id"] if code == "no_trips" else None
+
+
+def scans(d):
+    return d.stats()["counters"]["email_scans"]
+
+
+def age(d, seconds):
+    """The roll's reading was so long ago."""
+    with open(d.path("spool/emails"), "r+b") as f:
+        f.seek(16)
+        then = int.from_bytes(f.read(8), "little") - seconds * 1000000
+        f.seek(16)
+        f.write(then.to_bytes(8, "little"))
+
+
+def put(d, *users):
+    path = d.path("users.json")
+    with open(path, "w") as f:
+        f.write("[%s]" % ",".join('{"user_id": "%s", "email": "%s"}' % u for u in users))
+    r = run("driveguardctl", "-c", d.conf, "user", "put", path, env=d.env)
+    is_(r.returncode, 0, r.stdout + r.stderr)
+
+
+def read_once(t, d):
+    is_(ask(d, "email=driver7@example.com"), "u7", "the first")
+    is_(scans(d), 1, "all users are read")
+    for n in range(0, MANY, 500):
+        is_(ask(d, f"email=driver{n}@example.com"), f"u{n}", "another")
+    is_(ask(d, "email=mixed@example.com"), "mixed", "whatever case the table has")
+    is_(ask(d, "user_id=driver9@example.com"), "u9", "under the other parameter")
+    is_(ask(d, "email=nobody@example.com"), None, "nobody")
+    is_(scans(d), 1, "once for all")
+    is_(len(d.lines("event=no_email_index")), 1, "one warning")
+    in_("tables init", d.lines("event=no_email_index")[0], "which says what to do")
+    is_(oct(os.stat(d.path("spool/emails")).st_mode & 0o7), "0o0", "nobody else reads it")
+
+
+def new_ones(t, d):
+    t.put({"user_id": "late", "email": "late@example.com"})
+    is_(ask(d, "email=late@example.com"), None, "a user whom another program has just put")
+    is_(scans(d), 1, "is not looked for at once")
+    age(d, 61)
+    is_(ask(d, "email=late@example.com"), "late", "but after a minute")
+    is_(scans(d), 2, "by another reading")
+    put(d, ("ours", "ours@example.com"))
+    is_(ask(d, "email=ours@example.com"), "ours", "one whom this host has put is found at once")
+    is_(scans(d), 2, "without one")
+    is_(len(d.lines("event=no_email_index")), 1, "and still one warning")
+
+
+def changed_ones(t, d):
+    is_(ask(d, "email=driver20@example.com"), "u20", "his")
+    t.put({"user_id": "u20", "email": "moved@example.com"},
+          {"user_id": "heir", "email": "driver20@example.com"})
+    t.remove("u30")
+    for query in ("driver20", "driver30"):
+        is_(ask(d, f"email={query}@example.com"), None, "his record has the last word")
+    before = scans(d)
+    age(d, 61)
+    is_(ask(d, "email=driver20@example.com"), "heir", "after a minute the heir")
+    is_(ask(d, "email=moved@example.com"), "u20", "and he under the new one")
+    is_(scans(d), before + 1, "by one reading")
+
+
+def together(t, d):
+    before = scans(d)
+    age(d, 61)
+    answers = []
+
+    def one():
+        answers.append(ask(d, "email=none@example.com"))
+    threads = [threading.Thread(target=one) for _ in range(6)]
+    for x in threads:
+        x.start()
+    for x in threads:
+        x.join()
+    is_((answers, scans(d)), ([None] * 6, before + 1), "one reads for all")
+
+
+def no_folder(t, d):
+    os.rename(d.path("spool/emails"), d.path("spool/emails.old"))
+    os.mkdir(d.path("spool/emails"))
+    before = scans(d)
+    for n in (100, 101):
+        is_(ask(d, f"email=driver{n}@example.com"), f"u{n}", "found all the same")
+    is_(scans(d), before + 2, "each time by a reading")
+    ok(d.lines("event=email_roll_not_kept"), "which the log explains")
+    os.rmdir(d.path("spool/emails"))
+
+
+def with_index(t, proxy, d):
+    """What Query says of an index that is being made, and of one that is there."""
+    proxy.forget()
+    d.stop()
+    proxy.on("Query", backfilling)
+    d.start()
+    is_(ask(d, "email=driver50@example.com"), "u50", "an index that is being made is none")
+    proxy.clear()
+    proxy.on("Query", status(400, "ValidationException"))
+    d.stop()
+    d.start()
+    r = d.call("GET", "/analyze-driver", params={"QUERY_STRING": "email=driver51@example.com"})
+    is_(r.status, 500, "another refusal is an error")
+    proxy.clear()
+
+
+def backfilling(x):
+    body = (b'{"__type":"com.amazon.coral.validate#ValidationException","message":'
+            b'"Cannot read from backfilling global secondary index: email-index"}')
+    x.reply(b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n" % len(body), body)
+
+
+def main(folder):
+    t = Tables(folder)
+    proxy = FaultProxy(t.endpoint)
+    t.put(*[user(n) for n in range(MANY)],
+          {"user_id": "mixed", "email": "Mixed@Example.com"}, {"user_id": "without"})
+    with Daemon({"records.url": "dynamodb:", "dynamodb.endpoint": proxy.url,
+                 "dynamodb.region": t.env["AWS_REGION"]}, workers=2, env=t.env) as d:
+        for test in (read_once, new_ones, changed_ones, together, no_folder):
+            with subtest(test.__name__):
+                test(t, d)
+        with subtest("with_index"):
+            with_index(t, proxy, d)
+    with subtest("the setting is empty"):
+        with Daemon({"records.url": "dynamodb:", "dynamodb.endpoint": t.endpoint,
+                     "dynamodb.region": t.env["AWS_REGION"], "dynamodb.email_index": ""},
+                    workers=1, env=t.env) as d:
+            is_(ask(d, "email=driver7@example.com"), "u7", "found")
+            is_(scans(d), 1, "by a reading")
+
+
+with tempfile.TemporaryDirectory(prefix="dg-emails-") as folder:
+    try:
+        main(folder)
+    finally:
+        subprocess.run([DYNALITE, "down", folder], check=False)
+done()
