@@ -136,6 +136,24 @@ def together(t, d):
     is_((answers, scans(d)), ([None] * 6, before + 1), "one reads for all")
 
 
+def ready(d, *words):
+    """It is, but -t and /readyz warn."""
+    said = run("driveguard-fcgi", "-t", "-c", d.conf, env=d.env)
+    line = next(x for x in said.stdout.splitlines() if x.startswith("records: "))
+    r = d.call("GET", "/readyz")
+    is_((said.returncode, r.status, r.json()["ready"]), (0, 200, True), "ready all the same")
+    state = {b["name"]: b for b in r.json()["backends"]}["records"]
+    is_(state["state"], "warning" if words else "ok", "the state of the records")
+    for word in words:
+        in_(word, state["message"], f"/readyz names {word}")
+        in_(word, line, f"-t names {word}")
+
+
+def warned(t, d):
+    ready(d, f"table {USERS} has no index {INDEX}", "TrajectoryBatches-Neal has no index",
+          "driveguardctl tables init")
+
+
 def no_folder(t, d):
     os.rename(d.path("spool/emails"), d.path("spool/emails.old"))
     os.mkdir(d.path("spool/emails"))
@@ -176,7 +194,7 @@ def main(folder):
           {"user_id": "mixed", "email": "Mixed@Example.com"}, {"user_id": "without"})
     with Daemon({"records.url": "dynamodb:", "dynamodb.endpoint": proxy.url,
                  "dynamodb.region": t.env["AWS_REGION"]}, workers=2, env=t.env) as d:
-        for test in (read_once, new_ones, changed_ones, together, no_folder):
+        for test in (warned, read_once, new_ones, changed_ones, together, no_folder):
             with subtest(test.__name__):
                 test(t, d)
         with subtest("with_index"):
@@ -187,6 +205,7 @@ def main(folder):
                     workers=1, env=t.env) as d:
             is_(ask(d, "email=driver7@example.com"), "u7", "found")
             is_(scans(d), 1, "by a reading")
+            ready(d, "dynamodb.email_index is empty")
 
 
 with tempfile.TemporaryDirectory(prefix="dg-emails-") as folder:

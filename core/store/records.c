@@ -47,6 +47,15 @@ enum status records_check(struct records *r, struct deadline d, struct err *err)
     return store_counted(st == ST_OK ? r->ops->check(r, d, err) : st);
 }
 
+enum status records_indexes(struct records *r, struct deadline d,
+                            struct err *err)
+{
+    enum status st = enter(err);
+
+    return store_counted(
+        st == ST_OK && r->ops->indexes ? r->ops->indexes(r, d, err) : st);
+}
+
 enum status records_identity(struct records *r, struct deadline d,
                              struct arena *a, struct str *out, struct err *err)
 {

@@ -89,6 +89,15 @@ enum status records_identity(struct records *r, struct deadline d,
     and do not know such an item, and the service has no right to write users.
  */
 
+enum status records_indexes(struct records *r, struct deadline d,
+                            struct err *err) MUST_CHECK;
+/*
+    For -t and /readyz: whether the indexes that the settings name can be used.
+    If not, the store works all the same; the text says what is missing, what
+    follows from it, and what to do. ST_NOT_FOUND: it is not there, or still
+    being made.
+ */
+
 /* ---- users ---- */
 
 enum status records_user(struct records *r, struct str user_id,

@@ -13,6 +13,9 @@
 struct records_ops {
     void (*close)(struct records *r);
     enum status (*check)(struct records *r, struct deadline d, struct err *err);
+    /* NULL: there are none that could be missing. */
+    enum status (*indexes)(struct records *r, struct deadline d,
+                           struct err *err);
     enum status (*identity)(struct records *r, struct deadline d,
                             struct arena *a, struct str *out, struct err *err);
     enum status (*user)(struct records *r, struct str user_id,
