@@ -2,6 +2,7 @@
 """E-mails where the table of users has no index by e-mail: all users are read once for
 all, and who is new is found soon. The service alone, on npm's dynalite."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import dynamo
 import tap
+import trips
 from dgproc import Daemon, run
 from faultproxy import FaultProxy, status
 from tap import done, in_, is_, ok, subtest
@@ -154,6 +156,33 @@ def warned(t, d):
           "driveguardctl tables init")
 
 
+def drive(d, user_id):
+    """A trip of his."""
+    trip = trips.trip(1, user_id, points=30)
+    for batch in trip["batches"]:
+        is_(d.call("POST", "/store-trajectory-batch", json.dumps(batch).encode()).status, 200,
+            "uploaded")
+    r = d.call("POST", "/finalize-trip", json.dumps(trip["finalize"]).encode())
+    is_(r.json()["analysis"]["status"], "stored", "a trip")
+
+
+def several(t, d):
+    """Who signed up twice is read where his trips are."""
+    t.put(*[{"user_id": f"twin-{x}", "email": "Twin@example.com"} for x in "abc"])
+    drive(d, "twin-b")
+    age(d, 61)
+    for _ in range(2):
+        r = d.call("GET", "/analyze-driver", params={"QUERY_STRING": "email=twin@example.com"})
+        is_((r.status, r.json().get("user_id")), (200, "twin-b"), "the one with trips")
+    said = d.lines("event=email_of_several")
+    is_(len(said) % 2, 0, "a line for each of the others")
+    for other in ("twin-a", "twin-c"):
+        ok(any(f'user_id="twin-b" other_user_id="{other}"' in x for x in said),
+           f"which names {other}")
+    ok(d.stats()["counters"]["emails_of_several"] >= 1, "counted")
+    put(d, ("twin-c", "twin@example.com"))
+
+
 def no_folder(t, d):
     os.rename(d.path("spool/emails"), d.path("spool/emails.old"))
     os.mkdir(d.path("spool/emails"))
@@ -194,7 +223,7 @@ def main(folder):
           {"user_id": "mixed", "email": "Mixed@Example.com"}, {"user_id": "without"})
     with Daemon({"records.url": "dynamodb:", "dynamodb.endpoint": proxy.url,
                  "dynamodb.region": t.env["AWS_REGION"]}, workers=2, env=t.env) as d:
-        for test in (warned, read_once, new_ones, changed_ones, together, no_folder):
+        for test in (warned, read_once, new_ones, changed_ones, several, together, no_folder):
             with subtest(test.__name__):
                 test(t, d)
         with subtest("with_index"):

@@ -3,10 +3,12 @@
 and what stands for a name that is not there."""
 
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import drivers
+import dynamo
 import harness
 import trips
 from answers import source
@@ -91,4 +93,15 @@ with harness.Stack(workers=1, settings={"maintenance.interval": "100ms"}) as s:
         found(s, "user_id=ann@example.com", "ann", "ann@example.com", "the new one")
         s.ctl("user", "remove", ID)
         nobody(s, "email=" + ID, ID)
+    if s.stores.kind == "s3":  # SQLite's e-mails are unique
+        with subtest("two users with one e-mail"):
+            for user_id in ("a-twin", "z-twin"):
+                dynamo.call(s.stores.endpoint, "PutItem", TableName=s.stores.tables["users"],
+                            Item={"user_id": {"S": user_id}, "email": {"S": "twin@b.c"}})
+            drivers.drive(s, trips.trip(1, "z-twin", points=30))
+            for _ in range(3):
+                found(s, "email=twin@b.c", "z-twin", "twin@b.c", "the one with trips")
+            is_(s.count("emails_of_several"), 1, "asked once")
+            is_(len(re.findall(r'event=email_of_several user_id="z-twin" '
+                               r'other_user_id="a-twin"', s.logs())), 1, "and told once")
 done()

@@ -16,6 +16,7 @@
 #include "answer/reading.h"
 #include "base/log.h"
 #include "driver/driver.h"
+#include "service/namesakes.h"
 #include "store/keys.h"
 
 /* ---- who is wanted ---- */
@@ -110,15 +111,20 @@ static enum status read_as(struct reading *r, const struct wanted *w,
 }
 
 /* What was found in the other way than the parameter's own is believed for a
- * while only: meanwhile somebody may come who is meant by its own. */
+ * while only: meanwhile somebody may come who is meant by its own. So is one of
+ * several, who may not be the one with most trips for ever. */
 static void remember(struct email_hints *hints, const struct wanted *w,
-                     struct hint who)
+                     struct hint who, bool several)
 {
     email_hint_set(hints, w->key, who,
-                   who.by_id == w->key.by_email ? HINT_SHORT_MS : 0);
+                   who.by_id == w->key.by_email ? HINT_SHORT_MS
+                   : several                    ? HINT_LONG_MS
+                                                : 0);
 }
 
-static enum status id_from_records(struct reading *r, struct str email)
+/* email: the one that is wanted, or the same in the letters that were given. */
+static enum status id_from_records(struct reading *r, const struct wanted *w,
+                                   struct str email, bool *several)
 {
     struct log_value space;
     struct email_ids ids;
@@ -126,8 +132,12 @@ static enum status id_from_records(struct reading *r, struct str email)
         records_ids_by_email(r->call.stores->records, email, r->call.deadline,
                              r->call.arena, &ids, r->call.err);
 
+    *several = false;
     if (st == ST_OK)
         r->call.user_id = ids.id[0];
+    if (st == ST_OK && ids.n > 1)
+        st = namesake_choose(&r->call, w->email, &ids, &r->call.user_id,
+                             several);
     /* It would go into keys of the object store: ".." is another folder. */
     if (st == ST_OK && !id_valid(r->call.user_id)) {
         log_line(LOG_WARN, "strange_user_id", "user_id=%s",
@@ -142,15 +152,16 @@ static enum status try_email(struct reading *r, const struct wanted *w,
 {
     struct hint who = {.by_id = false};
     enum status st = ST_NOT_FOUND;
+    bool several;
 
     r->stranger = true;
     if (w->can_be_email)
-        st = id_from_records(r, w->email);
+        st = id_from_records(r, w, w->email, &several);
     /* Others may have written it as he writes it. */
     if (st == ST_NOT_FOUND && w->can_be_email &&
         !str_eq(w->email, w->key.text)) {
         err_clear(r->call.err);
-        st = id_from_records(r, w->key.text);
+        st = id_from_records(r, w, w->key.text, &several);
     }
     if (st == ST_NOT_FOUND) {
         err_clear(r->call.err);
@@ -163,7 +174,7 @@ static enum status try_email(struct reading *r, const struct wanted *w,
     st = read_as(r, w, who);
     /* An index may name a user whose record has another e-mail by now. */
     if (!r->stranger)
-        remember(hints, w, who);
+        remember(hints, w, who, several);
     return st;
 }
 
@@ -190,7 +201,7 @@ static enum status try_id(struct reading *r, const struct wanted *w,
     }
     st = read_as(r, w, who);
     if (!r->stranger && w->key.by_email && w->can_be_email)
-        remember(hints, w, who);
+        remember(hints, w, who, false);
     return st;
 }
 

@@ -28,6 +28,7 @@ struct hint {
 /* How long a hint is believed that a newer user may make wrong although its
  * driver stays as he is. */
 #define HINT_SHORT_MS 60000
+#define HINT_LONG_MS 3600000
 
 struct email_hints;
 

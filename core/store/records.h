@@ -129,7 +129,7 @@ enum status records_user_put(struct records *r, const struct user *u,
                              struct deadline d, struct err *err) MUST_CHECK;
 /*
     Creates or replaces. ST_PRECONDITION (code email_taken) when another user
-    has that email.
+    has that email, and this one has not.
  */
 enum status records_user_remove(struct records *r, struct str user_id,
                                 struct deadline d, struct err *err) MUST_CHECK;

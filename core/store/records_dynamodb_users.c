@@ -135,23 +135,39 @@ static enum status put_user(struct dynamodb *s, const struct user *u,
                : st;
 }
 
+/* Who has it already keeps it, whoever else has it, too. */
+static enum status email_free(struct dynamodb *s, const struct user *u,
+                              struct deadline d, struct err *err)
+{
+    struct email_ids ids;
+    struct err none = ERR_NONE;
+    struct user other;
+    enum status st =
+        dynamodb_ids_by_email(&s->base, u->email, d, s->arena, &ids, &none);
+
+    for (size_t i = 0; i < ids.n; i++)
+        if (str_eq(ids.id[i], u->user_id))
+            return ST_OK;
+    if (st == ST_OK)
+        st = dynamodb_user_by_email(&s->base, u->email, d, s->arena, &other,
+                                    &none);
+    if (st == ST_OK)
+        return err_set(err, ST_PRECONDITION, "email_taken",
+                       "user %.*s has that e-mail", STR_ARG(other.user_id));
+    if (st == ST_NOT_FOUND)
+        return ST_OK;
+    *err = none;
+    return st;
+}
+
 enum status dynamodb_user_put(struct records *r, const struct user *u,
                               struct deadline d, struct err *err)
 {
     struct dynamodb *s = dynamodb_of(r);
-    struct err none = ERR_NONE;
-    struct user other;
-    enum status st = ST_NOT_FOUND;
+    enum status st = email_free(s, u, d, err);
 
-    if (u->email.n)
-        st = dynamodb_user_by_email(r, u->email, d, s->arena, &other, &none);
-    if (st == ST_OK && !str_eq(other.user_id, u->user_id))
-        st = err_set(err, ST_PRECONDITION, "email_taken",
-                     "user %.*s has that e-mail", STR_ARG(other.user_id));
-    else if (st == ST_OK || st == ST_NOT_FOUND)
+    if (st == ST_OK)
         st = put_user(s, u, d, err);
-    else
-        *err = none;
     if (st == ST_OK)
         dynamodb_email_given(s, u->email, u->user_id);
     arena_reset(s->arena);
