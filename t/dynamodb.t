@@ -51,6 +51,7 @@ def tables_init(env, folder, client):
     is_(first.stdout.count(": made\n"), 4, "makes four")
     again = ctl(env, folder, "tables", "init")
     is_((again.returncode, again.stdout.count(": is there\n")), (0, 4), "once")
+    is_(again.stdout.count(": ready\n"), 2, "and two indexes")
     t = client.describe_table(TableName="TrajectoryBatches-Neal")["Table"]
     is_([i["IndexName"] for i in t["GlobalSecondaryIndexes"]],
         ["user_id-upload_timestamp-index"], "with the index of batches")

@@ -2,14 +2,17 @@
 """E-mails where the table of users has no index by e-mail: all users are read once for
 all, and who is new is found soon. The service alone, on npm's dynalite."""
 
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 import tempfile
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import build
 import dynamo
 import tap
 import trips
@@ -183,6 +186,74 @@ def several(t, d):
     put(d, ("twin-c", "twin@example.com"))
 
 
+def init(d, *words):
+    return run("driveguardctl", "-c", d.conf, "tables", "init", *words, env=d.env)
+
+
+def asked_at_a_terminal(d, reply):
+    """What it says to somebody who answers so."""
+    ours, its = pty.openpty()
+    with subprocess.Popen([build.program("driveguardctl"), "-c", d.conf, "tables", "init"],
+                          stdin=its, stdout=its, env=d.env) as p:
+        os.close(its)
+        said = b""
+        with contextlib.suppress(OSError):  # how the end of a terminal is told
+            while more := os.read(ours, 4096):
+                said += more
+                if said.endswith(b"[y/N] "):
+                    os.write(ours, reply)
+    os.close(ours)
+    return p.returncode, said.decode()
+
+
+def made_by_and_by(t, proxy, d):
+    """tables init adds the index, and waits for it. dynalite makes none of a table that is
+    there, so the proxy says what DynamoDB would."""
+    states, updates = ["CREATING", "ACTIVE"], []
+
+    def update(x):
+        updates.append(json.loads(x.request.split(b"\r\n\r\n", 1)[1]))
+        body = b'{"TableDescription":{}}'
+        x.reply(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body), body)
+
+    def describe(x):
+        head, body = x.pass_on()
+        table = json.loads(body)["Table"]
+        table["GlobalSecondaryIndexes"] = [
+            {"IndexStatus": states[0] if len(states) == 1 else states.pop(0), **{
+                k: u["GlobalSecondaryIndexUpdates"][0]["Create"][k]
+                for k in ("IndexName", "KeySchema")}}
+            for u in updates if u["TableName"] == table["TableName"]]
+        body = json.dumps({"Table": table}).encode()
+        x.reply(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body), body)
+
+    missing = f"{USERS}: index {INDEX}: missing"
+    r = init(d)
+    is_(r.returncode, 0, "without a terminal nothing is added")
+    in_(missing, r.stdout, "it says that the index is missing")
+    in_("tables init --add-indexes", r.stdout, "and which command adds it")
+    code, said = asked_at_a_terminal(d, b"n\n")
+    is_((code, said.count("Add it")), (0, 2), "at a terminal it asks, for each of the two")
+    r = init(d, "--add-indexes")
+    is_(r.returncode, 1, "a server that refuses")
+    in_(f"index {INDEX} of table {USERS}: ", r.stderr, "is an error")
+    proxy.on("UpdateTable", lambda x: update(x) or updates.clear())
+    in_("is gone again", init(d, "--add-indexes").stderr, "and so is one that gives up")
+    proxy.clear()
+    is_(init(d, "--add-index").returncode, 2, "there is no other option")
+    proxy.on("UpdateTable", update)
+    proxy.on("DescribeTable", describe)
+    r = init(d, "--add-indexes")
+    is_(r.returncode, 0, "with the option")
+    is_([u["TableName"] for u in updates], [USERS, "TrajectoryBatches-Neal"], "it adds both")
+    in_(f"{USERS}: index {INDEX}: being made for 0 s", r.stdout, "says that it waits")
+    in_(f"{USERS}: index {INDEX}: made", r.stdout, "and when it is ready")
+    r = init(d, "--add-indexes")
+    in_(f"{USERS}: index {INDEX}: ready", r.stdout, "once")
+    is_(len(updates), 2, "no more")
+    proxy.clear()
+
+
 def no_folder(t, d):
     os.rename(d.path("spool/emails"), d.path("spool/emails.old"))
     os.mkdir(d.path("spool/emails"))
@@ -226,8 +297,9 @@ def main(folder):
         for test in (warned, read_once, new_ones, changed_ones, several, together, no_folder):
             with subtest(test.__name__):
                 test(t, d)
-        with subtest("with_index"):
-            with_index(t, proxy, d)
+        for test in (with_index, made_by_and_by):
+            with subtest(test.__name__):
+                test(t, proxy, d)
     with subtest("the setting is empty"):
         with Daemon({"records.url": "dynamodb:", "dynamodb.endpoint": t.endpoint,
                      "dynamodb.region": t.env["AWS_REGION"], "dynamodb.email_index": ""},
