@@ -178,7 +178,8 @@ enum status records_batches(struct records *r, const struct trip *t,
     All batches of that trip which are that user's. Fewer than
     t->total_batches means that an upload is between its two steps (or was
     never finished). Also for a trip without a record (total_batches 0), by
-    the index. ST_TOO_LARGE when they are over a TRIP_MAX.
+    the index; without one, those whose numbers are not far beyond the known
+    ones. ST_TOO_LARGE when they are over a TRIP_MAX.
  */
 
 /* ---- trips ---- */
