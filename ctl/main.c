@@ -33,8 +33,8 @@ static const struct command {
     {"bucket policy", "[service|operator]",
      "prints the least rights each needs, as IAM policies", 0,
      ctl_bucket_policy},
-    {"tables init", "", "makes the tables of [dynamodb] that are missing", 0,
-     ctl_tables_init},
+    {"tables init", "[--add-indexes]",
+     "makes what is missing of the tables of [dynamodb]", 0, ctl_tables_init},
     {"reconcile", "[--user ID]", "completes whatever was left half done", HOST,
      ctl_reconcile},
 };

@@ -8,7 +8,7 @@ static void read_user(const struct sql_query *q, struct arena *a,
 {
     *out = (struct user){
         .user_id = sql_str(q, 0, a),
-        .email = sql_str(q, 1, a),
+        .email = arena_lower(a, sql_str(q, 1, a)),
         .name = sql_str(q, 2, a),
         .role = sql_str(q, 3, a),
         .zipcode = sql_str(q, 4, a),
@@ -88,14 +88,17 @@ enum status sqlite_user_by_email(struct records *r, struct str email,
     return find_user(sql_of(r), Q_USER_BY_EMAIL, email, d, a, out, err);
 }
 
-enum status sqlite_id_by_email(struct records *r, struct str email,
-                               struct deadline d, struct arena *a,
-                               struct str *user_id, struct err *err)
+/* The column is unique. */
+enum status sqlite_ids_by_email(struct records *r, struct str email,
+                                struct deadline d, struct arena *a,
+                                struct email_ids *out, struct err *err)
 {
-    struct user u = {.user_id = STR_NONE};
+    struct user u;
     enum status st = sqlite_user_by_email(r, email, d, a, &u, err);
 
-    *user_id = u.user_id;
+    *out = (struct email_ids){.n = st == ST_OK};
+    if (st == ST_OK)
+        out->id[0] = u.user_id;
     return st;
 }
 
