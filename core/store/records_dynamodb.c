@@ -184,6 +184,8 @@ static const struct records_ops ops = {
     .user_by_email = dynamodb_user_by_email,
     .ids_by_email = dynamodb_ids_by_email,
     .user_put = dynamodb_user_put,
+    .users_put = dynamodb_users_put,
+    .user_foreign = dynamodb_user_foreign,
     .user_remove = dynamodb_user_remove,
     .users = dynamodb_users,
     .batch_store = dynamodb_batch_store,
@@ -195,6 +197,8 @@ static const struct records_ops ops = {
     .pending_count = dynamodb_pending_count,
     .walk = dynamodb_walk,
     .trip_forward = dynamodb_trip_forward,
+    .survey_look = dynamodb_survey_look,
+    .survey_walk = dynamodb_survey_walk,
 };
 
 enum status records_dynamodb_open(const struct conf *c, struct records **out,

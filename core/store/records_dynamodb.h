@@ -75,6 +75,16 @@ struct str dynamodb_scan_body(const struct dynamodb_query *q, int segment,
     before, or empty.
  */
 
+enum status dynamodb_walk_table(struct dynamodb *s,
+                                const struct dynamodb_query *q, const char *key,
+                                struct trip_walk *at, struct deadline d,
+                                dynamodb_item each, void *ctx,
+                                struct err *err) MUST_CHECK;
+/*
+    As records_walk, of any table, whose items have that key. When the store
+    fails, nothing of these pages was passed.
+ */
+
 /* ---- users, for other files ---- */
 
 enum status dynamodb_email_query(struct dynamodb *s, struct str email,
@@ -134,6 +144,13 @@ enum status dynamodb_ids_by_email(struct records *r, struct str email,
                                   struct email_ids *out, struct err *err);
 enum status dynamodb_user_put(struct records *r, const struct user *u,
                               struct deadline d, struct err *err);
+enum status dynamodb_users_put(struct records *r, const struct user *u,
+                               size_t n, struct deadline d,
+                               records_user_ended ended, void *ctx,
+                               struct err *err);
+enum status dynamodb_user_foreign(struct records *r, struct str user_id,
+                                  struct deadline d, struct arena *a,
+                                  struct str *out, struct err *err);
 enum status dynamodb_user_remove(struct records *r, struct str user_id,
                                  struct deadline d, struct err *err);
 enum status dynamodb_users(struct records *r, struct deadline d,
@@ -160,6 +177,12 @@ enum status dynamodb_pending_count(struct records *r, struct deadline d,
 enum status dynamodb_walk(struct records *r, struct trip_walk *w,
                           struct deadline d, records_trip_seen each, void *ctx,
                           struct err *err);
+enum status dynamodb_survey_look(struct records *r, enum survey_table table,
+                                 struct deadline d, struct arena *a,
+                                 struct survey_state *out, struct err *err);
+enum status dynamodb_survey_walk(struct records *r, enum survey_table table,
+                                 struct trip_walk *w, struct deadline d,
+                                 survey_each each, void *ctx, struct err *err);
 enum status dynamodb_batch_store(struct records *r, const struct batch *b,
                                  int64_t now_us, struct deadline d,
                                  struct batch_stored *out, struct err *err);

@@ -8,6 +8,7 @@
 #define DG_STORE_RECORDS_IMPL_H
 
 #include "store/records.h"
+#include "store/survey.h"
 
 /* Each as the function of records.h of that name; share and the two of upkeep
  * may be NULL: there is nothing to do. */
@@ -33,6 +34,12 @@ struct records_ops {
                                 struct email_ids *out, struct err *err);
     enum status (*user_put)(struct records *r, const struct user *u,
                             struct deadline d, struct err *err);
+    enum status (*users_put)(struct records *r, const struct user *u, size_t n,
+                             struct deadline d, records_user_ended ended,
+                             void *ctx, struct err *err);
+    enum status (*user_foreign)(struct records *r, struct str user_id,
+                                struct deadline d, struct arena *a,
+                                struct str *out, struct err *err);
     enum status (*user_remove)(struct records *r, struct str user_id,
                                struct deadline d, struct err *err);
     enum status (*users)(struct records *r, struct deadline d,
@@ -65,11 +72,26 @@ struct records_ops {
                                 int64_t revision, int64_t to_revision,
                                 struct str analysis_key, struct deadline d,
                                 struct err *err);
+    /* survey.h */
+    enum status (*survey_look)(struct records *r, enum survey_table table,
+                               struct deadline d, struct arena *a,
+                               struct survey_state *out, struct err *err);
+    enum status (*survey_walk)(struct records *r, enum survey_table table,
+                               struct trip_walk *w, struct deadline d,
+                               survey_each each, void *ctx, struct err *err);
 };
 
 struct records {
     const struct records_ops *ops;
 };
+
+static inline bool records_user_refused(enum status st)
+{
+    return st == ST_PRECONDITION || st == ST_TOO_LARGE || st == ST_BAD_REQUEST;
+}
+/*
+    Of one user: the others may be taken all the same (records_users_put).
+ */
 
 enum status records_sqlite_open(struct str file, struct records **out,
                                 struct err *err) MUST_CHECK;

@@ -36,6 +36,12 @@ enum status sqlite_ids_by_email(struct records *r, struct str email,
                                 struct email_ids *out, struct err *err);
 enum status sqlite_user_put(struct records *r, const struct user *u,
                             struct deadline d, struct err *err);
+enum status sqlite_users_put(struct records *r, const struct user *u, size_t n,
+                             struct deadline d, records_user_ended ended,
+                             void *ctx, struct err *err);
+enum status sqlite_user_foreign(struct records *r, struct str user_id,
+                                struct deadline d, struct arena *a,
+                                struct str *out, struct err *err);
 enum status sqlite_user_remove(struct records *r, struct str user_id,
                                struct deadline d, struct err *err);
 enum status sqlite_users(struct records *r, struct deadline d,
@@ -62,6 +68,12 @@ enum status sqlite_pending_count(struct records *r, struct deadline d,
 enum status sqlite_walk(struct records *r, struct trip_walk *w,
                         struct deadline d, records_trip_seen each, void *ctx,
                         struct err *err);
+enum status sqlite_survey_look(struct records *r, enum survey_table table,
+                               struct deadline d, struct arena *a,
+                               struct survey_state *out, struct err *err);
+enum status sqlite_survey_walk(struct records *r, enum survey_table table,
+                               struct trip_walk *w, struct deadline d,
+                               survey_each each, void *ctx, struct err *err);
 enum status sqlite_batch_store(struct records *r, const struct batch *b,
                                int64_t now_us, struct deadline d,
                                struct batch_stored *out, struct err *err);
@@ -69,6 +81,12 @@ enum status sqlite_batches(struct records *r, const struct trip *t,
                            struct deadline d, struct arena *a,
                            struct trip_batches *out, struct err *err);
 
+enum status sqlite_find_user(struct sql *sql, struct str user_id,
+                             struct deadline d, struct arena *a,
+                             struct user *out, struct err *err) MUST_CHECK;
+/*
+    As sqlite_user, also inside a transaction.
+ */
 enum status sqlite_own_trip(struct sql *sql, struct str trip_id,
                             struct str user_id, int64_t now_us,
                             struct deadline d, struct arena *a,
