@@ -186,6 +186,21 @@ def several(t, d):
     put(d, ("twin-c", "twin@example.com"))
 
 
+def in_vain(t, proxy, d):
+    """A reading that fails is not tried again at each click."""
+    d.stop()
+    os.unlink(d.path("spool/emails"))
+    proxy.on("Scan", status(400, "AccessDeniedException"))
+    d.start()
+    codes = [d.call("GET", "/analyze-driver", params={
+        "QUERY_STRING": "email=driver51@example.com"}).status for _ in range(8)]
+    ok(set(codes) <= {500, 503}, "an error")
+    ok(scans(d) <= 2, "one reading in each worker")
+    ok(d.lines("could not be read whole a moment ago"), "the log says why")
+    is_(ask(d, "user_id=u51"), "u51", "by id he is found")
+    proxy.clear()
+
+
 def init(d, *words):
     return run("driveguardctl", "-c", d.conf, "tables", "init", *words, env=d.env)
 
@@ -297,7 +312,7 @@ def main(folder):
         for test in (warned, read_once, new_ones, changed_ones, several, together, no_folder):
             with subtest(test.__name__):
                 test(t, d)
-        for test in (with_index, made_by_and_by):
+        for test in (with_index, in_vain, made_by_and_by):
             with subtest(test.__name__):
                 test(t, proxy, d)
     with subtest("the setting is empty"):

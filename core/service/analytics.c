@@ -152,7 +152,7 @@ static enum status try_email(struct reading *r, const struct wanted *w,
 {
     struct hint who = {.by_id = false};
     enum status st = ST_NOT_FOUND;
-    bool several;
+    bool several = false;
 
     r->stranger = true;
     if (w->can_be_email)

@@ -23,6 +23,7 @@ struct dynamodb {
     bool index_warned;
     int64_t email_index_due_ms; /* not there; when to ask again. 0: it is */
     struct email_roll *roll;    /* NULL until it is needed */
+    int64_t roll_due_ms;        /* a reading failed; when to try again */
     const char *spool, *endpoint;
 };
 

@@ -20,6 +20,10 @@
 /* An index that is missing may have been made meanwhile. */
 #define INDEX_AGAIN_MS 300000
 
+/* After a reading that failed: a table that allows too few reads a second would
+ * else be read in vain all the time, and every worker wait for it. */
+#define READ_AGAIN_MS 60000
+
 /* ---- ids ---- */
 
 struct finding {
@@ -208,7 +212,7 @@ static enum status roll_read(struct dynamodb *s, struct str email,
     else
         err_add(err,
                 "%s has no index by e-mail (driveguardctl tables init "
-                "adds it) and could not be read whole",
+                "adds it), and reading it whole failed",
                 s->db.users);
     roll_draft_free(&r.draft);
     return st;
@@ -225,16 +229,23 @@ static enum status find_by_roll(struct dynamodb *s, struct str email,
 
     if (st != ST_OK || known)
         return st;
+    if (clock_mono_ms() < s->roll_due_ms)
+        return err_set(err, ST_UNAVAILABLE, "no_email_index",
+                       "%s has no index by e-mail, and could not be read whole "
+                       "a moment ago; to add one: driveguardctl tables init",
+                       s->db.users);
     st = email_roll_lock(s->roll, d, &lock, &why);
     if (st == ST_TIMEOUT) {
+        s->roll_due_ms = clock_mono_ms() + READ_AGAIN_MS;
         *err = why;
         return st;
     }
     /* Whoever had it until now has read for us. Without a folder there is no
      * lock, and each reads for himself. */
     st = roll_ask(s, email, d, a, out, &known, err);
-    if (st == ST_OK && !known)
-        st = roll_read(s, email, d, a, out, err);
+    if (st == ST_OK && !known &&
+        (st = roll_read(s, email, d, a, out, err)) != ST_OK)
+        s->roll_due_ms = clock_mono_ms() + READ_AGAIN_MS;
     email_roll_unlock(&lock);
     return st;
 }
