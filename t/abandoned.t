@@ -79,11 +79,11 @@ def the_phone_comes_back(s):
     abandoned(s, trip, 3)
     is_((analysis_of(s, trip)["end_timestamp"], by_service(s, trip)),
         (times(points_of(trip, 2))[1], "service"), "a later batch: the end follows it")
-    r = s.post("/finalize-trip", drivers.ended_at(trip, 99))
+    r = s.post("/finalize-trip", drivers.ended_at(trip, 60))
     is_((r.status, r.json()["analysis"]["status"]), (200, "stored"), "its own finalize")
     a = analysis_of(s, trip)
     is_((a["end_timestamp"], by_service(s, trip), a.get("finalized_by")),
-        (drivers.ended_at(trip, 99)["end_timestamp"].replace(".000Z", "+00:00"), None, None),
+        (drivers.ended_at(trip, 60)["end_timestamp"].replace(".000Z", "+00:00"), None, None),
         "is the last word")
     s.upload(dict(trip, batches=trip["batches"][2:]))
     drivers.settled(s, trip["trip_id"])

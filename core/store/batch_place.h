@@ -60,6 +60,12 @@ struct place batch_place(const struct batch *b, const struct batch_here *here,
     order. One that is unreadable is replaced: that heals its trip.
  */
 
+struct batch batch_placed(const struct batch *b, const struct place *p,
+                          struct arena *a);
+/*
+    b as it is stored there: with the number and id of its place.
+ */
+
 enum batch_kept batch_kept_as(const struct place *p);
 /*
     The same in the words of records.h.
