@@ -8,7 +8,6 @@
 #define BATCH_MAX_DELTAS 5000
 /* Deltas and quality_metrics, compact: an item of DynamoDB has 400 KB. */
 #define BATCH_MAX_BYTES 380000
-#define BATCH_MAX_NUMBER 100000
 
 enum status batch_store(const struct call *c, struct str body,
                         struct buf *answer) MUST_CHECK;

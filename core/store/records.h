@@ -126,6 +126,17 @@ enum status records_users(struct records *r, struct deadline d,
 
 /* ---- batches ---- */
 
+#define BATCH_MAX_NUMBER                                                       \
+    100000 /* that a client may use; above: batch_place.h                      \
+            */
+
+enum batch_kept {
+    BATCH_NEW,      /* under its own number, which nothing was stored under */
+    BATCH_REPLACED, /* instead of one whose points it holds */
+    BATCH_BESIDE,   /* under a number of its own */
+    BATCH_HELD      /* every point of it was stored already: nothing changed */
+};
+
 enum status records_batch_store(struct records *r, const struct batch *b,
                                 int64_t now_us, struct deadline d,
                                 bool *completed, struct err *err) MUST_CHECK;
