@@ -200,8 +200,9 @@ with harness.Stack(workers=4, proxy=True, settings={"server.finalize_timeout": "
         with subtest("a scoring between the two steps of a replaced batch"):
             t = trips.trip(41)
             drivers.drive(s, t)
-            slower = dict(t["batches"][0], deltas=[
-                dict(d, speed_mph=12.0) for d in t["batches"][0]["deltas"]])
+            first = t["batches"][0]
+            slower = dict(first, deltas=first["deltas"] + [
+                dict(first["deltas"][-1], sequence=999, speed_mph=12.0)])
             before = one_of_everything(s, t)
             s.fault("dynamodb.batch.between", "hold")
             upload = Background(s.post, "/store-trajectory-batch", slower)

@@ -257,16 +257,37 @@ static enum status owe_rescore(const struct call *c, const struct batch *b)
     return spool_add(c->stores->spool, &owed, c->err);
 }
 
+static void count_kept(enum batch_kept kept)
+{
+    stat_add(STAT_batches_stored, 1);
+    switch (kept) {
+    case BATCH_NEW:
+        break;
+    case BATCH_REPLACED:
+        stat_add(STAT_batches_replaced, 1);
+        break;
+    case BATCH_BESIDE:
+        stat_add(STAT_batches_beside, 1);
+        break;
+    case BATCH_HELD:
+        stat_add(STAT_batches_repeated, 1);
+        break;
+    }
+}
+
 static enum status store_intake(const struct call *c, struct intake *in,
                                 int64_t now)
 {
-    bool completed = false;
+    struct batch_stored stored;
     enum status st;
 
     assert(in->batch.batch_id.n && in->batch.statistics.n); /* fit_item */
     st = records_batch_store(c->stores->records, &in->batch, now, c->deadline,
-                             &completed, c->err);
-    return st == ST_OK && completed ? owe_rescore(c, &in->batch) : st;
+                             &stored, c->err);
+    if (st != ST_OK)
+        return st;
+    count_kept(stored.kept);
+    return stored.completed ? owe_rescore(c, &in->batch) : ST_OK;
 }
 
 static enum status read_and_store(const struct call *c, struct str body,
@@ -304,7 +325,6 @@ enum status batch_store(const struct call *c, struct str body,
     st = read_and_store(c, body, &in);
     if (st == ST_OK) {
         put_batch_answer(&in, answer);
-        stat_add(STAT_batches_stored, 1);
         stat_add(STAT_deltas_rejected, in.n_issues);
     }
     buf_free(&in.issues);

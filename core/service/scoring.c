@@ -4,6 +4,7 @@
 #include "base/gzip.h"
 #include "base/json.h"
 #include "score/analysis_json.h"
+#include "store/batch_place.h"
 #include "store/keys.h"
 
 #define TRIP_GZIP_LEVEL 6 /* packed once, sent as it is to every reader */
@@ -39,7 +40,8 @@ static enum status read_batches(const struct trip_batches *batches,
         st = read_batch(&batches->batch[i], deltas, a, err);
     if (st != ST_OK)
         return st;
-    out->batches = batches->n;
+    for (size_t i = 0; i < batches->n; i++)
+        out->batches += !batch_is_beside(batches->batch[i].number);
     out->counts = deltas->counts;
     out->has_counts = true;
     return ST_OK;

@@ -23,7 +23,7 @@ struct scoring_input {
 
 struct scored {
     bool has_counts; /* batches, original_deltas and counts are known */
-    size_t batches;
+    size_t batches;  /* of different numbers of the client's */
     int64_t original_deltas;
     struct delta_counts counts;
     const char *insufficient; /* why there is no analysis, for the client; NULL:

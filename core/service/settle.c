@@ -73,7 +73,7 @@ static enum status load_user(struct settling *w)
  * was when its worker died, long ago. */
 static bool upload_under_way(const struct settling *w, size_t batches)
 {
-    return (int64_t)batches < w->trip->total_batches &&
+    return (int64_t)batches < trip_batches_due(w->trip) &&
            !stores_past(w->c->stores, w->trip->updated_us, UPLOAD_GRACE);
 }
 

@@ -18,6 +18,7 @@ void ddb_expr_begin(struct ddb_expr *e, const char *table, const char *key_name,
     buf_init(&e->set, CLAUSE_MAX);
     buf_init(&e->remove, CLAUSE_MAX);
     buf_init(&e->add, CLAUSE_MAX);
+    buf_init(&e->take, CLAUSE_MAX);
     buf_init(&e->cond, CLAUSE_MAX);
     buf_init(&e->values, DDB_REQUEST_MAX);
     e->value = (struct json_out){.b = &e->values};
@@ -159,18 +160,29 @@ void ddb_keep(struct ddb_expr *e, const char *name)
     clause(e, &e->set, text);
 }
 
-void ddb_add_to_set(struct ddb_expr *e, const char *name, int64_t number)
+static void change_set(struct ddb_expr *e, struct buf *how, const char *name,
+                       int64_t number)
 {
     char text[100], member[32], z[64];
 
     snprintf(text, sizeof text, "#%s :%s", name, name);
-    clause(e, &e->add, text);
+    clause(e, how, text);
     snprintf(member, sizeof member, "%lld", (long long)number);
     json_begin_object(&e->value, colon(name, z));
     json_begin_array(&e->value, "NS");
     json_put_z(&e->value, NULL, member);
     json_end_array(&e->value);
     json_end_object(&e->value);
+}
+
+void ddb_add_to_set(struct ddb_expr *e, const char *name, int64_t number)
+{
+    change_set(e, &e->add, name, number);
+}
+
+void ddb_take_from_set(struct ddb_expr *e, const char *name, int64_t number)
+{
+    change_set(e, &e->take, name, number);
 }
 
 void ddb_if(struct ddb_expr *e, const char *condition)
@@ -201,13 +213,15 @@ static void put_update(const struct ddb_expr *e, struct json_out *o)
 {
     struct buf text;
 
-    buf_init(&text, 4 * CLAUSE_MAX);
+    buf_init(&text, 5 * CLAUSE_MAX);
     if (e->set.n)
         buf_printf(&text, "SET %.*s", STR_ARG(buf_str(&e->set)));
     if (e->remove.n)
         buf_printf(&text, " REMOVE %.*s", STR_ARG(buf_str(&e->remove)));
     if (e->add.n)
         buf_printf(&text, " ADD %.*s", STR_ARG(buf_str(&e->add)));
+    if (e->take.n)
+        buf_printf(&text, " DELETE %.*s", STR_ARG(buf_str(&e->take)));
     assert(buf_ok(&text));
     if (text.n)
         json_put_str(o, "UpdateExpression", str_trim(buf_str(&text)));
@@ -235,7 +249,7 @@ struct str ddb_expr_end(struct ddb_expr *e, struct arena *a)
     struct str out;
 
     assert(buf_ok(&e->set) && buf_ok(&e->cond) && buf_ok(&e->values) &&
-           buf_ok(&e->add) && buf_ok(&e->remove));
+           buf_ok(&e->add) && buf_ok(&e->take) && buf_ok(&e->remove));
     buf_init(&b, DDB_REQUEST_MAX);
     json_begin_object(&o, NULL);
     json_put_z(&o, "TableName", e->table);
@@ -260,6 +274,7 @@ struct str ddb_expr_end(struct ddb_expr *e, struct arena *a)
     buf_free(&e->set);
     buf_free(&e->remove);
     buf_free(&e->add);
+    buf_free(&e->take);
     buf_free(&e->cond);
     buf_free(&e->values);
     return out;

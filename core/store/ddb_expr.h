@@ -24,7 +24,7 @@
 struct ddb_expr {
     const char *table, *key_name;
     struct str key;
-    struct buf set, remove, add, cond, values;
+    struct buf set, remove, add, take, cond, values;
     struct json_out value;
     char names[DDB_NAMES_MAX][40];
     int n;
@@ -59,6 +59,10 @@ void ddb_keep(struct ddb_expr *e, const char *name);
     What is there, or else :name, which the caller gives.
  */
 void ddb_add_to_set(struct ddb_expr *e, const char *name, int64_t number);
+void ddb_take_from_set(struct ddb_expr *e, const char *name, int64_t number);
+/*
+    A set of numbers; an empty one is none.
+ */
 
 void ddb_if(struct ddb_expr *e, const char *condition);
 /*

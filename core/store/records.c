@@ -115,14 +115,19 @@ enum status records_users(struct records *r, struct deadline d,
 
 enum status records_batch_store(struct records *r, const struct batch *b,
                                 int64_t now_us, struct deadline d,
-                                bool *completed, struct err *err)
+                                struct batch_stored *out, struct err *err)
 {
     enum status st = enter(err);
 
-    assert(b->batch_id.n && b->trip_id.n && b->user_id.n && b->number > 0);
+    assert(b->batch_id.n && b->trip_id.n && b->user_id.n);
+    assert(b->number > 0 && b->number <= BATCH_MAX_NUMBER);
     return store_counted(
-        st == ST_OK ? r->ops->batch_store(r, b, now_us, d, completed, err)
-                    : st);
+        st == ST_OK ? r->ops->batch_store(r, b, now_us, d, out, err) : st);
+}
+
+int64_t trip_batches_due(const struct trip *t)
+{
+    return t->total_batches + (int64_t)t->n_beside;
 }
 
 enum status records_batches(struct records *r, const struct trip *t,

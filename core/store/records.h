@@ -44,7 +44,10 @@ struct trip {
     enum trip_status status;
     int64_t start_us, end_us; /* TIME_NONE: unknown */
     int64_t created_us, updated_us, finalized_us;
-    int64_t total_batches, highest_batch;
+    int64_t total_batches, highest_batch; /* of the clients' numbers */
+    const int64_t *beside; /* numbers beside those, as the record lists them;
+                              SQLite finds such batches without */
+    size_t n_beside;
     /*
      * Orders all scorings of the trip. Every claim adds one, and so does a
      * batch that arrives for a completed trip: then what was scored before it
@@ -136,22 +139,33 @@ enum batch_kept {
     BATCH_BESIDE,   /* under a number of its own */
     BATCH_HELD      /* every point of it was stored already: nothing changed */
 };
-
+struct batch_stored {
+    enum batch_kept kept;
+    bool completed; /* the trip was finalized before, and is to be scored again
+                     */
+};
 enum status records_batch_store(struct records *r, const struct batch *b,
                                 int64_t now_us, struct deadline d,
-                                bool *completed, struct err *err) MUST_CHECK;
+                                struct batch_stored *out,
+                                struct err *err) MUST_CHECK;
 /*
-    First the trip's record, on the condition that the trip is this user's or
-    not there: created as TRIP_ACTIVE, or widened (start_us to the earliest
-    first_us, end_us to the latest last_us, total_batches the count of
-    different numbers, highest_batch, updated_us). For a completed trip its
-    status and times stay, analysis_status becomes pending and revision grows,
-    in the same update. Then the batch, on the condition that none is
-    there under batch_id or it is this user's. ST_NOT_OWNER, nothing changed:
-    the trip or the batch is another user's. After a failure in between, the
-    same call again completes it; total_batches never counts a number twice.
-    *completed: the trip was finalized before, so that it has to be scored
-    again.
+    Where it goes when its number is taken, batch_place.h says. First the trip's
+    record, on the condition that the trip is this user's or not there: created
+    as TRIP_ACTIVE, or widened (start_us to the earliest first_us, end_us to the
+    latest last_us, total_batches the count of different numbers of clients,
+    highest_batch, updated_us). For a completed trip its status and times stay,
+    analysis_status becomes pending and revision grows, in the same update. Then
+    the batch, on the condition that what was found under its number is still as
+    found: two uploads at once never write over each other. ST_NOT_OWNER,
+    nothing changed: the trip or the batch is another user's. After a failure in
+    between, the same call again completes it; total_batches never counts a
+    number twice. b->number is 1 to BATCH_MAX_NUMBER, b->deltas has been
+    checked.
+ */
+
+int64_t trip_batches_due(const struct trip *t);
+/*
+    How many batches the record says that there are, those beside others too.
  */
 
 /* A day at one point a second is 86,400 deltas and about 40 MB: what is far
@@ -170,7 +184,7 @@ enum status records_batches(struct records *r, const struct trip *t,
                             struct err *err) MUST_CHECK;
 /*
     All batches of that trip which are that user's. Fewer than
-    t->total_batches means that an upload is between its two steps (or was
+    trip_batches_due(t) means that an upload is between its two steps (or was
     never finished). Also for a trip without a record (total_batches 0), by
     the index. ST_TOO_LARGE when they are over a TRIP_MAX.
  */

@@ -74,6 +74,29 @@ struct str dynamodb_scan_body(const struct dynamodb_query *q, int segment,
 enum status dynamodb_read_trip(struct json item, struct arena *a,
                                struct trip *out, struct err *err) MUST_CHECK;
 
+/* ---- batches by their numbers ---- */
+
+enum status dynamodb_get_numbers(struct dynamodb *s, struct str trip_id,
+                                 const int64_t *number, size_t n,
+                                 const char *fields, struct deadline d,
+                                 struct arena *a, dynamodb_item each, void *ctx,
+                                 struct err *err) MUST_CHECK;
+/*
+    Those that are there, by key, in any order. fields NULL: all attributes.
+ */
+
+enum status dynamodb_get_beside(struct dynamodb *s, struct str trip_id,
+                                const int64_t *number, size_t n,
+                                const char *fields, struct deadline d,
+                                struct arena *a, dynamodb_item each, void *ctx,
+                                struct err *err) MUST_CHECK;
+/*
+    For a record that does not list its numbers: the batches beside each of
+    these clients' numbers (batch_place.h). One stands there only if those
+    before it do, so they are asked for in turn until one is missing. fields
+    has batch_number.
+ */
+
 /* ---- the calls ---- */
 
 enum status dynamodb_user(struct records *r, struct str user_id,
@@ -115,7 +138,7 @@ enum status dynamodb_walk(struct records *r, struct trip_walk *w,
                           struct err *err);
 enum status dynamodb_batch_store(struct records *r, const struct batch *b,
                                  int64_t now_us, struct deadline d,
-                                 bool *completed, struct err *err);
+                                 struct batch_stored *out, struct err *err);
 enum status dynamodb_batches(struct records *r, const struct trip *t,
                              struct deadline d, struct arena *a,
                              struct trip_batches *out, struct err *err);

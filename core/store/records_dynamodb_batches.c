@@ -3,7 +3,77 @@
 
 #include <stdlib.h>
 #include "base/log.h"
+#include "store/batch_place.h"
 #include "store/ddb_batch_get.h"
+
+/* ---- by their numbers ---- */
+
+enum status dynamodb_get_numbers(struct dynamodb *s, struct str trip_id,
+                                 const int64_t *number, size_t n,
+                                 const char *fields, struct deadline d,
+                                 struct arena *a, dynamodb_item each, void *ctx,
+                                 struct err *err)
+{
+    struct str *key = arena_alloc_n(a, n + 1, sizeof *key);
+    struct ddb_batch_get what = {.table = s->db.batches,
+                                 .key_name = "batch_id",
+                                 .key = key,
+                                 .n = n,
+                                 .fields = fields};
+
+    for (size_t i = 0; i < n; i++)
+        key[i] = batch_id_of(trip_id, number[i], a);
+    return ddb_batch_get(&s->db, &what, d, a, each, ctx, err);
+}
+
+/* ---- of a record that does not list its numbers ---- */
+
+struct turn { /* the numbers whose nth was there */
+    int64_t *number;
+    size_t n;
+    dynamodb_item each;
+    void *ctx;
+};
+
+static enum status note_turn(void *ctx, struct json item, struct arena *a,
+                             struct err *err)
+{
+    struct turn *t = ctx;
+    int64_t number;
+
+    if (ddb_int(item, "batch_number", &number))
+        t->number[t->n++] = batch_client_number(number);
+    return t->each(t->ctx, item, a, err);
+}
+
+enum status dynamodb_get_beside(struct dynamodb *s, struct str trip_id,
+                                const int64_t *number, size_t n,
+                                const char *fields, struct deadline d,
+                                struct arena *a, dynamodb_item each, void *ctx,
+                                struct err *err)
+{
+    int64_t *asked = arena_alloc_n(a, n + 1, sizeof *asked);
+    struct turn t = {.number = arena_alloc_n(a, n + 1, sizeof *asked),
+                     .n = n,
+                     .each = each,
+                     .ctx = ctx};
+    enum status st = ST_OK;
+
+    if (n)
+        memcpy(t.number, number, n * sizeof *number);
+    for (int64_t nth = 1; st == ST_OK && t.n; nth++) {
+        size_t asking = t.n;
+
+        for (size_t i = 0; i < asking; i++)
+            asked[i] = batch_number_beside(t.number[i], nth);
+        t.n = 0;
+        st = dynamodb_get_numbers(s, trip_id, asked, asking, fields, d, a,
+                                  note_turn, &t, err);
+    }
+    return st;
+}
+
+/* ---- a trip's ---- */
 
 struct reader {
     struct dynamodb *s;
@@ -69,24 +139,51 @@ static enum status get_by_key(struct reader *r, const struct str *key, size_t n,
     return ddb_batch_get(&r->s->db, &what, d, r->arena, read_batch, r, err);
 }
 
+static enum status get_numbers(struct reader *r, const int64_t *number,
+                               size_t n, struct deadline d, struct err *err)
+{
+    return dynamodb_get_numbers(r->s, r->trip->trip_id, number, n, NULL, d,
+                                r->arena, read_batch, r, err);
+}
+
 /*
- * The numbers from 1 on. Their cost does not grow with the driver's history;
- * only a trip with far more numbers than batches is left to the index.
+ * The numbers from 1 on, and those beside them. Their cost does not grow with
+ * the driver's history; only a trip with far more numbers than batches is left
+ * to the index.
  */
 static enum status get_by_number(struct reader *r, struct deadline d,
                                  struct err *err)
 {
     const struct trip *t = r->trip;
     int64_t last = t->highest_batch ? t->highest_batch : t->total_batches;
-    struct str *key;
+    int64_t *number;
 
     if (last <= 0 || last > 10 * t->total_batches + 1000)
-        return ST_OK;
-    key = arena_alloc_n(r->arena, (size_t)last, sizeof *key);
+        last = 0;
+    number =
+        arena_alloc_n(r->arena, (size_t)last + t->n_beside + 1, sizeof *number);
     for (int64_t i = 0; i < last; i++)
-        key[i] = arena_printf(r->arena, "%.*s_batch_%lld", STR_ARG(t->trip_id),
-                              (long long)i + 1);
-    return get_by_key(r, key, (size_t)last, d, err);
+        number[i] = i + 1;
+    if (t->n_beside)
+        memcpy(number + last, t->beside, t->n_beside * sizeof *number);
+    return get_numbers(r, number, (size_t)last + t->n_beside, d, err);
+}
+
+/*
+ * The functions before this service leave no list of numbers when they
+ * finalize a trip, but count what stands beside others, too.
+ */
+static enum status get_unlisted(struct reader *r, struct deadline d,
+                                struct err *err)
+{
+    int64_t *number = arena_alloc_n(r->arena, r->out->n + 1, sizeof *number);
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->out->n; i++)
+        if (r->out->batch[i].number > 0)
+            number[n++] = r->out->batch[i].number;
+    return dynamodb_get_beside(r->s, r->trip->trip_id, number, n, NULL, d,
+                               r->arena, read_batch, r, err);
 }
 
 /* ---- by the index ---- */
@@ -163,6 +260,11 @@ static int by_number(const void *x, const void *y)
     return str_cmp(a->batch_id, b->batch_id);
 }
 
+static bool lacks_some(const struct reader *r)
+{
+    return (int64_t)r->out->n < trip_batches_due(r->trip);
+}
+
 enum status dynamodb_batches(struct records *rec, const struct trip *t,
                              struct deadline d, struct arena *a,
                              struct trip_batches *out, struct err *err)
@@ -173,7 +275,9 @@ enum status dynamodb_batches(struct records *rec, const struct trip *t,
 
     *out = (struct trip_batches){0};
     st = get_by_number(&r, d, err);
-    if (st == ST_OK && (out->n == 0 || (int64_t)out->n < t->total_batches))
+    if (st == ST_OK && lacks_some(&r) && t->n_beside == 0)
+        st = get_unlisted(&r, d, err);
+    if (st == ST_OK && (out->n == 0 || lacks_some(&r)))
         st = get_by_index(&r, d, err);
     if (st == ST_OK && out->n)
         qsort(out->batch, out->n, sizeof *out->batch, by_number);

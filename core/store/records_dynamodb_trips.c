@@ -2,6 +2,25 @@
 #include "store/records_dynamodb.h"
 
 #include "base/fault.h"
+#include "store/batch_place.h"
+
+/* The numbers above those of clients; few trips have any. */
+static void read_beside(struct json item, struct arena *a, struct trip *out)
+{
+    struct json set, key, v;
+    int64_t number, *beside = NULL;
+
+    if (!ddb_is(item, "batch_numbers", "NS", &set))
+        return;
+    for (struct json_iter it = json_iter(set); json_next(&it, &key, &v);) {
+        if (!str_to_i64(json_string(v, a), &number) || !batch_is_beside(number))
+            continue;
+        if (!beside)
+            beside = arena_alloc_n(a, json_count(set), sizeof *beside);
+        beside[out->n_beside++] = number;
+    }
+    out->beside = beside;
+}
 
 enum status dynamodb_read_trip(struct json item, struct arena *a,
                                struct trip *out, struct err *err)
@@ -23,6 +42,7 @@ enum status dynamodb_read_trip(struct json item, struct arena *a,
     (void)ddb_int(item, "total_batches", &out->total_batches);
     (void)ddb_int(item, "highest_batch", &out->highest_batch);
     (void)ddb_int(item, "revision", &out->revision);
+    read_beside(item, a, out);
     out->trip_quality = ddb_json_text(item, "trip_quality", a, &why);
     if (trip_status_parse(status, &out->status) &&
         analysis_status_parse(analysis, &out->analysis_status) &&

@@ -12,98 +12,26 @@
  * among them, and may end its claim; so after the batch the trip is made
  * pending once more, if it is finalized by then. (A new number needs none: that
  * scoring misses a batch, and does not end.) The consistency model found this.
+ *
+ * A repeat finds all its points stored, and writes nothing: whether that third
+ * step is still to be taken stands in the record (`replacing`, the numbers that
+ * are between the first and the third).
  */
-#include "store/records_dynamodb.h"
+#include "store/records_dynamodb_upload.h"
 
 #include <assert.h>
 #include "base/fault.h"
 #include "base/random.h"
-#include "store/ddb_batch_get.h"
 
 #define PAUSE_MOST_MS 40
-
-struct upload {
-    struct dynamodb *s;
-    const struct batch *b;
-    int64_t now_us;
-    struct deadline d;
-    struct arena *arena;
-    struct json trip, batch; /* as they were read; JSON_NONE: not there */
-    int asked;
-    bool replaces; /* a batch of this number was there, or on its way */
-};
-
-/* ---- reading both, at once ---- */
-
-static bool next_owner(void *ctx, struct arena *a, struct str *body,
-                       void **user)
-{
-    struct upload *u = ctx;
-    struct buf b;
-    struct json_out o = {.b = &b};
-    bool trip = u->asked == 0;
-
-    if (u->asked == 2)
-        return false;
-    u->asked++;
-    buf_init(&b, 65536);
-    json_begin_object(&o, NULL);
-    json_put_z(&o, "TableName", trip ? u->s->db.trips : u->s->db.batches);
-    json_put_bool(&o, "ConsistentRead", true);
-    if (!trip)
-        json_put_z(&o, "ProjectionExpression", "user_id");
-    json_begin_object(&o, "Key");
-    ddb_put_s(&o, trip ? "trip_id" : "batch_id",
-              trip ? u->b->trip_id : u->b->batch_id);
-    json_end_object(&o);
-    json_end_object(&o);
-    assert(buf_ok(&b));
-    *body = arena_copy(a, buf_str(&b));
-    buf_free(&b);
-    *user = trip ? &u->trip : &u->batch;
-    return true;
-}
-
-static enum status got_owner(void *ctx, void *user, struct json root,
-                             struct arena *a, struct err *err)
-{
-    (void)ctx;
-    (void)a;
-    (void)err;
-    *(struct json *)user = json_member(root, "Item");
-    return ST_OK;
-}
-
-static bool is_others(const struct upload *u, struct json item)
-{
-    return item.type == JSON_OBJECT &&
-           !str_eq(ddb_str(item, "user_id", u->arena), u->b->user_id);
-}
-
-static enum status look(struct upload *u, struct err *err)
-{
-    enum status st;
-
-    u->asked = 0;
-    st = ddb_run(&u->s->db, "GetItem", next_owner, got_owner, u, u->d, u->arena,
-                 err);
-    if (st == ST_OK && is_others(u, u->trip))
-        return err_set(err, ST_NOT_OWNER, NULL,
-                       "trip %.*s belongs to another user",
-                       STR_ARG(u->b->trip_id));
-    if (st == ST_OK && is_others(u, u->batch))
-        return err_set(err, ST_NOT_OWNER, NULL,
-                       "batch %.*s belongs to another user",
-                       STR_ARG(u->b->batch_id));
-    return st;
-}
 
 /* ---- counting ---- */
 
 struct counted {
-    bool known;    /* the record has the set */
-    bool has_ours; /* this batch's number is in it */
-    size_t n;
+    bool known;        /* the record has the set */
+    bool has_ours;     /* this batch's number is in it */
+    size_t n;          /* of the clients' numbers: what total_batches counts */
+    int64_t found;     /* without the set: batches that are there */
     struct buf others; /* without the set: those found, as `"1","2"` */
     int64_t ours;
 };
@@ -116,11 +44,12 @@ static enum status note_number(void *ctx, struct json item, struct arena *a,
 
     (void)a;
     (void)err;
+    c->found++;
     if (!ddb_int(item, "batch_number", &number) || number == c->ours)
         return ST_OK;
     buf_printf(&c->others, "%s\"%lld\"", c->others.n ? "," : "",
                (long long)number);
-    c->n++;
+    c->n += !batch_is_beside(number);
     return ST_OK;
 }
 
@@ -128,18 +57,22 @@ static enum status note_number(void *ctx, struct json item, struct arena *a,
 static enum status count_stored(struct upload *u, const struct trip *t,
                                 struct counted *c, struct err *err)
 {
-    int64_t last = t->highest_batch ? t->highest_batch : t->total_batches;
-    struct str *key = arena_alloc_n(u->arena, (size_t)last + 1, sizeof *key);
-    struct ddb_batch_get what = {.table = u->s->db.batches,
-                                 .key_name = "batch_id",
-                                 .key = key,
-                                 .n = (size_t)last,
-                                 .fields = "batch_number"};
+    size_t last =
+        (size_t)(t->highest_batch ? t->highest_batch : t->total_batches);
+    int64_t *number = arena_alloc_n(u->arena, last + 1, sizeof *number);
+    enum status st;
 
-    for (int64_t i = 0; i < last; i++)
-        key[i] = arena_printf(u->arena, "%.*s_batch_%lld",
-                              STR_ARG(u->b->trip_id), (long long)i + 1);
-    return ddb_batch_get(&u->s->db, &what, u->d, u->arena, note_number, c, err);
+    for (size_t i = 0; i < last; i++)
+        number[i] = (int64_t)i + 1;
+    st = dynamodb_get_numbers(u->s, u->b->trip_id, number, last, "batch_number",
+                              u->d, u->arena, note_number, c, err);
+    /* The functions before this service, which take the set away when they
+     * finalize, have counted what stands beside others, too. */
+    if (st == ST_OK && c->found < t->total_batches)
+        st = dynamodb_get_beside(u->s, u->b->trip_id, number, last,
+                                 "batch_number", u->d, u->arena, note_number, c,
+                                 err);
+    return st;
 }
 
 static enum status count_batches(struct upload *u, const struct trip *t,
@@ -150,23 +83,17 @@ static enum status count_batches(struct upload *u, const struct trip *t,
     c->known = ddb_is(u->trip, "batch_numbers", "NS", &set);
     if (!c->known)
         return count_stored(u, t, c, err);
-    c->n = json_count(set);
-    for (struct json_iter it = json_iter(set);;) {
-        struct json key, v;
-        int64_t number;
-
-        if (!json_next(&it, &key, &v))
-            return ST_OK;
-        if (str_to_i64(json_string(v, u->arena), &number) && number == c->ours)
-            c->has_ours = true;
-    }
+    c->n = json_count(set) - t->n_beside;
+    c->has_ours = upload_lists(u, "batch_numbers", c->ours);
+    return ST_OK;
 }
 
 static void put_count(struct ddb_expr *e, const struct counted *c)
 {
     struct buf set;
 
-    ddb_set_n(e, "total_batches", (int64_t)c->n + !c->has_ours);
+    ddb_set_n(e, "total_batches",
+              (int64_t)c->n + (!c->has_ours && !batch_is_beside(c->ours)));
     if (c->known) {
         ddb_add_to_set(e, "batch_numbers", c->ours);
         return;
@@ -217,11 +144,29 @@ static void put_widened(struct ddb_expr *e, const struct upload *u,
         ddb_set_time(e, "end_timestamp", b->last_us);
 }
 
+static bool replaces(const struct upload *u)
+{
+    return u->place.how == PLACE_REPLACES;
+}
+
+static void put_trip(struct ddb_expr *e, const struct upload *u,
+                     const struct trip *t, const struct counted *c)
+{
+    ddb_set_time(e, "last_updated", u->now_us);
+    put_count(e, c);
+    if (replaces(u))
+        ddb_add_to_set(e, "replacing", u->as.number);
+    if (u->trip.type == JSON_OBJECT)
+        put_widened(e, u, t);
+    else
+        put_new(e, u);
+}
+
 /* ST_PRECONDITION: somebody was quicker. */
-static enum status update_trip(struct upload *u, bool *completed,
+static enum status update_trip(struct upload *u, struct batch_stored *out,
                                struct err *err)
 {
-    struct counted c = {.ours = u->b->number};
+    struct counted c = {.ours = u->as.number};
     struct trip t = {.trip_id = u->b->trip_id};
     struct ddb_expr e;
     struct ddb_reply reply;
@@ -235,14 +180,8 @@ static enum status update_trip(struct upload *u, bool *completed,
     }
     if (st == ST_OK) {
         ddb_expr_begin(&e, u->s->db.trips, "trip_id", u->b->trip_id);
-        ddb_set_time(&e, "last_updated", u->now_us);
-        put_count(&e, &c);
-        if (u->trip.type == JSON_OBJECT)
-            put_widened(&e, u, &t);
-        else
-            put_new(&e, u);
-        *completed = t.status == TRIP_COMPLETED;
-        u->replaces = c.has_ours || u->batch.type == JSON_OBJECT;
+        put_trip(&e, u, &t, &c);
+        out->completed = t.status == TRIP_COMPLETED;
         st = ddb_call(&u->s->db, "UpdateItem", ddb_expr_end(&e, u->arena), u->d,
                       u->arena, &reply, err);
     }
@@ -294,6 +233,28 @@ static enum status put_item(struct json_out *o, const struct batch *b,
     return st;
 }
 
+/* What was found under its number is still as found. */
+static void put_condition(struct json_out *o, const struct upload *u)
+{
+    struct json seen = replaces(u) ? json_member(u->stored.item[u->place.at],
+                                                 "upload_timestamp")
+                                   : JSON_ABSENT;
+
+    if (!replaces(u)) {
+        json_put_z(o, "ConditionExpression", "attribute_not_exists(batch_id)");
+        return;
+    }
+    json_put_z(o, "ConditionExpression",
+               seen.type == JSON_NONE
+                   ? "user_id = :u AND attribute_not_exists(upload_timestamp)"
+                   : "user_id = :u AND upload_timestamp = :t");
+    json_begin_object(o, "ExpressionAttributeValues");
+    ddb_put_s(o, ":u", u->b->user_id);
+    if (seen.type != JSON_NONE)
+        json_put_raw(o, ":t", seen.raw);
+    json_end_object(o);
+}
+
 static enum status batch_body(const struct upload *u, struct str *out,
                               struct err *err)
 {
@@ -305,13 +266,9 @@ static enum status batch_body(const struct upload *u, struct str *out,
     json_begin_object(&o, NULL);
     json_put_z(&o, "TableName", u->s->db.batches);
     json_begin_object(&o, "Item");
-    st = put_item(&o, u->b, err);
+    st = put_item(&o, &u->as, err);
     json_end_object(&o);
-    json_put_z(&o, "ConditionExpression",
-               "attribute_not_exists(batch_id) OR user_id = :u");
-    json_begin_object(&o, "ExpressionAttributeValues");
-    ddb_put_s(&o, ":u", u->b->user_id);
-    json_end_object(&o);
+    put_condition(&o, u);
     json_end_object(&o);
     if (st == ST_OK && !buf_ok(&b))
         st = err_set(err, ST_TOO_LARGE, "item_too_large",
@@ -323,83 +280,122 @@ static enum status batch_body(const struct upload *u, struct str *out,
     return st;
 }
 
-static enum status put_batch(struct upload *u, struct str body, struct err *err)
-{
-    struct ddb_reply reply;
-    enum status st =
-        ddb_call(&u->s->db, "PutItem", body, u->d, u->arena, &reply, err);
-
-    if (st == ST_PRECONDITION)
-        return err_set(err, ST_NOT_OWNER, NULL,
-                       "batch %.*s belongs to another user",
-                       STR_ARG(u->b->batch_id));
-    return st;
-}
-
 /* ---- the third step ---- */
 
-static enum status make_pending_again(struct upload *u, bool *completed,
-                                      struct err *err)
+/* ST_PRECONDITION: the trip is not, or no longer, of that status. */
+static enum status end_replacing_of(struct upload *u, bool completed,
+                                    int64_t number, struct err *err)
 {
     struct ddb_reply reply;
     struct ddb_expr e;
-    enum status st;
 
     ddb_expr_begin(&e, u->s->db.trips, "trip_id", u->b->trip_id);
-    ddb_if(&e, "#status = :completed");
+    ddb_if(&e, completed
+                   ? "#status = :completed"
+                   : "attribute_exists(#trip_id) AND #status <> :completed");
     ddb_value_s(&e, "completed", str_of(trip_status_word(TRIP_COMPLETED)));
-    ddb_set_time(&e, "last_updated", u->now_us);
-    ddb_set_s(&e, "analysis_status",
-              str_of(analysis_status_word(ANALYSIS_PENDING)));
-    ddb_count_up(&e, "revision");
-    st = ddb_call(&u->s->db, "UpdateItem", ddb_expr_end(&e, u->arena), u->d,
-                  u->arena, &reply, err);
-    if (st == ST_PRECONDITION) { /* still under way: its finalize comes later */
+    ddb_take_from_set(&e, "replacing", number);
+    if (completed) {
+        ddb_set_time(&e, "last_updated", u->now_us);
+        ddb_set_s(&e, "analysis_status",
+                  str_of(analysis_status_word(ANALYSIS_PENDING)));
+        ddb_count_up(&e, "revision");
+    }
+    return ddb_call(&u->s->db, "UpdateItem", ddb_expr_end(&e, u->arena), u->d,
+                    u->arena, &reply, err);
+}
+
+/* A trip that is still under way has its finalize before it. */
+static enum status end_replacing(struct upload *u, int64_t number,
+                                 struct batch_stored *out, struct err *err)
+{
+    bool completed = out->completed;
+    enum status st = end_replacing_of(u, completed, number, err);
+
+    if (st == ST_PRECONDITION) { /* it was finalized meanwhile */
+        err_clear(err);
+        completed = !completed;
+        st = end_replacing_of(u, completed, number, err);
+    }
+    if (st == ST_PRECONDITION) { /* or removed */
         err_clear(err);
         return ST_OK;
     }
-    *completed = *completed || st == ST_OK;
+    out->completed = out->completed || completed;
     return st;
 }
 
-static enum status store(struct upload *u, bool *completed, struct err *err)
+/* ---- the upload ---- */
+
+/* A repeat; of one that died before its third step, or before anybody was told
+ * to score the trip, it takes up what is left. */
+static enum status find_held(struct upload *u, struct batch_stored *out,
+                             struct err *err)
 {
+    struct trip t = {.status = TRIP_ACTIVE};
+    enum status st = ST_OK;
+
+    if (u->trip.type == JSON_OBJECT)
+        st = dynamodb_read_trip(u->trip, u->arena, &t, err);
+    out->completed = t.status == TRIP_COMPLETED;
+    for (size_t i = 0; st == ST_OK && i < u->stored.n; i++)
+        if (upload_lists(u, "replacing", u->stored.here[i].number))
+            return end_replacing(u, u->stored.here[i].number, out, err);
+    out->completed = out->completed && t.analysis_status == ANALYSIS_PENDING;
+    return st;
+}
+
+static enum status put_batch(struct upload *u, struct batch_stored *out,
+                             struct err *err)
+{
+    struct ddb_reply reply;
     struct str body;
+    /* Too large or not JSON is found out before anything is changed. */
     enum status st = batch_body(u, &body, err);
 
-    /* Too large or not JSON is found out before anything is changed. */
-    while (st == ST_OK) {
-        struct arena_mark m = arena_mark(u->arena);
-
-        st = look(u, err);
-        if (st == ST_OK)
-            st = update_trip(u, completed, err);
-        arena_release(u->arena, m);
-        if (st != ST_PRECONDITION)
-            break;
-        clock_sleep_ms(random_below(PAUSE_MOST_MS));
-        st = ST_OK;
-    }
+    if (st == ST_OK)
+        st = update_trip(u, out, err);
     if (st == ST_OK && fault_point("dynamodb.batch.between"))
         st = err_set(err, ST_UNAVAILABLE, NULL, "fault point");
     if (st == ST_OK)
-        st = put_batch(u, body, err);
-    if (st == ST_OK && u->replaces)
-        st = make_pending_again(u, completed, err);
+        st = ddb_call(&u->s->db, "PutItem", body, u->d, u->arena, &reply, err);
+    if (st == ST_OK && replaces(u) && fault_point("dynamodb.batch.replaced"))
+        st = err_set(err, ST_UNAVAILABLE, NULL, "fault point");
+    if (st == ST_OK && replaces(u))
+        st = end_replacing(u, u->as.number, out, err);
     return st;
+}
+
+/* One try; ST_PRECONDITION: what was found is not as found any more. */
+static enum status store(struct upload *u, struct batch_stored *out,
+                         struct err *err)
+{
+    enum status st = upload_look(u, err);
+
+    if (st != ST_OK)
+        return st;
+    out->kept = batch_kept_as(&u->place);
+    return u->place.how == PLACE_HELD ? find_held(u, out, err)
+                                      : put_batch(u, out, err);
 }
 
 enum status dynamodb_batch_store(struct records *r, const struct batch *b,
                                  int64_t now_us, struct deadline d,
-                                 bool *completed, struct err *err)
+                                 struct batch_stored *out, struct err *err)
 {
     struct upload u = {.s = dynamodb_of(r),
                        .b = b,
                        .now_us = now_us,
                        .d = d,
                        .arena = arena_new(0)};
-    enum status st = store(&u, completed, err);
+    enum status st;
 
+    *out = (struct batch_stored){.completed = false};
+    while ((st = store(&u, out, err)) == ST_PRECONDITION) {
+        err_clear(err);
+        arena_reset(u.arena);
+        clock_sleep_ms(random_below(PAUSE_MOST_MS));
+    }
     arena_free(&u.arena);
     return st;
 }

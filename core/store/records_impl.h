@@ -32,7 +32,7 @@ struct records_ops {
                          records_user_each each, void *ctx, struct err *err);
     enum status (*batch_store)(struct records *r, const struct batch *b,
                                int64_t now_us, struct deadline d,
-                               bool *completed, struct err *err);
+                               struct batch_stored *out, struct err *err);
     enum status (*batches)(struct records *r, const struct trip *t,
                            struct deadline d, struct arena *a,
                            struct trip_batches *out, struct err *err);

@@ -64,7 +64,7 @@ enum status sqlite_walk(struct records *r, struct trip_walk *w,
                         struct err *err);
 enum status sqlite_batch_store(struct records *r, const struct batch *b,
                                int64_t now_us, struct deadline d,
-                               bool *completed, struct err *err);
+                               struct batch_stored *out, struct err *err);
 enum status sqlite_batches(struct records *r, const struct trip *t,
                            struct deadline d, struct arena *a,
                            struct trip_batches *out, struct err *err);

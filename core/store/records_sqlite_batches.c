@@ -1,24 +1,95 @@
 /* records_sqlite_batches.c - the batches of the SQLite record store. */
+#include "store/batch_place.h"
 #include "store/records_sqlite.h"
 
-static enum status check_batch_owner(struct sql *sql, const struct batch *b,
-                                     struct deadline d, struct arena *a,
-                                     bool *is_new, struct err *err)
+#define HERE_FIRST 4
+
+struct found { /* of the batch's number, and beside it */
+    struct batch_here *here;
+    size_t n, room;
+};
+
+static struct batch_here *found_room(struct found *f, struct arena *a)
+{
+    if (f->n == f->room) {
+        struct batch_here *grown;
+
+        f->room = f->room ? f->room * 2 : HERE_FIRST;
+        grown = arena_alloc_n(a, f->room, sizeof *grown);
+        if (f->n)
+            memcpy(grown, f->here, f->n * sizeof *grown);
+        f->here = grown;
+    }
+    return &f->here[f->n++];
+}
+
+/* Columns: number, user_id, deltas. */
+static enum status find_rows(struct sql_query *q, const struct batch *b,
+                             struct arena *a, struct found *f, struct err *err)
+{
+    bool row = true;
+    enum status st = ST_OK;
+
+    while (st == ST_OK && row) {
+        st = sql_step(q, &row, err);
+        if (st != ST_OK || !row)
+            return st;
+        if (!str_eq(sql_str(q, 1, a), b->user_id))
+            return err_set(err, ST_NOT_OWNER, NULL,
+                           "batch %.*s belongs to another user",
+                           STR_ARG(b->batch_id));
+        *found_room(f, a) =
+            (struct batch_here){sql_int(q, 0), sql_str(q, 2, a)};
+    }
+    return st;
+}
+
+static enum status find_number(struct sql *sql, const struct batch *b,
+                               struct deadline d, struct arena *a,
+                               struct found *f, struct err *err)
 {
     struct sql_query q;
-    bool row = false;
-    enum status st = sql_query(sql, Q_BATCH_OWNER, d, &q, err);
+    enum status st = sql_query(sql, Q_BATCH, d, &q, err);
 
     if (st == ST_OK) {
         sql_bind_key(&q, b->batch_id);
-        st = sql_step(&q, &row, err);
+        st = find_rows(&q, b, a, f, err);
     }
-    if (row && !str_eq(sql_str(&q, 0, a), b->user_id))
-        st =
-            err_set(err, ST_NOT_OWNER, NULL,
-                    "batch %.*s belongs to another user", STR_ARG(b->batch_id));
-    *is_new = !row;
     sql_done(&q);
+    /* Under the key of its number, whatever it says of itself. */
+    if (f->n)
+        f->here[0].number = b->number;
+    return st;
+}
+
+static enum status find_beside(struct sql *sql, const struct batch *b,
+                               struct deadline d, struct arena *a,
+                               struct found *f, struct err *err)
+{
+    struct sql_query q;
+    enum status st = sql_query(sql, Q_BATCHES_BESIDE, d, &q, err);
+
+    if (st == ST_OK) {
+        sql_bind_key(&q, b->trip_id);
+        sql_bind_int(&q, BATCH_MAX_NUMBER);
+        sql_bind_int(&q, b->number);
+        st = find_rows(&q, b, a, f, err);
+    }
+    sql_done(&q);
+    return st;
+}
+
+static enum status find_place(struct sql *sql, const struct batch *b,
+                              struct deadline d, struct arena *a,
+                              struct place *out, struct err *err)
+{
+    struct found f = {.n = 0};
+    enum status st = find_number(sql, b, d, a, &f, err);
+
+    if (st == ST_OK && f.n)
+        st = find_beside(sql, b, d, a, &f, err);
+    if (st == ST_OK)
+        *out = batch_place(b, f.here, f.n, a);
     return st;
 }
 
@@ -47,12 +118,13 @@ static enum status put_batch(struct sql *sql, const struct batch *b,
     return sql_run(&q, err);
 }
 
-static void widen(struct trip *t, const struct batch *b, bool batch_is_new,
+/* b as it is stored. */
+static void widen(struct trip *t, const struct batch *b, bool is_new,
                   int64_t now_us)
 {
     t->updated_us = now_us;
-    t->total_batches += batch_is_new;
-    if (b->number > t->highest_batch)
+    t->total_batches += is_new && !batch_is_beside(b->number);
+    if (b->number > t->highest_batch && !batch_is_beside(b->number))
         t->highest_batch = b->number;
     if (t->status == TRIP_COMPLETED) {
         t->analysis_status = ANALYSIS_PENDING;
@@ -67,37 +139,55 @@ static void widen(struct trip *t, const struct batch *b, bool batch_is_new,
         t->end_us = b->last_us;
 }
 
+static enum status store_at(struct sql *sql, const struct batch *b,
+                            const struct place *to, struct trip *trip,
+                            int64_t now_us, struct deadline d, struct arena *a,
+                            struct err *err)
+{
+    struct batch as = *b;
+    enum status st;
+
+    as.number = to->number;
+    as.batch_id = batch_id_of(b->trip_id, to->number, a);
+    widen(trip, &as, to->how == PLACE_NEW, now_us);
+    st = sqlite_put_trip(sql, trip, d, err);
+    return st == ST_OK ? put_batch(sql, &as, d, err) : st;
+}
+
 static enum status store_batch(struct sql *sql, const struct batch *b,
                                int64_t now_us, struct deadline d,
-                               struct arena *a, bool *completed,
+                               struct arena *a, struct batch_stored *out,
                                struct err *err)
 {
     struct trip trip;
-    bool trip_is_new, batch_is_new;
+    struct place to;
+    bool trip_is_new;
     enum status st = sqlite_own_trip(sql, b->trip_id, b->user_id, now_us, d, a,
                                      &trip, &trip_is_new, err);
 
     if (st == ST_OK)
-        st = check_batch_owner(sql, b, d, a, &batch_is_new, err);
+        st = find_place(sql, b, d, a, &to, err);
     if (st != ST_OK)
         return st;
-    *completed = trip.status == TRIP_COMPLETED;
-    widen(&trip, b, batch_is_new, now_us);
-    st = sqlite_put_trip(sql, &trip, d, err);
-    return st == ST_OK ? put_batch(sql, b, d, err) : st;
+    out->kept = batch_kept_as(&to);
+    out->completed = trip.status == TRIP_COMPLETED;
+    if (to.how != PLACE_HELD)
+        return store_at(sql, b, &to, &trip, now_us, d, a, err);
+    /* A repeat; of one that died before anybody was told to score the trip. */
+    out->completed = out->completed && trip.analysis_status == ANALYSIS_PENDING;
+    return ST_OK;
 }
 
 enum status sqlite_batch_store(struct records *r, const struct batch *b,
                                int64_t now_us, struct deadline d,
-                               bool *completed, struct err *err)
+                               struct batch_stored *out, struct err *err)
 {
     struct sql *sql = sql_of(r);
     struct arena *a = arena_new(0);
     enum status st = sql_begin(sql, d, err);
 
     if (st == ST_OK)
-        st = sql_end(sql, store_batch(sql, b, now_us, d, a, completed, err),
-                     err);
+        st = sql_end(sql, store_batch(sql, b, now_us, d, a, out, err), err);
     arena_free(&a);
     return st;
 }

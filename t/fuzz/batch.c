@@ -74,8 +74,8 @@ static struct json checked(struct str text, enum json_type type)
 }
 
 static enum status see_batch(struct records *r, const struct batch *b,
-                             int64_t now_us, struct deadline d, bool *completed,
-                             struct err *err)
+                             int64_t now_us, struct deadline d,
+                             struct batch_stored *out, struct err *err)
 {
     struct arena *a = arena_new(65536);
     struct delta_list list = {0};
@@ -97,7 +97,7 @@ static enum status see_batch(struct records *r, const struct batch *b,
     for (size_t i = 0; i < list.n; i++)
         assert(list.deltas[i].dt_ms > 0 && list.deltas[i].dt_ms <= 3600000);
     arena_free(&a);
-    *completed = false;
+    *out = (struct batch_stored){.completed = false};
     return ST_OK;
 }
 

@@ -137,7 +137,8 @@ static void widening(void)
 
     b = batch_of(trip, user, 1, "[]");
     CHECK(upload(&b, NOW + 2) == ST_OK);
-    b.last_us = b.first_us = TIME_NONE; /* a retry, without times now */
+    b.last_us = b.first_us = TIME_NONE; /* more points, without times now */
+    b.deltas = STR_LIT("[1]");
     CHECK(upload(&b, NOW + 3) == ST_OK);
     t = trip_now(trip);
     CHECK(t.total_batches == 2 && t.highest_batch == 3 &&
@@ -164,11 +165,12 @@ static void reading_batches(void)
     CHECK(str_is(got.batch[4].deltas, "[{\"x\":100.25},7]") &&
           got.batch[4].deltas_count == 2 && got.batch[4].original_count == 3);
 
-    b = batch_of(trip, user, 5, "[\"replaced\"]");
+    b = batch_of(trip, user, 5, "[{\"x\":100.25},7,\"more\"]");
     CHECK(upload(&b, NOW) == ST_OK);
     bare.total_batches = bare.highest_batch = 0; /* without a record */
     CHECK(records_batches(store, &bare, soon(), arena, &got, &err) == ST_OK &&
-          got.n == 12 && str_is(got.batch[4].deltas, "[\"replaced\"]"));
+          got.n == 12 &&
+          str_is(got.batch[4].deltas, "[{\"x\":100.25},7,\"more\"]"));
     bare.user_id = id("other");
     CHECK(records_batches(store, &bare, soon(), arena, &got, &err) == ST_OK &&
           got.n == 0);
@@ -230,13 +232,13 @@ static int upload_some(int i, void *ctx)
     struct str trip = *(struct str *)ctx;
     struct records *r = own_store();
     enum status st = ST_OK;
-    bool completed;
+    struct batch_stored out;
 
     /* 16 processes, 4 batches each, every number sent by two of them. */
     for (int k = 0; st == ST_OK && k < 4; k++) {
         struct batch b = batch_of(trip, id("u"), i % 8 * 4 + k + 1, "[1]");
 
-        st = records_batch_store(r, &b, NOW, soon(), &completed, &err);
+        st = records_batch_store(r, &b, NOW, soon(), &out, &err);
     }
     records_close(&r);
     return (int)st;
@@ -265,8 +267,8 @@ static int first_upload(int i, void *ctx)
     struct str user = arena_printf(arena, "user%d-%s", i, run);
     struct batch b = batch_of(*(struct str *)ctx, user, 1, "[1]");
     struct records *r = own_store();
-    bool completed;
-    enum status st = records_batch_store(r, &b, NOW, soon(), &completed, &err);
+    struct batch_stored out;
+    enum status st = records_batch_store(r, &b, NOW, soon(), &out, &err);
 
     records_close(&r);
     return (int)st;

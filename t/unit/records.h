@@ -99,9 +99,9 @@ static struct batch batch_of(struct str trip, struct str user, int64_t number,
 
 static enum status upload(const struct batch *b, int64_t now_us)
 {
-    bool completed;
+    struct batch_stored out;
 
-    return records_batch_store(store, b, now_us, soon(), &completed, &err);
+    return records_batch_store(store, b, now_us, soon(), &out, &err);
 }
 
 __attribute__((unused)) static struct trip trip_now(struct str trip_id)

@@ -66,12 +66,11 @@ static void claiming(void)
     struct trip_claim c = claim_of(trip, user);
     struct batch b = batch_of(trip, user, 1, "[1]");
     struct trip t;
-    bool completed = true;
+    struct batch_stored out;
 
     CHECK(claim(&c, &t) == ST_NOT_FOUND);
-    CHECK(records_batch_store(store, &b, NOW, soon(), &completed, &err) ==
-              ST_OK &&
-          !completed);
+    CHECK(records_batch_store(store, &b, NOW, soon(), &out, &err) == ST_OK &&
+          !out.completed);
     CHECK(claim(&c, &t) == ST_OK);
     CHECK(t.status == TRIP_COMPLETED && t.revision == 1 &&
           t.analysis_status == ANALYSIS_PENDING && t.total_batches == 1 &&
@@ -93,9 +92,9 @@ static void claiming(void)
 
     /* A batch for a completed trip: scored again, its times stay. */
     b = batch_of(trip, user, 200, "[1]");
-    CHECK(records_batch_store(store, &b, NOW + 8, soon(), &completed, &err) ==
+    CHECK(records_batch_store(store, &b, NOW + 8, soon(), &out, &err) ==
               ST_OK &&
-          completed);
+          out.completed);
     CHECK(stored(trip, 2, "late") == ST_PRECONDITION);
     t = trip_now(trip);
     CHECK(t.revision == 3 && t.analysis_status == ANALYSIS_PENDING &&

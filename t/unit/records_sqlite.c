@@ -185,7 +185,7 @@ static int write_without_space(int i, void *ctx)
                       .number = 1,
                       .deltas_count = 1};
     char *text = arena_alloc(arena, 380000);
-    bool completed;
+    struct batch_stored out;
     enum status st;
 
     (void)i, (void)ctx;
@@ -194,7 +194,7 @@ static int write_without_space(int i, void *ctx)
     signal(SIGXFSZ, SIG_IGN);
     if (put_user(r, "a") != ST_OK || setrlimit(RLIMIT_FSIZE, &limit))
         return 100;
-    st = records_batch_store(r, &b, 0, soon(), &completed, &err);
+    st = records_batch_store(r, &b, 0, soon(), &out, &err);
     if (st != ST_UNAVAILABLE || !strstr(err.text, "full.db"))
         return 101;
     if (!user_is(r, "a") || put_user(r, "small") != ST_OK)
@@ -202,7 +202,7 @@ static int write_without_space(int i, void *ctx)
     limit.rlim_cur = RLIM_INFINITY;
     if (setrlimit(RLIMIT_FSIZE, &limit))
         return 103;
-    st = records_batch_store(r, &b, 0, soon(), &completed, &err);
+    st = records_batch_store(r, &b, 0, soon(), &out, &err);
     records_close(&r);
     return (int)st;
 }

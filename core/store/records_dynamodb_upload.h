@@ -1,0 +1,43 @@
+/*
+ * records_dynamodb_upload.h - what the two files of an upload share:
+ * records_dynamodb_look.c reads what is there, records_dynamodb_upload.c
+ * writes.
+ */
+#ifndef DG_STORE_RECORDS_DYNAMODB_UPLOAD_H
+#define DG_STORE_RECORDS_DYNAMODB_UPLOAD_H
+
+#include "store/batch_place.h"
+#include "store/records_dynamodb.h"
+
+struct batch_items { /* of the batch's number and beside it, by number */
+    struct batch_here *here;
+    struct json *item;
+    size_t n, room;
+};
+
+struct upload {
+    struct dynamodb *s;
+    const struct batch *b; /* as the client sent it */
+    int64_t now_us;
+    struct deadline d;
+    struct arena *arena;
+    struct json trip, batch; /* as they were read; JSON_NONE: not there */
+    int asked;
+    struct batch_items stored;
+    struct place place;
+    struct batch as; /* as it is stored: under the number of its place */
+};
+
+enum status upload_look(struct upload *u, struct err *err) MUST_CHECK;
+/*
+    Reads the trip and the batch of that number, both at once, and what stands
+    beside it only if that batch is there; decides the place. ST_NOT_OWNER: one
+    of them is another user's.
+ */
+
+bool upload_lists(const struct upload *u, const char *set, int64_t number);
+/*
+    Whether the number is in that set of the trip as it was read.
+ */
+
+#endif
