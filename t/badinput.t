@@ -217,8 +217,6 @@ def main():
                 wrong_batches(s, kept, batch)
             with subtest("sizes"):
                 too_large(s, kept, batch)
-            with subtest("a trip nobody knows"):
-                refused(s, kept, FINALIZE, finalize, "finalize", 404)
         with subtest("queries"):
             queries(s)
         with subtest("hanging up"):

@@ -111,6 +111,48 @@ def a_number_late(s):
     is_(points(s, trip), 50, "other points after the finalize are scored, too")
 
 
+NOTHING = {"total_batches": 0, "total_deltas_analyzed": 0, "movement_detected": False,
+           "trip_validity": "questionable", "data_quality_score": 0.0,
+           "batch_aggregation_summary": {"total_batches": 0, "total_deltas": 0,
+                                         "acceptance_rate": "0.0%"}}
+
+
+def without_a_batch(s):
+    """A drive of fewer than 25 points; then its only batch, after all."""
+    trip = trips.trip(6, points=20)
+    for finalize in ("the first", "the second"):
+        r = s.finalize(trip)
+        is_(r.status, 200, f"{finalize} finalize")
+        is_(r.json()["analysis"]["status"], "insufficient_data", "nothing to score")
+        is_({k: r.json()[k] for k in NOTHING}, NOTHING, "what is known is not null")
+    rec = drivers.record(s, trip["trip_id"])
+    is_((rec["status"], rec["analysis_status"], rec["total_batches"]),
+        ("completed", "insufficient_data", 0), "its record")
+    drivers.spool_empty(s)
+    s.ctl("reconcile", "--user", trips.USER)
+    is_(drivers.record(s, trip["trip_id"]), rec, "which reconcile leaves alone")
+    send(s, trip["batches"][0])
+    wait_for("the trip to be scored", lambda: drivers.record(
+        s, trip["trip_id"])["analysis_status"] == "stored")
+    mine, = [a for a in drivers.analyses(s) if a["trip_id"] == trip["trip_id"]]
+    is_((mine["start_timestamp"], mine["end_timestamp"]),
+        tuple(trip["finalize"][k].replace(".000Z", "+00:00")
+              for k in ("start_timestamp", "end_timestamp")), "with the finalize's times")
+    theirs = dict(trip["finalize"], user_id="somebody-else")
+    is_(s.post(FINALIZE, theirs).status, 409, "nobody else's")
+
+
+def of_an_unknown_driver(s):
+    trip = trips.trip(7, user_id="nobody-knows", points=30)
+    is_(s.finalize(trip).json()["analysis"]["status"], "insufficient_data",
+        "a user whom the table does not know")
+    del trip["finalize"]["start_timestamp"]
+    trip["finalize"]["trip_id"] += "-b"
+    r = s.finalize(trip).json()
+    is_((r["start_timestamp"], r["duration_seconds"]), (None, None),
+        "without a start: that is not known")
+
+
 def dies(s, point, trip, number, deltas):
     """The worker dies at that step of the upload, and the client repeats itself."""
     s.fault(point, "crash")
@@ -188,6 +230,9 @@ with harness.Stack(workers=2, settings={"maintenance.interval": "100ms"}) as s:
         more_points(s)
     with subtest("the same number after the finalize"):
         a_number_late(s)
+    with subtest("a finalize without any batch"):
+        without_a_batch(s)
+        of_an_unknown_driver(s)
     if AWS:
         with subtest("workers that die between the steps"):
             between_the_steps(s)

@@ -43,24 +43,9 @@ static enum status read_request(const struct call *c, struct str body,
     return ST_OK;
 }
 
-/* A trip without a record may still have batches, of the functions before us:
- * then the record is made. */
-static enum status claim_unrecorded(const struct call *c,
-                                    struct trip_claim *claim, struct trip *trip)
+static enum status claim_once(const struct call *c,
+                              const struct trip_claim *claim, struct trip *trip)
 {
-    struct trip sought = {.trip_id = claim->trip_id, .user_id = claim->user_id};
-    struct trip_batches batches;
-    enum status st;
-
-    st = records_batches(c->stores->records, &sought, c->deadline, c->arena,
-                         &batches, c->err);
-    if (st != ST_OK)
-        return st;
-    /* No record for a trip that nobody drove: anybody could fill the table. */
-    if (!batches.n)
-        return err_set(c->err, ST_NOT_FOUND, "trip_not_found",
-                       "Trip not found: no batch of it was uploaded");
-    claim->create = true;
     return records_trip_claim(c->stores->records, claim, c->deadline, c->arena,
                               trip, c->err);
 }
@@ -72,11 +57,13 @@ static enum status claim_trip(const struct call *c, struct trip_claim *claim,
 
     if (fault_point("finalize.before_claim"))
         return err_set(c->err, ST_UNAVAILABLE, NULL, "fault point");
-    st = records_trip_claim(c->stores->records, claim, c->deadline, c->arena,
-                            trip, c->err);
+    st = claim_once(c, claim, trip);
+    /* A short trip has no batch, and so no record, or its batches are still to
+     * come: the phone lets go of a trip on a 200 only. */
     if (st == ST_NOT_FOUND) {
         err_clear(c->err);
-        st = claim_unrecorded(c, claim, trip);
+        claim->create = true;
+        st = claim_once(c, claim, trip);
     }
     /* As if its reply had been lost: it has happened all the same. */
     if (st == ST_OK && fault_point("finalize.after_claim"))
