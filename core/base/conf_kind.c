@@ -251,7 +251,9 @@ static bool read_ms(const struct conf_key *k, struct str value, struct arena *a,
                     void *member)
 {
     (void)a;
-    return read_units(k, value, time_units, member);
+    /* Nothing is nothing in every unit: "0 is never". */
+    return read_units(k, str_is(value, "0") ? STR_LIT("0ms") : value,
+                      time_units, member);
 }
 
 static void print_ms(const struct conf_key *k, const void *member,

@@ -259,7 +259,7 @@ static void dump(void)
 
     CHECK(load("[server]\nrequest_timeout = 90s\nworkers = 5\n"
                "body_limit = 1000K\nspool = /" X100 X50 X10 X10 X10 X10 "\n"
-               "[cache]\nfill_wait = 0s\nttl = 2h\nmax_driver = 1000001\n"
+               "[cache]\nfill_wait = 0\nttl = 2h\nmax_driver = 1000001\n"
                "[log]\nlevel = warn\n",
                &c, &err) == ST_OK);
     text = dumped(&c, false);
