@@ -125,6 +125,19 @@ enum status records_batch_store(struct records *r, const struct batch *b,
         st == ST_OK ? r->ops->batch_store(r, b, now_us, d, out, err) : st);
 }
 
+void trip_widen(struct trip *t, const struct batch *b)
+{
+    /* What a client has finalized is as it said. */
+    bool follows = t->status == TRIP_ACTIVE || t->by_service;
+
+    if (b->first_us != TIME_NONE &&
+        (t->start_us == TIME_NONE || (follows && b->first_us < t->start_us)))
+        t->start_us = b->first_us;
+    if (b->last_us != TIME_NONE &&
+        (t->end_us == TIME_NONE || (follows && b->last_us > t->end_us)))
+        t->end_us = b->last_us;
+}
+
 int64_t trip_batches_due(const struct trip *t)
 {
     return t->total_batches + (int64_t)t->n_beside;

@@ -56,6 +56,7 @@ struct trip {
     int64_t revision;
     enum analysis_status analysis_status;
     struct str analysis_key;
+    bool by_service;         /* no client finalized it: finalized_by */
     struct str trip_quality; /* a checked JSON object, or empty */
 };
 
@@ -129,9 +130,8 @@ enum status records_users(struct records *r, struct deadline d,
 
 /* ---- batches ---- */
 
-#define BATCH_MAX_NUMBER                                                       \
-    100000 /* that a client may use; above: batch_place.h                      \
-            */
+/* That a client may use; those above are batch_place.h's. */
+#define BATCH_MAX_NUMBER 100000
 
 enum batch_kept {
     BATCH_NEW,      /* under its own number, which nothing was stored under */
@@ -141,6 +141,7 @@ enum batch_kept {
 };
 struct batch_stored {
     enum batch_kept kept;
+    bool created;   /* the trip's record, with created_us = now_us */
     bool completed; /* the trip was finalized before, and is to be scored again
                      */
 };
@@ -153,8 +154,10 @@ enum status records_batch_store(struct records *r, const struct batch *b,
     record, on the condition that the trip is this user's or not there: created
     as TRIP_ACTIVE, or widened (start_us to the earliest first_us, end_us to the
     latest last_us, total_batches the count of different numbers of clients,
-    highest_batch, updated_us). For a completed trip its status and times stay,
-    analysis_status becomes pending and revision grows, in the same update. Then
+    highest_batch, updated_us). For a completed trip its status and times stay
+    (but those of one by_service follow its batches, and a start that nobody
+    knew is set), analysis_status becomes pending and revision grows, in the
+    same update. Then
     the batch, on the condition that what was found under its number is still as
     found: two uploads at once never write over each other. ST_NOT_OWNER,
     nothing changed: the trip or the batch is another user's. After a failure in
@@ -197,12 +200,15 @@ enum status records_trip(struct records *r, struct str trip_id,
 
 struct trip_claim {
     struct str trip_id, user_id;
-    bool create;      /* make the record when there is none */
-    bool rescore;     /* only a trip that is completed and pending or none;
-                         its times, quality, finalized_at and last_updated
-                         stay (the last tells how old the last upload is) */
-    bool lost;        /* with rescore: also one that is stored, because its
-                         object is gone */
+    bool create;    /* make the record when there is none */
+    bool rescore;   /* only a trip that is completed and pending or none;
+                       its times, quality, finalized_at and last_updated
+                       stay (the last tells how old the last upload is) */
+    bool lost;      /* with rescore: also one that is stored, because its
+                       object is gone */
+    bool abandoned; /* only a trip that is active and whose updated_us is
+                       seen_us; marked by_service, last_updated stays */
+    int64_t seen_us;
     int64_t start_us; /* TIME_NONE: the record's stays */
     int64_t end_us;
     int64_t now_us;          /* finalized_at, last_updated */
@@ -216,7 +222,8 @@ enum status records_trip_claim(struct records *r, const struct trip_claim *c,
     One conditional update: this user's, status completed, analysis_status
     pending, revision + 1; out is the record after it. ST_NOT_FOUND: no record
     (and not create); ST_NOT_OWNER: another user's; ST_PRECONDITION: nothing to
-    rescore. Durable when ST_OK; after ST_TIMEOUT it may have happened.
+    rescore, or not abandoned. Durable when ST_OK; after ST_TIMEOUT it may have
+   happened.
  */
 
 enum status records_trip_stored(struct records *r, struct str trip_id,
@@ -252,7 +259,7 @@ struct trip_seen { /* a trip as a walk passes it */
                       follows is not set */
     enum trip_status status;
     enum analysis_status analysis_status;
-    int64_t end_us; /* TIME_NONE: unknown */
+    int64_t end_us, updated_us; /* TIME_NONE: unknown */
     int64_t revision;
 };
 typedef enum status (*records_trip_seen)(void *ctx, const struct trip_seen *t);

@@ -38,6 +38,7 @@ enum status dynamodb_read_trip(struct json item, struct arena *a,
         .updated_us = ddb_time(item, "last_updated", a),
         .finalized_us = ddb_time(item, "finalized_at", a),
         .analysis_key = ddb_str(item, "analysis_key", a),
+        .by_service = str_is(ddb_str(item, "finalized_by", a), BY_SERVICE),
     };
     (void)ddb_int(item, "total_batches", &out->total_batches);
     (void)ddb_int(item, "highest_batch", &out->highest_batch);
@@ -89,7 +90,12 @@ static enum status claim_for_finalize(struct ddb_expr *e,
     ddb_set_time(e, "start_timestamp", c->start_us);
     ddb_set_time(e, "end_timestamp", c->end_us);
     ddb_set_time(e, "finalized_at", c->now_us);
-    ddb_set_time(e, "last_updated", c->now_us);
+    if (c->abandoned) {
+        ddb_set_s(e, "finalized_by", STR_LIT(BY_SERVICE));
+    } else {
+        ddb_set_time(e, "last_updated", c->now_us);
+        ddb_remove(e, "finalized_by");
+    }
     if (c->trip_quality.n == 0)
         ddb_remove(e, "trip_quality");
     else if (json_check(c->trip_quality, JSON_DEPTH, &quality, err) != ST_OK)
@@ -113,8 +119,10 @@ static void claim_may_create(struct ddb_expr *e, const struct trip_claim *c)
     ddb_value_n(e, "highest_batch", 0);
 }
 
+/* seen: the item, for a claim of an abandoned trip. */
 static enum status claim_body(struct dynamodb *s, const struct trip_claim *c,
-                              struct arena *a, struct str *out, struct err *err)
+                              struct json seen, struct arena *a,
+                              struct str *out, struct err *err)
 {
     enum status st = ST_OK;
     struct ddb_expr e;
@@ -134,6 +142,10 @@ static enum status claim_body(struct dynamodb *s, const struct trip_claim *c,
         claim_for_rescore(&e, c);
     else
         st = claim_for_finalize(&e, c, err);
+    if (c->abandoned) {
+        ddb_if_unchanged(&e, "status", seen);
+        ddb_if_unchanged(&e, "last_updated", seen);
+    }
     e.returns = "ALL_NEW";
     *out = ddb_expr_end(&e, a);
     return st;
@@ -154,13 +166,30 @@ static enum status claim_refused(struct dynamodb *s, const struct trip_claim *c,
         return err_set(err, ST_NOT_OWNER, NULL,
                        "trip %.*s belongs to another user",
                        STR_ARG(c->trip_id));
-    if (c->rescore)
-        return err_set(err, ST_PRECONDITION, NULL,
-                       "trip %.*s is not to be scored again",
-                       STR_ARG(c->trip_id));
+    if (c->rescore || c->abandoned)
+        return err_set(err, ST_PRECONDITION, NULL, "trip %.*s is not %s",
+                       STR_ARG(c->trip_id),
+                       c->rescore ? "to be scored again" : "as it was seen");
     return err_set(err, ST_UNAVAILABLE, NULL,
                    "trip %.*s came or went in this moment",
                    STR_ARG(c->trip_id));
+}
+
+/* Times are text there, in more forms than one: so they are not compared there,
+ * but here, and must then be as they were read. */
+static enum status claim_see(struct dynamodb *s, const struct trip_claim *c,
+                             struct deadline d, struct arena *a,
+                             struct json *seen, struct err *err)
+{
+    struct trip t;
+    enum status st =
+        dynamodb_get(s, s->db.trips, "trip_id", c->trip_id, d, a, seen, err);
+
+    if (st == ST_OK)
+        st = dynamodb_read_trip(*seen, a, &t, err);
+    if (st == ST_OK && (t.status != TRIP_ACTIVE || t.updated_us != c->seen_us))
+        return claim_refused(s, c, d, a, err);
+    return st;
 }
 
 enum status dynamodb_trip_claim(struct records *r, const struct trip_claim *c,
@@ -168,10 +197,15 @@ enum status dynamodb_trip_claim(struct records *r, const struct trip_claim *c,
                                 struct trip *out, struct err *err)
 {
     struct dynamodb *s = dynamodb_of(r);
+    struct json seen = JSON_ABSENT;
     struct ddb_reply reply;
     struct str body;
-    enum status st = claim_body(s, c, a, &body, err);
+    enum status st = ST_OK;
 
+    if (c->abandoned)
+        st = claim_see(s, c, d, a, &seen, err);
+    if (st == ST_OK)
+        st = claim_body(s, c, seen, a, &body, err);
     if (st != ST_OK)
         return st;
     st = ddb_call(&s->db, "UpdateItem", body, d, a, &reply, err);

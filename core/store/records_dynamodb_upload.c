@@ -122,9 +122,10 @@ static void put_widened(struct ddb_expr *e, const struct upload *u,
                         const struct trip *t)
 {
     static const char *const computed_from[] = {
-        "user_id",       "status",          "total_batches",
-        "highest_batch", "start_timestamp", "end_timestamp"};
+        "user_id",         "status",        "total_batches", "highest_batch",
+        "start_timestamp", "end_timestamp", "finalized_by"};
     const struct batch *b = u->b;
+    struct trip wide = *t;
 
     for (size_t i = 0; i < sizeof computed_from / sizeof *computed_from; i++)
         ddb_if_unchanged(e, computed_from[i], u->trip);
@@ -134,14 +135,17 @@ static void put_widened(struct ddb_expr *e, const struct upload *u,
         ddb_set_s(e, "analysis_status",
                   str_of(analysis_status_word(ANALYSIS_PENDING)));
         ddb_count_up(e, "revision");
-        return;
     }
-    if (b->first_us != TIME_NONE &&
-        (t->start_us == TIME_NONE || b->first_us < t->start_us))
-        ddb_set_time(e, "start_timestamp", b->first_us);
-    if (b->last_us != TIME_NONE &&
-        (t->end_us == TIME_NONE || b->last_us > t->end_us))
-        ddb_set_time(e, "end_timestamp", b->last_us);
+    trip_widen(&wide, b);
+    if (wide.start_us != t->start_us)
+        ddb_set_time(e, "start_timestamp", wide.start_us);
+    if (wide.end_us != t->end_us)
+        ddb_set_time(e, "end_timestamp", wide.end_us);
+}
+
+static bool has_trip(const struct upload *u)
+{
+    return u->trip.type == JSON_OBJECT;
 }
 
 static bool replaces(const struct upload *u)
@@ -156,7 +160,7 @@ static void put_trip(struct ddb_expr *e, const struct upload *u,
     put_count(e, c);
     if (replaces(u))
         ddb_add_to_set(e, "replacing", u->as.number);
-    if (u->trip.type == JSON_OBJECT)
+    if (has_trip(u))
         put_widened(e, u, t);
     else
         put_new(e, u);
@@ -173,7 +177,7 @@ static enum status update_trip(struct upload *u, struct batch_stored *out,
     enum status st = ST_OK;
 
     buf_init(&c.others, DDB_REQUEST_MAX);
-    if (u->trip.type == JSON_OBJECT) {
+    if (has_trip(u)) {
         st = dynamodb_read_trip(u->trip, u->arena, &t, err);
         if (st == ST_OK)
             st = count_batches(u, &t, &c, err);
@@ -184,6 +188,7 @@ static enum status update_trip(struct upload *u, struct batch_stored *out,
         out->completed = t.status == TRIP_COMPLETED;
         st = ddb_call(&u->s->db, "UpdateItem", ddb_expr_end(&e, u->arena), u->d,
                       u->arena, &reply, err);
+        out->created = out->created || (st == ST_OK && !has_trip(u));
     }
     buf_free(&c.others);
     return st;
@@ -335,7 +340,7 @@ static enum status find_held(struct upload *u, struct batch_stored *out,
     struct trip t = {.status = TRIP_ACTIVE};
     enum status st = ST_OK;
 
-    if (u->trip.type == JSON_OBJECT)
+    if (has_trip(u))
         st = dynamodb_read_trip(u->trip, u->arena, &t, err);
     out->completed = t.status == TRIP_COMPLETED;
     for (size_t i = 0; st == ST_OK && i < u->stored.n; i++)

@@ -86,6 +86,13 @@ enum status trip_grow(struct trip_size *size, const struct batch *b,
     One more batch of a trip was read: ST_TOO_LARGE when it is one too many.
  */
 
+void trip_widen(struct trip *t, const struct batch *b);
+/*
+    start_us and end_us by what the batch says, as records_batch_store does it.
+ */
+
+#define BY_SERVICE "service" /* finalized_by */
+
 enum status walk_other_store(struct err *err);
 /*
     ST_BAD_REQUEST: a walk's position is none of this store's.

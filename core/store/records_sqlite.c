@@ -48,6 +48,8 @@ static const char *const schema_steps[] = {
     /* What is said of the whole file: its identity. */
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
     " STRICT, WITHOUT ROWID;",
+
+    "ALTER TABLE trips ADD COLUMN finalized_by TEXT;",
 };
 
 static const char *const queries[QUERY_COUNT] = {

@@ -129,14 +129,8 @@ static void widen(struct trip *t, const struct batch *b, bool is_new,
     if (t->status == TRIP_COMPLETED) {
         t->analysis_status = ANALYSIS_PENDING;
         t->revision++;
-        return;
     }
-    if (b->first_us != TIME_NONE &&
-        (t->start_us == TIME_NONE || b->first_us < t->start_us))
-        t->start_us = b->first_us;
-    if (b->last_us != TIME_NONE &&
-        (t->end_us == TIME_NONE || b->last_us > t->end_us))
-        t->end_us = b->last_us;
+    trip_widen(t, b);
 }
 
 static enum status store_at(struct sql *sql, const struct batch *b,
@@ -170,6 +164,7 @@ static enum status store_batch(struct sql *sql, const struct batch *b,
     if (st != ST_OK)
         return st;
     out->kept = batch_kept_as(&to);
+    out->created = trip_is_new;
     out->completed = trip.status == TRIP_COMPLETED;
     if (to.how != PLACE_HELD)
         return store_at(sql, b, &to, &trip, now_us, d, a, err);

@@ -23,6 +23,7 @@ static enum status read_trip(const struct sql_query *q, struct arena *a,
         .revision = sql_int(q, 10),
         .analysis_key = sql_str(q, 12, a),
         .trip_quality = sql_str(q, 13, a),
+        .by_service = str_is(sql_str(q, 14, a), BY_SERVICE),
     };
     if (trip_status_parse(status, &out->status) &&
         analysis_status_parse(analysis, &out->analysis_status))
@@ -53,6 +54,7 @@ enum status sqlite_put_trip(struct sql *sql, const struct trip *t,
     sql_bind_z(&q, analysis_status_word(t->analysis_status));
     sql_bind_str(&q, t->analysis_key);
     sql_bind_str(&q, t->trip_quality);
+    sql_bind_z(&q, t->by_service ? BY_SERVICE : NULL);
     return sql_run(&q, err);
 }
 
@@ -122,6 +124,28 @@ static bool may_rescore(const struct trip *t, bool lost)
     return false;
 }
 
+static enum status claim_refused(const struct trip_claim *c, const char *why,
+                                 struct err *err)
+{
+    return err_set(err, ST_PRECONDITION, NULL, "trip %.*s is not %s",
+                   STR_ARG(c->trip_id), why);
+}
+
+/* What the claim says of the trip; a rescore leaves that as it is. */
+static void claim_end(const struct trip_claim *c, struct arena *a,
+                      struct trip *out)
+{
+    if (c->start_us != TIME_NONE)
+        out->start_us = c->start_us;
+    if (c->end_us != TIME_NONE)
+        out->end_us = c->end_us;
+    out->finalized_us = c->now_us;
+    if (!c->abandoned)
+        out->updated_us = c->now_us;
+    out->by_service = c->abandoned;
+    out->trip_quality = arena_copy(a, c->trip_quality);
+}
+
 static enum status claim(struct sql *sql, const struct trip_claim *c,
                          struct deadline d, struct arena *a, struct trip *out,
                          struct err *err)
@@ -136,20 +160,15 @@ static enum status claim(struct sql *sql, const struct trip_claim *c,
         return err_set(err, ST_NOT_FOUND, NULL, "no record of trip %.*s",
                        STR_ARG(c->trip_id));
     if (c->rescore && !may_rescore(out, c->lost))
-        return err_set(err, ST_PRECONDITION, NULL,
-                       "trip %.*s is not to be scored again",
-                       STR_ARG(c->trip_id));
+        return claim_refused(c, "to be scored again", err);
+    if (c->abandoned &&
+        (out->status != TRIP_ACTIVE || out->updated_us != c->seen_us))
+        return claim_refused(c, "as it was seen", err);
     out->status = TRIP_COMPLETED;
     out->analysis_status = ANALYSIS_PENDING;
     out->revision++;
-    if (!c->rescore) {
-        if (c->start_us != TIME_NONE)
-            out->start_us = c->start_us;
-        if (c->end_us != TIME_NONE)
-            out->end_us = c->end_us;
-        out->finalized_us = out->updated_us = c->now_us;
-        out->trip_quality = arena_copy(a, c->trip_quality);
-    }
+    if (!c->rescore)
+        claim_end(c, a, out);
     return sqlite_put_trip(sql, out, d, err);
 }
 

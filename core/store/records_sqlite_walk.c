@@ -105,12 +105,14 @@ static void walk_read_trip(const struct sql_query *q, struct arena *a,
 {
     *t = (struct trip_seen){.trip_id = sql_str(q, 0, a),
                             .user_id = sql_str(q, 1, a),
-                            .end_us = TIME_NONE};
+                            .end_us = TIME_NONE,
+                            .updated_us = TIME_NONE};
     t->readable = trip_status_parse(sql_str(q, 2, a), &t->status) &&
                   analysis_status_parse(sql_str(q, 3, a), &t->analysis_status);
     if (t->readable) {
         t->end_us = sql_time(q, 4);
         t->revision = sql_int(q, 5);
+        t->updated_us = sql_time(q, 6);
     }
 }
 

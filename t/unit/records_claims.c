@@ -147,6 +147,80 @@ static void rescoring(void)
     CHECK(claim(&again, &t) == ST_PRECONDITION);
 }
 
+/* A trip that no client finalizes. */
+static void abandoned(void)
+{
+    struct str trip = id("left"), user = id("u");
+    struct batch b = batch_of(trip, user, 1, "[1]");
+    struct trip_claim c = claim_of(trip, user), again, theirs = c;
+    struct batch_stored out;
+    struct trip t;
+
+    c.abandoned = true;
+    c.trip_quality = STR_NONE;
+    CHECK(claim(&c, &t) == ST_NOT_FOUND);
+    CHECK(records_batch_store(store, &b, NOW + 1, soon(), &out, &err) ==
+              ST_OK &&
+          out.created);
+    b = batch_of(trip, user, 2, "[1]");
+    CHECK(records_batch_store(store, &b, NOW + 3, soon(), &out, &err) ==
+              ST_OK &&
+          !out.created);
+    c.seen_us = NOW + 1;
+    c.end_us = b.last_us;
+    CHECK(claim(&c, &t) == ST_PRECONDITION); /* an upload came since */
+    c.seen_us = NOW + 3;
+    theirs = c;
+    theirs.user_id = id("other");
+    CHECK(claim(&theirs, &t) == ST_NOT_OWNER);
+    CHECK(!trip_now(trip).by_service);
+    CHECK(claim(&c, &t) == ST_OK && t.status == TRIP_COMPLETED &&
+          t.by_service && t.revision == 1 &&
+          t.analysis_status == ANALYSIS_PENDING && t.end_us == b.last_us &&
+          t.start_us == NOW + MINUTE && t.finalized_us == c.now_us &&
+          t.updated_us == NOW + 3);
+    CHECK(trip_now(trip).by_service);
+    CHECK(claim(&c, &t) == ST_PRECONDITION); /* completed */
+
+    /* Its times follow what comes later; a rescore says nothing of them. */
+    b = batch_of(trip, user, 7, "[1]");
+    CHECK(upload(&b, NOW + 9) == ST_OK);
+    t = trip_now(trip);
+    CHECK(t.by_service && t.revision == 2 && t.end_us == b.last_us);
+    again = claim_of(trip, user);
+    again.rescore = true;
+    CHECK(claim(&again, &t) == ST_OK && t.by_service && t.revision == 3 &&
+          t.end_us == b.last_us);
+
+    /* The client's own finalize is the last word. */
+    c = claim_of(trip, user);
+    c.end_us = NOW + 5 * MINUTE;
+    CHECK(claim(&c, &t) == ST_OK && !t.by_service && t.revision == 4 &&
+          t.end_us == NOW + 5 * MINUTE);
+    b = batch_of(trip, user, 9, "[1]");
+    CHECK(upload(&b, NOW + 10) == ST_OK);
+    t = trip_now(trip);
+    CHECK(!t.by_service && t.revision == 5 && t.end_us == NOW + 5 * MINUTE);
+}
+
+/* A finalize without a start, before its only batch. */
+static void without_a_start(void)
+{
+    struct trip_claim c = claim_of(id("startless"), id("u"));
+    struct batch b = batch_of(c.trip_id, c.user_id, 1, "[1]");
+    struct trip t;
+
+    c.create = true;
+    CHECK(claim(&c, &t) == ST_OK && t.start_us == TIME_NONE);
+    CHECK(upload(&b, NOW) == ST_OK);
+    t = trip_now(c.trip_id);
+    CHECK(t.start_us == b.first_us && t.end_us == c.end_us);
+    b = batch_of(c.trip_id, c.user_id, 2, "[1]");
+    b.first_us = NOW - MINUTE;
+    CHECK(upload(&b, NOW) == ST_OK);
+    CHECK(trip_now(c.trip_id).start_us == NOW + MINUTE);
+}
+
 static void forwarding(void)
 {
     struct trip_claim c = claim_of(id("forward"), id("u"));
@@ -276,6 +350,8 @@ int main(int argc, char **argv)
     claiming();
     creating();
     rescoring();
+    abandoned();
+    without_a_start();
     forwarding();
     lists();
     too_late();

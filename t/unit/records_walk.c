@@ -72,7 +72,7 @@ static bool is_trip(const struct trip_seen *t, int i)
     return t->readable && str_eq(t->user_id, id(i % 2 ? "odd" : "even")) &&
            t->analysis_status == kind_of(i) &&
            t->status == (active ? TRIP_ACTIVE : TRIP_COMPLETED) &&
-           t->revision == !active &&
+           t->revision == !active && t->updated_us == NOW &&
            t->end_us == (active ? NOW + 2 * MINUTE : NOW + i * MINUTE);
 }
 
