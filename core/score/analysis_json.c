@@ -216,6 +216,8 @@ void analysis_write(const struct analysis_head *h, const struct analysis *an,
     put_verdict(an, o);
     json_put_z(o, "scoring_version", score_rules_of(h->version)->name);
     json_put_int(o, "revision", h->revision);
+    if (h->by_service)
+        json_put_z(o, "finalized_by", "service");
     json_put_z(o, "user_timezone", h->zone);
     put_display(o, "start_time_display", h->start_us, h->zone);
     put_display(o, "end_time_display", h->end_us, h->zone);

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/stats.h"
 #include "score/trip_json.h"
+#include "service/abandoned.h"
 #include "service/input.h"
 
 #define DELTA_TIME_MAX_MS 3600000.0 /* an hour: doc/wire.md */
@@ -287,6 +288,8 @@ static enum status store_intake(const struct call *c, struct intake *in,
     if (st != ST_OK)
         return st;
     count_kept(stored.kept);
+    if (stored.created)
+        abandoned_watch(c, in->batch.trip_id, now);
     return stored.completed ? owe_rescore(c, &in->batch) : ST_OK;
 }
 

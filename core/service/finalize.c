@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "driver/driver.h"
+#include "service/abandoned.h"
 #include "service/input.h"
 #include "service/settle.h"
 
@@ -222,6 +223,7 @@ static enum status settle_claimed(const struct call *c, const struct trip *t,
     bool settled = settle_trip(&settling, t, done) == ST_OK;
     enum status st = ST_OK;
 
+    abandoned_forget(c, t);
     /* Not the client's error: his trip is claimed, and 200 is due (rule 1). */
     if (!settled)
         log_err(LOG_WARN, "finalize_pending", &why);
@@ -236,6 +238,16 @@ static enum status settle_claimed(const struct call *c, const struct trip *t,
     stat_add(STAT_trips_finalized, 1);
     put_finalize_answer(c->stores->conf, t, settled, done, answer);
     return ST_OK;
+}
+
+/* After a timeout the claim may have happened; maintenance looks. */
+static void end_unclaimed(const struct call *c, enum status st,
+                          struct spool_entry *entry)
+{
+    if (st == ST_TIMEOUT || st == ST_UNAVAILABLE)
+        spool_leave(c->stores->spool, entry);
+    else
+        spool_done(c->stores->spool, entry);
 }
 
 enum status finalize_trip(const struct call *c, struct str body,
@@ -266,12 +278,40 @@ enum status finalize_trip(const struct call *c, struct str body,
     st = claim_trip(&inner, &claim, &trip);
     if (st == ST_OK)
         return settle_claimed(&inner, &trip, &entry, answer);
-    /* After a timeout the claim may have happened; maintenance looks. */
-    if (st == ST_TIMEOUT || st == ST_UNAVAILABLE)
-        spool_leave(c->stores->spool, &entry);
-    else
-        spool_done(c->stores->spool, &entry);
+    end_unclaimed(c, st, &entry);
     return st;
+}
+
+enum status finalize_abandoned(const struct call *c,
+                               const struct trip_claim *claim)
+{
+    const struct debt owed = {.kind = DEBT_trip,
+                              .user_id = claim->user_id,
+                              .trip_id = claim->trip_id};
+    struct settlement *done = arena_alloc(c->arena, sizeof *done);
+    struct spool_entry entry;
+    struct trip trip;
+    enum status st = spool_owe(c->stores->spool, &owed, &entry, c->err);
+
+    assert(claim->abandoned && str_eq(c->user_id, claim->user_id));
+    if (st != ST_OK)
+        return st;
+    st = claim_once(c, claim, &trip);
+    if (st != ST_OK) {
+        end_unclaimed(c, st, &entry);
+        return st;
+    }
+    stat_add(STAT_trips_abandoned, 1);
+    if (settle_trip(c, &trip, done) == ST_OK && !done->again) {
+        spool_done(c->stores->spool, &entry);
+        return ST_OK;
+    }
+    /* Claimed is claimed: the entry is maintenance's from here on. */
+    if (c->err->st != ST_OK)
+        log_err(LOG_WARN, "finalize_pending", c->err);
+    err_clear(c->err);
+    spool_leave(c->stores->spool, &entry);
+    return ST_OK;
 }
 
 static enum status settle_again(const struct call *c,

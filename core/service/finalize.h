@@ -23,6 +23,14 @@ enum status finalize_pending(const struct call *c,
     status means: try again later.
  */
 
+enum status finalize_abandoned(const struct call *c,
+                               const struct trip_claim *claim) MUST_CHECK;
+/*
+    A trip that no client finalizes (abandoned.h says which). ST_OK: it is
+    claimed, and stored or left to maintenance. ST_NOT_FOUND, ST_PRECONDITION:
+    it is not as it was seen.
+ */
+
 enum status finalize_lost(const struct call *c, struct str trip_id) MUST_CHECK;
 /*
     The same for a trip that counts as stored, but whose object is gone.

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include "base/log.h"
 #include "driver/driver.h"
+#include "service/abandoned.h"
 #include "service/finalize.h"
 #include "store/installation.h"
 
@@ -18,9 +19,12 @@
 #define AGREE_AGAIN_MS 60000
 #define AGREE_DEADLINE_MS 5000
 
+#define LOOKS_MS 1000 /* a pass, at trips that are under way */
+
 struct pass {
     const struct call *c;
     enum status worst;
+    struct deadline looks; /* of open trips */
 };
 
 static struct call entry_call(const struct pass *p, struct str user_id)
@@ -80,6 +84,27 @@ static enum status trip_entry(void *ctx, const struct debt *debt)
     return leave_for_later(p, "trip_still_pending", st);
 }
 
+/* Looks that are due may be thousands: the rest of a pass must not wait for
+ * them, nor the debts that came meanwhile. */
+static enum status open_entry(void *ctx, const struct debt *debt)
+{
+    struct pass *p = ctx;
+    struct call c = *p->c;
+    enum status st;
+
+    if (is_outage(p->worst))
+        return p->worst;
+    if (deadline_over(p->looks))
+        return ST_BUSY;
+    c.deadline = deadline_in(ENTRY_DEADLINE_MS);
+    err_clear(p->c->err);
+    st = abandoned_look(&c, debt->trip_id);
+    arena_reset(p->c->arena);
+    if (st == ST_CORRUPT || st == ST_TOO_LARGE)
+        return set_trip_aside(p, debt->trip_id);
+    return leave_for_later(p, "open_trip_not_looked_at", st);
+}
+
 static enum status token_entry(void *ctx, const struct debt *debt)
 {
     struct pass *p = ctx;
@@ -97,6 +122,7 @@ static enum status token_entry(void *ctx, const struct debt *debt)
 static const spool_each entry_of[DEBT_KINDS] = {
     [DEBT_trip] = trip_entry,
     [DEBT_token] = token_entry,
+    [DEBT_open] = open_entry,
 };
 
 static enum status work_off(struct pass *p)
@@ -149,7 +175,7 @@ static void agree_sometimes(struct service *s, const struct call *c)
 
 enum status maintenance_pass(struct service *s, const struct call *c)
 {
-    struct pass p = {.c = c, .worst = ST_OK};
+    struct pass p = {.c = c, .worst = ST_OK, .looks = deadline_in(LOOKS_MS)};
     struct stores *to = c->stores;
     enum status st;
 

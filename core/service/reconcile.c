@@ -8,6 +8,7 @@
 #include "driver/packing.h"
 #include "driver/roster.h"
 #include "driver/trip_object.h"
+#include "service/abandoned.h"
 #include "service/finalize.h"
 #include "store/keys.h"
 
@@ -116,16 +117,35 @@ bool trip_to_check(enum trip_status status, enum analysis_status as)
     return status == TRIP_COMPLETED && as != ANALYSIS_INSUFFICIENT;
 }
 
+static enum status end_abandoned(const struct call *c, struct str trip_id)
+{
+    struct trip t;
+    enum status st = records_trip(c->stores->records, trip_id, c->deadline,
+                                  c->arena, &t, c->err);
+
+    if (st == ST_OK && str_eq(t.user_id, c->user_id) &&
+        abandoned_is(c->stores->conf, t.status, t.updated_us))
+        st = abandoned_finalize(c, &t);
+    if (st == ST_NOT_FOUND || st == ST_PRECONDITION) { /* it has moved on */
+        err_clear(c->err);
+        st = ST_OK;
+    }
+    return st;
+}
+
 static void score_trip_again(struct work *w, const struct trip_note *t)
 {
     struct call c = call_with(&w->call, w->trip, w->call.err);
     enum status st;
 
-    if (!t->pending && has_object(w, t->trip_id))
+    if (!t->pending && !t->abandoned && has_object(w, t->trip_id))
         return;
     c.deadline = deadline_in(TRIP_DEADLINE_MS);
-    st = t->pending ? finalize_pending(&c, t->trip_id)
-                    : finalize_lost(&c, t->trip_id);
+    if (t->abandoned)
+        st = end_abandoned(&c, t->trip_id);
+    else
+        st = t->pending ? finalize_pending(&c, t->trip_id)
+                        : finalize_lost(&c, t->trip_id);
     if (st == ST_OK)
         w->report->trips_scored++;
     else
@@ -135,11 +155,16 @@ static void score_trip_again(struct work *w, const struct trip_note *t)
 
 static enum status score_listed(void *ctx, const struct trip *t)
 {
-    struct trip_note note = {.trip_id = t->trip_id,
-                             .pending = t->analysis_status == ANALYSIS_PENDING};
+    struct work *w = ctx;
+    struct trip_note note = {
+        .trip_id = t->trip_id,
+        .pending = t->analysis_status == ANALYSIS_PENDING,
+        .abandoned =
+            abandoned_is(w->call.stores->conf, t->status, t->updated_us)};
 
-    if (trip_to_check(t->status, t->analysis_status) && id_valid(t->trip_id))
-        score_trip_again(ctx, &note);
+    if ((note.abandoned || trip_to_check(t->status, t->analysis_status)) &&
+        id_valid(t->trip_id))
+        score_trip_again(w, &note);
     return ST_OK;
 }
 

@@ -10,7 +10,8 @@
 
 struct reconcile_report {
     int64_t drivers;
-    int64_t trips_scored;    /* completed without an analysis, or pending */
+    int64_t trips_scored;    /* completed without an analysis, or pending, or
+                                abandoned */
     int64_t objects_removed; /* older than another of the same trip */
     int64_t packs_removed;   /* that no row of the summary names */
     int64_t records_moved;   /* to the revision of a later object */
@@ -20,7 +21,8 @@ struct reconcile_report {
 enum status reconcile_driver(const struct call *c,
                              struct reconcile_report *report) MUST_CHECK;
 /*
-    1. Trips completed but pending, or without an object, are scored anew.
+    1. Trips completed but pending, or without an object, are scored anew; and
+       those that are abandoned (abandoned.h) are finalized.
     2. The summary is repaired from the listing, and what is loose is packed.
     3. Of several objects of one trip the older are removed, once the summary
        has the latest one's row; and packs that nobody needs.
@@ -34,9 +36,9 @@ bool trip_to_check(enum trip_status status, enum analysis_status as);
     Whether it should have an analysis: then it is scored when it is pending,
     or when there is no object of it.
  */
-struct trip_note { /* such a trip, as it was seen */
+struct trip_note { /* such a trip, as it was seen, or one that is abandoned */
     struct str trip_id;
-    bool pending;
+    bool pending, abandoned;
 };
 enum status reconcile_noted(const struct call *c, const struct trip_note *note,
                             size_t notes,

@@ -9,6 +9,7 @@
 #include "service/reconcile.h"
 
 #include "base/log.h"
+#include "service/abandoned.h"
 #include "store/keys.h"
 #include "store/spill.h"
 
@@ -19,11 +20,12 @@
 #define PAGE_PAUSE_MS 1000
 #define WALK_SEGMENTS 4
 
-/* What is noted about a driver: one of these, and behind the last two a trip.
+/* What is noted about a driver: one of these, and behind the last three a trip.
  */
 #define NOTE_KNOWN '+' /* has objects, or is in the users' table */
 #define NOTE_PENDING 'p'
 #define NOTE_SCORED 's'
+#define NOTE_ABANDONED 'a'
 #define NOTE_MAX (1 + ID_MAX)
 
 struct everybody {
@@ -75,7 +77,11 @@ static enum status note_trip(void *ctx, const struct trip_seen *t)
         note_unreadable(all, t);
         return ST_OK;
     }
-    if (!trip_to_check(t->status, t->analysis_status) || !id_valid(t->trip_id))
+    if (!id_valid(t->trip_id))
+        return ST_OK;
+    if (abandoned_is(all->c->stores->conf, t->status, t->updated_us))
+        return note(all, t->user_id, NOTE_ABANDONED, t->trip_id);
+    if (!trip_to_check(t->status, t->analysis_status))
         return ST_OK;
     return note(all, t->user_id,
                 t->analysis_status == ANALYSIS_PENDING ? NOTE_PENDING
@@ -130,7 +136,8 @@ static void reconcile_one(struct everybody *all, struct str user_id,
 }
 
 /* Items [from, to) are of one driver. Trips that are neither pending nor a
- * known driver's are what others left of one that they removed. */
+ * known driver's are what others left of one that they removed: nobody reads
+ * them, and the service must not end them. */
 static void reconcile_group(struct everybody *all,
                             const struct spill_items *items, size_t from,
                             size_t to, struct arena *a)
@@ -142,11 +149,12 @@ static void reconcile_group(struct everybody *all,
     for (size_t i = from; i < to; i++) {
         struct str text = items->v[i].value;
 
-        wanted = wanted || text.p[0] != NOTE_SCORED;
+        wanted = wanted || text.p[0] == NOTE_KNOWN || text.p[0] == NOTE_PENDING;
         if (text.p[0] != NOTE_KNOWN)
             trips[n++] =
                 (struct trip_note){.trip_id = {text.p + 1, text.n - 1},
-                                   .pending = text.p[0] == NOTE_PENDING};
+                                   .pending = text.p[0] == NOTE_PENDING,
+                                   .abandoned = text.p[0] == NOTE_ABANDONED};
     }
     if (wanted)
         reconcile_one(all, items->v[from].key, trips, n);

@@ -107,6 +107,7 @@ static enum status write_body(const struct scoring_input *in,
         .start_us = in->trip->start_us,
         .end_us = in->trip->end_us,
         .revision = in->trip->revision,
+        .by_service = in->trip->by_service,
         .version = in->rules->version,
         .zone = time_zone_of_zip(in->user->zipcode),
     };

@@ -278,6 +278,7 @@ enum status spool_owe(struct spool *s, const struct debt *debt,
     bool each = kinds[debt->kind].place == PLACE_EACH;
     enum status st;
 
+    assert(kinds[debt->kind].place != PLACE_LATER);
     assert(id_valid(debt->user_id));
     assert(each ? id_valid(debt->trip_id) : debt->trip_id.n == 0);
     *out = (struct spool_entry){.kind = debt->kind, .fd = -1};
@@ -324,9 +325,14 @@ void spool_leave(struct spool *s, struct spool_entry *e)
 enum status spool_add(struct spool *s, const struct debt *debt, struct err *err)
 {
     struct spool_entry e;
-    enum status st = spool_owe(s, debt, &e, err);
+    enum status st;
 
-    if (st != ST_OK)
+    if (kinds[debt->kind].place == PLACE_LATER) {
+        assert(id_valid(debt->trip_id));
+        st = spool_enter(s, err);
+        return st == ST_OK ? later_add(s, debt, err) : st;
+    }
+    if ((st = spool_owe(s, debt, &e, err)) != ST_OK)
         return st;
     st = spool_keep(s, &e, err);
     spool_leave(s, &e);

@@ -3,6 +3,7 @@
  *
  *   spool/trips/NAME           a trip to be scored: user_id, newline, trip_id
  *   spool/tokens/USER/NAME     the driver's cache token has to be replaced
+ *   spool/open/DUE/TRIP        a trip under way, to be looked at when it is due
  *
  * Such a debt is of one of the kinds in spool.def, which says where it lies;
  * all else is alike. Each is a file of its own, complete before it has its
@@ -53,7 +54,8 @@ enum status spool_check(struct spool *s, struct err *err) MUST_CHECK;
 struct debt {
     enum debt_kind kind;
     struct str user_id;
-    struct str trip_id; /* of a kind EACH; else empty */
+    struct str trip_id; /* of a kind EACH or LATER; else empty */
+    int64_t due_ms;     /* of a kind LATER: wall clock, ms since 1970 */
 };
 
 struct spool_entry {
@@ -86,7 +88,15 @@ void spool_leave(struct spool *s, struct spool_entry *e);
 enum status spool_add(struct spool *s, const struct debt *debt,
                       struct err *err) MUST_CHECK;
 /*
-    Owed, kept and left in one: for a debt that others settle.
+    Owed, kept and left in one: for a debt that others settle. Of a kind LATER
+    (whose user_id is not kept and may be empty) it is not synced: who makes
+    such a debt has another way to find what a power cut took. The same trip
+    and time twice is one.
+ */
+void spool_take_back(struct spool *s, const struct debt *debt);
+/*
+    Of a kind LATER: it is not owed any more, if this host has it with that
+    time. One system call.
  */
 
 bool spool_waits(struct spool *s, enum debt_kind kind, struct str user_id);
@@ -102,6 +112,7 @@ enum status spool_work(struct spool *s, enum debt_kind kind, spool_each each,
     Each debt of that kind that nobody works on; removed when the callback
     returns ST_OK, else kept for the next time. Of a kind DRIVER: each driver
     with such debts, and only those that were there before the callback began.
+    Of a kind LATER: each whose time has come.
     What is damaged is logged and set aside (.damaged-NAME). A failure is that
     of the first entry that could not be handled; the others were.
  */

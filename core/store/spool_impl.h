@@ -3,12 +3,13 @@
 #define DG_STORE_SPOOL_IMPL_H
 
 #include <limits.h>
+#include "store/folder.h"
 #include "store/spool.h"
 
 /* Bytes of a text: two ids and a newline. */
 #define ENTRY_MAX (2 * ID_MAX + 1)
 
-enum debt_place { PLACE_EACH, PLACE_DRIVER }; /* spool.def */
+enum debt_place { PLACE_EACH, PLACE_DRIVER, PLACE_LATER }; /* spool.def */
 enum debt_place debt_place(enum debt_kind kind);
 
 struct spool {
@@ -21,6 +22,27 @@ enum status spool_reach(struct spool *s, struct err *err) MUST_CHECK;
     A folder that was removed, moved or mounted over since it was opened would
     refuse every entry, or take it where no process looks after a restart: then
     they are opened, or made, anew.
+ */
+
+void spool_set_aside(struct spool *s, enum debt_kind kind, const char *name);
+/*
+    A damaged disk or a hand did this. Kept for whoever looks into it, out of
+    the way. name: below the kind's folder.
+ */
+
+/* ---- LATER: spool_later.c; s->kind was reached ---- */
+
+#define LATER_PATH_MAX (ID_MAX + 32)
+
+enum status later_add(struct spool *s, const struct debt *debt,
+                      struct err *err) MUST_CHECK;
+enum status later_work(struct spool *s, enum debt_kind kind, const char *name,
+                       spool_each each, void *ctx, struct err *err) MUST_CHECK;
+enum status later_count(struct spool *s, enum debt_kind kind,
+                        const struct folder_names *due, int64_t *out,
+                        struct err *err) MUST_CHECK;
+/*
+    name, due: of the folders in the kind's.
  */
 
 int spool_open_below(int at, const char *name);

@@ -11,17 +11,13 @@
 #include "base/log.h"
 #include "store/folder.h"
 
-/*
-    A damaged disk or a hand did this. Kept for whoever looks into it, out of
-    the way.
- */
-static void spool_set_aside(struct spool *s, enum debt_kind kind,
-                            const char *name)
+void spool_set_aside(struct spool *s, enum debt_kind kind, const char *name)
 {
+    const char *slash = strrchr(name, '/');
     char aside[80];
     struct log_value space;
 
-    snprintf(aside, sizeof aside, ".damaged-%.60s", name);
+    snprintf(aside, sizeof aside, ".damaged-%.60s", slash ? slash + 1 : name);
     log_line(LOG_ERROR, "spool_entry_damaged", "name=%s kept_as=.damaged-*",
              log_quoted(str_of(name), &space));
     if (renameat(s->kind[kind], name, s->kind[kind], aside))
@@ -144,10 +140,24 @@ static enum status driver_work(struct spool *s, enum debt_kind kind,
 
 /* ---- either ---- */
 
+static enum status work_one(struct spool *s, enum debt_kind kind,
+                            const char *name, spool_each each, void *ctx,
+                            struct err *err)
+{
+    switch (debt_place(kind)) {
+    case PLACE_EACH:
+        return each_work(s, kind, name, each, ctx, err);
+    case PLACE_DRIVER:
+        return driver_work(s, kind, name, each, ctx, err);
+    case PLACE_LATER:
+        return later_work(s, kind, name, each, ctx, err);
+    }
+    return ST_OK;
+}
+
 enum status spool_work(struct spool *s, enum debt_kind kind, spool_each each,
                        void *ctx, struct err *err)
 {
-    bool singly = debt_place(kind) == PLACE_EACH;
     struct arena *a = arena_new(0);
     struct folder_names names = {0};
     enum status st = spool_reach(s, err);
@@ -158,8 +168,8 @@ enum status spool_work(struct spool *s, enum debt_kind kind, spool_each each,
         st = folder_names(s->kind[kind], NAMES_PLAIN, a, &names, err);
     /* One entry that cannot be read does not keep the others waiting. */
     for (size_t i = 0; i < names.n; i++) {
-        enum status one = (singly ? each_work : driver_work)(
-            s, kind, names.v[i], each, ctx, st == ST_OK ? err : NULL);
+        enum status one =
+            work_one(s, kind, names.v[i], each, ctx, st == ST_OK ? err : NULL);
 
         st = st == ST_OK ? one : st;
     }
@@ -176,7 +186,9 @@ enum status spool_count(struct spool *s, enum debt_kind kind, int64_t *out,
 
     if (st == ST_OK)
         st = folder_names(s->kind[kind], NAMES_PLAIN, a, &names, err);
-    if (st == ST_OK)
+    if (st == ST_OK && debt_place(kind) == PLACE_LATER)
+        st = later_count(s, kind, &names, out, err);
+    else if (st == ST_OK)
         *out = (int64_t)names.n;
     arena_free(&a);
     return st;

@@ -102,8 +102,10 @@ static int begin_and_finish(struct spool *s)
 {
     for (int i = 0; i < 100; i++) {
         struct spool_entry t;
-        struct debt debt = {DEBT_trip, USER,
-                            i % 10 ? STR_LIT("done") : STR_LIT("left")};
+        struct debt debt = {.kind = DEBT_trip,
+                            .user_id = USER,
+                            .trip_id =
+                                i % 10 ? STR_LIT("done") : STR_LIT("left")};
 
         if (spool_owe(s, &debt, &t, &err) != ST_OK)
             return 1;

@@ -27,7 +27,9 @@ __attribute__((unused)) static struct spool *own_spool(void)
 }
 
 __attribute__((unused)) static const struct debt trip_debt = {
-    DEBT_trip, {"driver-1", 8}, {"trip_driver-1_5", 15}};
+    .kind = DEBT_trip,
+    .user_id = {"driver-1", 8},
+    .trip_id = {"trip_driver-1_5", 15}};
 __attribute__((unused)) static const struct debt token_debt = {
     .kind = DEBT_token, .user_id = {"driver-1", 8}};
 
