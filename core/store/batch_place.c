@@ -241,6 +241,18 @@ struct place batch_place(const struct batch *b, const struct batch_here *here,
     return to;
 }
 
+struct batch batch_placed(const struct batch *b, const struct place *p,
+                          struct arena *a)
+{
+    struct batch as = *b;
+
+    if (p->number != b->number) {
+        as.number = p->number;
+        as.batch_id = batch_id_of(b->trip_id, p->number, a);
+    }
+    return as;
+}
+
 enum batch_kept batch_kept_as(const struct place *p)
 {
     switch (p->how) {

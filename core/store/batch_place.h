@@ -1,8 +1,8 @@
 /*
  * batch_place.h - where an upload goes when its number is taken.
  *
- * Phones send other points under a number that they have used before. What a
- * batch is, its points say:
+ * Phones send other points under a number that they have used before
+ * (doc/batch-numbers.md). What a batch is, its points say:
  *
  *   all of its points are stored already    nothing to do
  *   it holds all points of a stored one     it replaces that one
@@ -58,6 +58,12 @@ struct place batch_place(const struct batch *b, const struct batch_here *here,
 /*
     b as the client sent it; here are those of its number and beside it, in any
     order. One that is unreadable is replaced: that heals its trip.
+ */
+
+struct batch batch_placed(const struct batch *b, const struct place *p,
+                          struct arena *a);
+/*
+    b as it is stored there: with the number and id of its place.
  */
 
 enum batch_kept batch_kept_as(const struct place *p);

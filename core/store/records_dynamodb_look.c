@@ -166,9 +166,7 @@ static enum status find_place(struct upload *u, struct err *err)
     if (st != ST_OK)
         return st;
     u->place = batch_place(u->b, u->stored.here, u->stored.n, u->arena);
-    u->as = *u->b;
-    u->as.number = u->place.number;
-    u->as.batch_id = batch_id_of(u->b->trip_id, u->place.number, u->arena);
+    u->as = batch_placed(u->b, &u->place, u->arena);
     return ST_OK;
 }
 

@@ -332,6 +332,34 @@ static enum status end_replacing(struct upload *u, int64_t number,
 
 /* ---- the upload ---- */
 
+/* The functions before this service store batches, too, and list none. What
+ * they have finalized without any list of ours, they have scored. */
+static bool is_counted(const struct upload *u, const struct trip *t,
+                       int64_t number)
+{
+    struct json set;
+
+    if (!has_trip(u))
+        return false;
+    return ddb_is(u->trip, "batch_numbers", "NS", &set)
+               ? upload_lists(u, "batch_numbers", number)
+               : t->status == TRIP_COMPLETED;
+}
+
+/* How many stored batches of the number the record does not count, and one. */
+static size_t count_uncounted(struct upload *u, const struct trip *t)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < u->stored.n; i++) {
+        if (is_counted(u, t, u->stored.here[i].number))
+            continue;
+        u->as.number = u->stored.here[i].number;
+        n++;
+    }
+    return n;
+}
+
 /* A repeat; of one that died before its third step, or before anybody was told
  * to score the trip, it takes up what is left. */
 static enum status find_held(struct upload *u, struct batch_stored *out,
@@ -339,9 +367,14 @@ static enum status find_held(struct upload *u, struct batch_stored *out,
 {
     struct trip t = {.status = TRIP_ACTIVE};
     enum status st = ST_OK;
+    size_t uncounted;
 
     if (has_trip(u))
         st = dynamodb_read_trip(u->trip, u->arena, &t, err);
+    if (st == ST_OK && (uncounted = count_uncounted(u, &t))) {
+        st = update_trip(u, out, err);
+        return st == ST_OK && uncounted > 1 ? ST_PRECONDITION : st;
+    }
     out->completed = t.status == TRIP_COMPLETED;
     for (size_t i = 0; st == ST_OK && i < u->stored.n; i++)
         if (upload_lists(u, "replacing", u->stored.here[i].number))

@@ -138,14 +138,13 @@ static enum status store_at(struct sql *sql, const struct batch *b,
                             int64_t now_us, struct deadline d, struct arena *a,
                             struct err *err)
 {
-    struct batch as = *b;
+    struct batch as = batch_placed(b, to, a);
     enum status st;
 
-    as.number = to->number;
-    as.batch_id = batch_id_of(b->trip_id, to->number, a);
-    widen(trip, &as, to->how == PLACE_NEW, now_us);
+    widen(trip, &as, to->how != PLACE_REPLACES, now_us);
     st = sqlite_put_trip(sql, trip, d, err);
-    return st == ST_OK ? put_batch(sql, &as, d, err) : st;
+    return st == ST_OK && to->how != PLACE_HELD ? put_batch(sql, &as, d, err)
+                                                : st;
 }
 
 static enum status store_batch(struct sql *sql, const struct batch *b,
@@ -166,7 +165,7 @@ static enum status store_batch(struct sql *sql, const struct batch *b,
     out->kept = batch_kept_as(&to);
     out->created = trip_is_new;
     out->completed = trip.status == TRIP_COMPLETED;
-    if (to.how != PLACE_HELD)
+    if (to.how != PLACE_HELD || trip_is_new)
         return store_at(sql, b, &to, &trip, now_us, d, a, err);
     /* A repeat; of one that died before anybody was told to score the trip. */
     out->completed = out->completed && trip.analysis_status == ANALYSIS_PENDING;

@@ -127,6 +127,21 @@ static void of_a_finalized_trip(void)
     CHECK(send(trip, 1, "[3]", NOW) == ST_OK && !stored.completed);
 }
 
+/* Others removed the trip's record, and left its batch. */
+static void without_its_record(void)
+{
+    struct str trip = id("kept");
+    struct batch b = batch_of(trip, id("u"), 3, "[1,2]");
+    struct trip t;
+
+    b.trip_id = id("kept-before");
+    CHECK(upload(&b, NOW) == ST_OK); /* under the id of the other's batch */
+    CHECK(send(trip, 3, "[1]", NOW) == ST_OK && stored.kept == BATCH_HELD &&
+          stored.created);
+    t = trip_now(trip);
+    CHECK(t.total_batches == 1 && t.highest_batch == 3);
+}
+
 static void not_the_owner(void)
 {
     struct str trip = id("whose");
@@ -187,6 +202,7 @@ int main(int argc, char **argv)
     replaced();
     beside();
     of_a_finalized_trip();
+    without_its_record();
     not_the_owner();
     store_end();
     return tap_end();
