@@ -24,7 +24,8 @@
 struct pass {
     const struct call *c;
     enum status worst;
-    struct deadline looks; /* of open trips */
+    int64_t looks; /* at open trips */
+    struct deadline looks_end;
 };
 
 static struct call entry_call(const struct pass *p, struct str user_id)
@@ -94,7 +95,9 @@ static enum status open_entry(void *ctx, const struct debt *debt)
 
     if (is_outage(p->worst))
         return p->worst;
-    if (deadline_over(p->looks))
+    if (p->looks++ == 0)
+        p->looks_end = deadline_in(LOOKS_MS);
+    if (deadline_over(p->looks_end))
         return ST_BUSY;
     c.deadline = deadline_in(ENTRY_DEADLINE_MS);
     err_clear(p->c->err);
@@ -175,7 +178,7 @@ static void agree_sometimes(struct service *s, const struct call *c)
 
 enum status maintenance_pass(struct service *s, const struct call *c)
 {
-    struct pass p = {.c = c, .worst = ST_OK, .looks = deadline_in(LOOKS_MS)};
+    struct pass p = {.c = c, .worst = ST_OK};
     struct stores *to = c->stores;
     enum status st;
 

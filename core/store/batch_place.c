@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include "base/json.h"
 
-/* Of all points of a batch in the form below, which is never longer than some
- * multiple of their JSON; a trip is bounded by this as well. */
+/* Of all points of a batch in the form below, which is some multiple of their
+ * JSON at most. What another hand stored beyond that is never scored. */
 #define POINTS_MAX TRIP_MAX_BYTES
 
 /* ---- numbers ---- */
@@ -158,13 +158,14 @@ static struct points points_of(struct str deltas, struct arena *a)
         put_value(point, a, &form);
         p.v[p.n] = (struct str){NULL, form.n - from};
     }
-    assert(buf_ok(&form));
-    all = arena_copy(a, buf_str(&form));
+    p.readable = buf_ok(&form);
+    all = p.readable ? arena_copy(a, buf_str(&form)) : STR_NONE;
     buf_free(&form);
+    if (!p.readable)
+        return (struct points){.readable = false};
     for (size_t i = 0, at = 0; i < p.n; at += p.v[i++].n)
         p.v[i].p = all.p + at;
     points_sort(&p);
-    p.readable = true;
     return p;
 }
 
