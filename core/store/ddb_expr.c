@@ -20,6 +20,7 @@ void ddb_expr_begin(struct ddb_expr *e, const char *table, const char *key_name,
     buf_init(&e->add, CLAUSE_MAX);
     buf_init(&e->cond, CLAUSE_MAX);
     buf_init(&e->values, DDB_REQUEST_MAX);
+    buf_init(&e->others, DDB_REQUEST_MAX);
     e->value = (struct json_out){.b = &e->values};
 }
 
@@ -137,6 +138,31 @@ void ddb_set_or_remove(struct ddb_expr *e, const char *name, struct str v)
         ddb_remove(e, name);
 }
 
+/* `"#o0":"its name"`: as placeholder o0 it can stand in an expression. */
+static int use_other(struct ddb_expr *e, struct json name)
+{
+    assert(e->n_others < DDB_OTHERS_MAX);
+    buf_printf(&e->others, "%s\"#o%d\":", e->n_others ? "," : "", e->n_others);
+    buf_put(&e->others, name.raw);
+    return e->n_others++;
+}
+
+void ddb_set_other(struct ddb_expr *e, struct json name, struct str typed)
+{
+    char placeholder[16];
+    int i = use_other(e, name);
+
+    snprintf(placeholder, sizeof placeholder, ":o%d", i);
+    buf_printf(&e->set, "%s#o%d = %s", e->set.n ? ", " : "", i, placeholder);
+    json_put_raw(&e->value, placeholder, typed);
+}
+
+void ddb_remove_other(struct ddb_expr *e, struct json name)
+{
+    buf_printf(&e->remove, "%s#o%d", e->remove.n ? ", " : "",
+               use_other(e, name));
+}
+
 void ddb_count_up(struct ddb_expr *e, const char *name)
 {
     char text[160];
@@ -218,9 +244,13 @@ static void put_names(const struct ddb_expr *e, struct json_out *o)
 {
     char with_hash[48];
 
-    if (e->n == 0)
+    if (e->n == 0 && e->n_others == 0)
         return;
     json_begin_object(o, "ExpressionAttributeNames");
+    if (e->n_others) {
+        buf_put(o->b, buf_str(&e->others));
+        o->comma = true;
+    }
     for (int i = 0; i < e->n; i++) {
         snprintf(with_hash, sizeof with_hash, "#%s", e->names[i]);
         json_put_z(o, with_hash, e->names[i]);
@@ -235,7 +265,7 @@ struct str ddb_expr_end(struct ddb_expr *e, struct arena *a)
     struct str out;
 
     assert(buf_ok(&e->set) && buf_ok(&e->cond) && buf_ok(&e->values) &&
-           buf_ok(&e->add) && buf_ok(&e->remove));
+           buf_ok(&e->add) && buf_ok(&e->remove) && buf_ok(&e->others));
     buf_init(&b, DDB_REQUEST_MAX);
     json_begin_object(&o, NULL);
     json_put_z(&o, "TableName", e->table);
@@ -262,5 +292,6 @@ struct str ddb_expr_end(struct ddb_expr *e, struct arena *a)
     buf_free(&e->add);
     buf_free(&e->cond);
     buf_free(&e->values);
+    buf_free(&e->others);
     return out;
 }

@@ -20,6 +20,7 @@
 #include "store/ddb_item.h"
 
 #define DDB_NAMES_MAX 32
+#define DDB_OTHERS_MAX 150 /* an expression has at most 4 KB */
 
 struct ddb_expr {
     const char *table, *key_name;
@@ -28,6 +29,8 @@ struct ddb_expr {
     struct json_out value;
     char names[DDB_NAMES_MAX][40];
     int n;
+    struct buf others; /* names that are not ours, as members */
+    int n_others;
     const char *returns; /* ReturnValues; NULL: none */
 };
 
@@ -50,6 +53,12 @@ void ddb_set_or_remove(struct ddb_expr *e, const char *name, struct str v);
     A string; removed when it is empty.
  */
 void ddb_remove(struct ddb_expr *e, const char *name);
+void ddb_set_other(struct ddb_expr *e, struct json name, struct str typed);
+void ddb_remove_other(struct ddb_expr *e, struct json name);
+/*
+    An attribute that is not ours, so that its name, a JSON string, may be any;
+    not one of those above. At most DDB_OTHERS_MAX.
+ */
 void ddb_count_up(struct ddb_expr *e, const char *name);
 /*
     One more, from 0 when it is not there.

@@ -99,7 +99,12 @@ void ddb_put_json(struct json_out *o, const char *key, struct json v)
     char quoted[64];
     int n = snprintf(quoted, sizeof quoted, "\"%s\"", key);
 
-    put_member(o, (struct json){JSON_STRING, {quoted, (size_t)n}});
+    ddb_put_member(o, (struct json){JSON_STRING, {quoted, (size_t)n}}, v);
+}
+
+void ddb_put_member(struct json_out *o, struct json key, struct json v)
+{
+    put_member(o, key);
     put_value(o, v);
 }
 
@@ -111,6 +116,61 @@ static bool typed(struct json attribute, struct json *type, struct json *v)
     struct json_iter it = json_iter(attribute);
 
     return attribute.type == JSON_OBJECT && json_next(&it, type, v);
+}
+
+static bool valid_number(struct json v)
+{
+    struct json number;
+
+    if (v.type != JSON_STRING || v.raw.n < 2)
+        return false;
+    return json_check((struct str){v.raw.p + 1, v.raw.n - 2}, 1, &number,
+                      NULL) == ST_OK &&
+           number.type == JSON_NUMBER && json_decimal_fits(number);
+}
+
+static bool valid_children(struct json v, bool (*valid)(struct json child))
+{
+    struct json_iter it = json_iter(v);
+    struct json key, child;
+
+    while (json_next(&it, &key, &child))
+        if (!valid(child))
+            return false;
+    return true;
+}
+
+static bool valid_string(struct json v)
+{
+    return v.type == JSON_STRING;
+}
+
+/* Depth is bounded: json_check has refused what nests deeper. */
+bool ddb_valid(struct json attribute)
+{
+    struct json_iter it = json_iter(attribute);
+    struct json type, v, more;
+
+    if (attribute.type != JSON_OBJECT || !json_next(&it, &type, &v) ||
+        json_next(&it, &more, &more))
+        return false;
+    if (json_key_is(type, "S") || json_key_is(type, "B"))
+        return v.type == JSON_STRING;
+    if (json_key_is(type, "N"))
+        return valid_number(v);
+    if (json_key_is(type, "BOOL"))
+        return v.type == JSON_TRUE || v.type == JSON_FALSE;
+    if (json_key_is(type, "NULL"))
+        return v.type == JSON_TRUE;
+    if (json_key_is(type, "M"))
+        return v.type == JSON_OBJECT && valid_children(v, ddb_valid);
+    if (json_key_is(type, "L"))
+        return v.type == JSON_ARRAY && valid_children(v, ddb_valid);
+    if (json_key_is(type, "SS") || json_key_is(type, "BS"))
+        return v.type == JSON_ARRAY && json_count(v) &&
+               valid_children(v, valid_string);
+    return json_key_is(type, "NS") && v.type == JSON_ARRAY && json_count(v) &&
+           valid_children(v, valid_number);
 }
 
 bool ddb_is(struct json item, const char *name, const char *type,

@@ -27,7 +27,19 @@ void ddb_put_json(struct json_out *o, const char *key, struct json v);
     Any checked JSON value as L, M, S, N, BOOL, NULL.
  */
 
+void ddb_put_member(struct json_out *o, struct json key, struct json v);
+/*
+    The same under a name that is JSON text itself: it may be any.
+ */
+
 /* ---- reading: an attribute of an item ---- */
+
+bool ddb_valid(struct json attribute);
+/*
+    Whether a checked JSON value is an attribute value that DynamoDB takes: of
+    the right form, with numbers that it can hold. What sets may hold twice,
+    and sizes, are left to DynamoDB.
+ */
 
 bool ddb_is(struct json item, const char *name, const char *type,
             struct json *out);

@@ -95,6 +95,26 @@ enum status records_user_put(struct records *r, const struct user *u,
     return store_counted(st == ST_OK ? r->ops->user_put(r, u, d, err) : st);
 }
 
+enum status records_users_put(struct records *r, const struct user *u, size_t n,
+                              struct deadline d, records_user_ended ended,
+                              void *ctx, struct err *err)
+{
+    enum status st = enter(err);
+
+    return store_counted(
+        st == ST_OK ? r->ops->users_put(r, u, n, d, ended, ctx, err) : st);
+}
+
+enum status records_user_foreign(struct records *r, struct str user_id,
+                                 struct deadline d, struct arena *a,
+                                 struct str *out, struct err *err)
+{
+    enum status st = enter(err);
+
+    return store_counted(
+        st == ST_OK ? r->ops->user_foreign(r, user_id, d, a, out, err) : st);
+}
+
 enum status records_user_remove(struct records *r, struct str user_id,
                                 struct deadline d, struct err *err)
 {

@@ -27,9 +27,23 @@ struct user {
     double latitude, longitude;
     struct str city, state, source, base_zipcode;
     bool has_privacy;
-    int64_t anonymization_radius, retention_months;
-    struct str consent; /* full, basic, minimal */
+    int64_t anonymization_radius, retention_months; /* -1: not given */
+    struct str consent;                             /* full, basic, minimal */
+    /* Only of a user that is put: */
+    unsigned keeps;     /* USER_KEEPS_x: these stay as they are */
+    bool shares_email;  /* also when another user has that e-mail */
+    struct str foreign; /* members of others (records_user_foreign), which are
+                           set, or removed where one is null; the others stay */
 };
+
+#define USER_KEEPS_EMAIL 1u
+#define USER_KEEPS_NAME 2u
+#define USER_KEEPS_ROLE 4u
+#define USER_KEEPS_ZIPCODE 8u
+#define USER_KEEPS_BASE_POINT 16u /* and what others put into it */
+#define USER_KEEPS_PRIVACY 32u    /* and what others put into it */
+#define USER_KEEPS_ALL 63u
+#define USER_FOREIGN_MAX 140 /* so many members in `foreign` at most */
 
 enum trip_status { TRIP_ACTIVE, TRIP_COMPLETED };
 enum analysis_status {
@@ -111,8 +125,28 @@ enum status records_id_by_email(struct records *r, struct str email,
 enum status records_user_put(struct records *r, const struct user *u,
                              struct deadline d, struct err *err) MUST_CHECK;
 /*
-    Creates or replaces. ST_PRECONDITION (code email_taken) when another user
-    has that email.
+    Creates or changes: sets what is given, removes what is empty, and leaves
+    what u->keeps and all that others put there. ST_PRECONDITION (code
+    email_taken) when another user has that email and !u->shares_email.
+ */
+typedef void (*records_user_ended)(void *ctx, size_t i, enum status st,
+                                   const struct err *err);
+enum status records_users_put(struct records *r, const struct user *u, size_t n,
+                              struct deadline d, records_user_ended ended,
+                              void *ctx, struct err *err) MUST_CHECK;
+/*
+    Each of u[0] to u[n - 1], in few transactions. ended says what became of
+    u[i]: ST_OK, ST_PRECONDITION as above, or ST_TOO_LARGE; these do not end the
+    rest. It must not call the store. Whose end was not told when it fails may
+    be changed or not; the same call again completes it.
+ */
+enum status records_user_foreign(struct records *r, struct str user_id,
+                                 struct deadline d, struct arena *a,
+                                 struct str *out, struct err *err) MUST_CHECK;
+/*
+    What others put into that user's record: a JSON object of DynamoDB's
+    attribute values, `{}` for none. What others put into base_point or
+    privacy_settings is in a member of that name. ST_NOT_FOUND.
  */
 enum status records_user_remove(struct records *r, struct str user_id,
                                 struct deadline d, struct err *err) MUST_CHECK;

@@ -87,6 +87,13 @@ enum status dynamodb_id_by_email(struct records *r, struct str email,
                                  struct str *user_id, struct err *err);
 enum status dynamodb_user_put(struct records *r, const struct user *u,
                               struct deadline d, struct err *err);
+enum status dynamodb_users_put(struct records *r, const struct user *u,
+                               size_t n, struct deadline d,
+                               records_user_ended ended, void *ctx,
+                               struct err *err);
+enum status dynamodb_user_foreign(struct records *r, struct str user_id,
+                                  struct deadline d, struct arena *a,
+                                  struct str *out, struct err *err);
 enum status dynamodb_user_remove(struct records *r, struct str user_id,
                                  struct deadline d, struct err *err);
 enum status dynamodb_users(struct records *r, struct deadline d,

@@ -1,4 +1,5 @@
-/* records_dynamodb_users.c - the users of the DynamoDB record store. */
+/* records_dynamodb_users.c - the users of the DynamoDB record store: reading;
+ * records_dynamodb_user_put.c writes them. */
 #include "store/records_dynamodb.h"
 
 #include <assert.h>
@@ -32,6 +33,8 @@ static void read_user(struct json item, struct arena *a, struct user *out)
     };
     out->has_base_point = ddb_double(base, "latitude", &out->latitude) &&
                           ddb_double(base, "longitude", &out->longitude);
+    if (out->has_privacy)
+        out->anonymization_radius = out->retention_months = -1;
     (void)ddb_int(privacy, "anonymizationRadius", &out->anonymization_radius);
     (void)ddb_int(privacy, "dataRetentionPeriod", &out->retention_months);
 }
@@ -134,112 +137,7 @@ enum status dynamodb_user_by_email(struct records *r, struct str email,
     return st;
 }
 
-/* ---- writing ---- */
-
-static struct str base_point_text(const struct user *u, struct arena *a)
-{
-    struct buf b;
-    struct json_out o = {.b = &b};
-    struct str out;
-
-    buf_init(&b, 65536);
-    json_begin_object(&o, NULL);
-    json_put_double(&o, "latitude", u->latitude);
-    json_put_double(&o, "longitude", u->longitude);
-    if (u->city.n)
-        json_put_str(&o, "city", u->city);
-    if (u->state.n)
-        json_put_str(&o, "state", u->state);
-    if (u->source.n)
-        json_put_str(&o, "source", u->source);
-    if (u->base_zipcode.n)
-        json_put_str(&o, "zipcode", u->base_zipcode);
-    json_end_object(&o);
-    assert(buf_ok(&b));
-    out = arena_copy(a, buf_str(&b));
-    buf_free(&b);
-    return out;
-}
-
-static struct str privacy_text(const struct user *u, struct arena *a)
-{
-    struct buf b;
-    struct json_out o = {.b = &b};
-    struct str out;
-
-    buf_init(&b, 65536);
-    json_begin_object(&o, NULL);
-    json_put_int(&o, "anonymizationRadius", u->anonymization_radius);
-    json_put_int(&o, "dataRetentionPeriod", u->retention_months);
-    json_put_str(&o, "consentLevel", u->consent);
-    json_end_object(&o);
-    assert(buf_ok(&b));
-    out = arena_copy(a, buf_str(&b));
-    buf_free(&b);
-    return out;
-}
-
-static enum status set_map(struct ddb_expr *e, const char *name, bool has,
-                           struct str text, struct err *err)
-{
-    struct json v;
-    enum status st;
-
-    if (!has) {
-        ddb_remove(e, name);
-        return ST_OK;
-    }
-    st = json_check(text, JSON_DEPTH, &v, err);
-    if (st == ST_OK)
-        ddb_set_json(e, name, v);
-    return st;
-}
-
-/* Attributes that are not ours stay as they are: so an update, not a put. */
-static enum status put_user(struct dynamodb *s, const struct user *u,
-                            struct deadline d, struct err *err)
-{
-    struct ddb_expr e;
-    struct ddb_reply reply;
-    struct str body;
-    enum status st;
-
-    ddb_expr_begin(&e, s->db.users, "user_id", u->user_id);
-    ddb_set_or_remove(&e, "email", u->email);
-    ddb_set_or_remove(&e, "name", u->name);
-    ddb_set_or_remove(&e, "role", u->role);
-    ddb_set_or_remove(&e, "zipcode", u->zipcode);
-    st = set_map(&e, "base_point", u->has_base_point,
-                 base_point_text(u, s->arena), err);
-    if (st == ST_OK)
-        st = set_map(&e, "privacy_settings", u->has_privacy,
-                     privacy_text(u, s->arena), err);
-    body = ddb_expr_end(&e, s->arena);
-    return st == ST_OK
-               ? ddb_call(&s->db, "UpdateItem", body, d, s->arena, &reply, err)
-               : st;
-}
-
-enum status dynamodb_user_put(struct records *r, const struct user *u,
-                              struct deadline d, struct err *err)
-{
-    struct dynamodb *s = dynamodb_of(r);
-    struct err none = ERR_NONE;
-    struct user other;
-    enum status st = ST_NOT_FOUND;
-
-    if (u->email.n)
-        st = dynamodb_user_by_email(r, u->email, d, s->arena, &other, &none);
-    if (st == ST_OK && !str_eq(other.user_id, u->user_id))
-        st = err_set(err, ST_PRECONDITION, "email_taken",
-                     "user %.*s has that e-mail", STR_ARG(other.user_id));
-    else if (st == ST_OK || st == ST_NOT_FOUND)
-        st = put_user(s, u, d, err);
-    else
-        *err = none;
-    arena_reset(s->arena);
-    return st;
-}
+/* ---- removing ---- */
 
 enum status dynamodb_user_remove(struct records *r, struct str user_id,
                                  struct deadline d, struct err *err)

@@ -26,6 +26,12 @@ struct records_ops {
                                struct str *user_id, struct err *err);
     enum status (*user_put)(struct records *r, const struct user *u,
                             struct deadline d, struct err *err);
+    enum status (*users_put)(struct records *r, const struct user *u, size_t n,
+                             struct deadline d, records_user_ended ended,
+                             void *ctx, struct err *err);
+    enum status (*user_foreign)(struct records *r, struct str user_id,
+                                struct deadline d, struct arena *a,
+                                struct str *out, struct err *err);
     enum status (*user_remove)(struct records *r, struct str user_id,
                                struct deadline d, struct err *err);
     enum status (*users)(struct records *r, struct deadline d,

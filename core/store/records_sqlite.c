@@ -48,6 +48,19 @@ static const char *const schema_steps[] = {
     /* What is said of the whole file: its identity. */
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
     " STRICT, WITHOUT ROWID;",
+
+    /* Users of others' tables: what else they have (records_user_foreign), and
+     * no UNIQUE, since two may have one e-mail. */
+    "CREATE TABLE users_3 ("
+    " user_id TEXT PRIMARY KEY, email TEXT, name TEXT, role TEXT,"
+    " zipcode TEXT, latitude REAL, longitude REAL, city TEXT, state TEXT,"
+    " source TEXT, base_zipcode TEXT, anonymization_radius INTEGER,"
+    " retention_months INTEGER, consent TEXT, foreign_members TEXT)"
+    " STRICT, WITHOUT ROWID;"
+    "INSERT INTO users_3 SELECT *, NULL FROM users;"
+    "DROP TABLE users;"
+    "ALTER TABLE users_3 RENAME TO users;"
+    "CREATE INDEX users_of_email ON users (email);",
 };
 
 static const char *const queries[QUERY_COUNT] = {
@@ -140,6 +153,8 @@ static const struct records_ops ops = {
     .user_by_email = sqlite_user_by_email,
     .id_by_email = sqlite_id_by_email,
     .user_put = sqlite_user_put,
+    .users_put = sqlite_users_put,
+    .user_foreign = sqlite_user_foreign,
     .user_remove = sqlite_user_remove,
     .users = sqlite_users,
     .batch_store = sqlite_batch_store,

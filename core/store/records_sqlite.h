@@ -36,6 +36,12 @@ enum status sqlite_id_by_email(struct records *r, struct str email,
                                struct str *user_id, struct err *err);
 enum status sqlite_user_put(struct records *r, const struct user *u,
                             struct deadline d, struct err *err);
+enum status sqlite_users_put(struct records *r, const struct user *u, size_t n,
+                             struct deadline d, records_user_ended ended,
+                             void *ctx, struct err *err);
+enum status sqlite_user_foreign(struct records *r, struct str user_id,
+                                struct deadline d, struct arena *a,
+                                struct str *out, struct err *err);
 enum status sqlite_user_remove(struct records *r, struct str user_id,
                                struct deadline d, struct err *err);
 enum status sqlite_users(struct records *r, struct deadline d,
@@ -69,6 +75,12 @@ enum status sqlite_batches(struct records *r, const struct trip *t,
                            struct deadline d, struct arena *a,
                            struct trip_batches *out, struct err *err);
 
+enum status sqlite_find_user(struct sql *sql, struct str user_id,
+                             struct deadline d, struct arena *a,
+                             struct user *out, struct err *err) MUST_CHECK;
+/*
+    As sqlite_user, also inside a transaction.
+ */
 enum status sqlite_own_trip(struct sql *sql, struct str trip_id,
                             struct str user_id, int64_t now_us,
                             struct deadline d, struct arena *a,

@@ -1,4 +1,5 @@
-/* records_sqlite_users.c - the users of the SQLite record store. */
+/* records_sqlite_users.c - the users of the SQLite record store: reading;
+ * records_sqlite_user_put.c writes them. */
 #include "store/records_sqlite.h"
 
 #define PAGE 100
@@ -26,34 +27,6 @@ static void read_user(const struct sql_query *q, struct arena *a,
     };
 }
 
-static void bind_user(struct sql_query *q, const struct user *u)
-{
-    sql_bind_str(q, u->user_id);
-    sql_bind_str(q, u->email);
-    sql_bind_str(q, u->name);
-    sql_bind_str(q, u->role);
-    sql_bind_str(q, u->zipcode);
-    if (u->has_base_point) {
-        sql_bind_double(q, u->latitude);
-        sql_bind_double(q, u->longitude);
-    } else {
-        sql_bind_null(q);
-        sql_bind_null(q);
-    }
-    sql_bind_str(q, u->city);
-    sql_bind_str(q, u->state);
-    sql_bind_str(q, u->source);
-    sql_bind_str(q, u->base_zipcode);
-    if (u->has_privacy) {
-        sql_bind_int(q, u->anonymization_radius);
-        sql_bind_int(q, u->retention_months);
-    } else {
-        sql_bind_null(q);
-        sql_bind_null(q);
-    }
-    sql_bind_str(q, u->consent);
-}
-
 static enum status find_user(struct sql *sql, enum query by, struct str value,
                              struct deadline d, struct arena *a,
                              struct user *out, struct err *err)
@@ -72,6 +45,13 @@ static enum status find_user(struct sql *sql, enum query by, struct str value,
         st = err_set(err, ST_NOT_FOUND, NULL, "no such user");
     sql_done(&q);
     return st;
+}
+
+enum status sqlite_find_user(struct sql *sql, struct str user_id,
+                             struct deadline d, struct arena *a,
+                             struct user *out, struct err *err)
+{
+    return find_user(sql, Q_USER, user_id, d, a, out, err);
 }
 
 enum status sqlite_user(struct records *r, struct str user_id,
@@ -96,40 +76,6 @@ enum status sqlite_id_by_email(struct records *r, struct str email,
     enum status st = sqlite_user_by_email(r, email, d, a, &u, err);
 
     *user_id = u.user_id;
-    return st;
-}
-
-static enum status put_user(struct sql *sql, const struct user *u,
-                            struct deadline d, struct arena *a, struct err *err)
-{
-    struct user other;
-    struct sql_query q;
-    enum status st =
-        find_user(sql, Q_USER_BY_EMAIL, u->email, d, a, &other, err);
-
-    if (st == ST_OK && !str_eq(other.user_id, u->user_id))
-        return err_set(err, ST_PRECONDITION, "email_taken",
-                       "user %.*s has the e-mail %.*s already",
-                       STR_ARG(other.user_id), STR_ARG(u->email));
-    if (st != ST_OK && st != ST_NOT_FOUND)
-        return st;
-    st = sql_query(sql, Q_USER_PUT, d, &q, err);
-    if (st != ST_OK)
-        return st;
-    bind_user(&q, u);
-    return sql_run(&q, err);
-}
-
-enum status sqlite_user_put(struct records *r, const struct user *u,
-                            struct deadline d, struct err *err)
-{
-    struct sql *sql = sql_of(r);
-    struct arena *a = arena_new(0);
-    enum status st = sql_begin(sql, d, err);
-
-    if (st == ST_OK)
-        st = sql_end(sql, put_user(sql, u, d, a, err), err);
-    arena_free(&a);
     return st;
 }
 

@@ -45,6 +45,23 @@ static enum status count_user(void *ctx, const struct user *u)
     return records_user(store, u->user_id, soon(), arena, &again, &err);
 }
 
+/* The same members in any order, with equal values but for white space. */
+static bool same_members(struct str a, struct str b)
+{
+    struct json_iter it = json_iter(json_of(a));
+    struct json key, v;
+    size_t n = 0;
+
+    for (; json_next(&it, &key, &v); n++) {
+        struct json other =
+            json_member(json_of(b), arena_z(arena, json_string(key, arena)));
+
+        if (!str_eq(v.raw, other.raw))
+            return false;
+    }
+    return n == json_count(json_of(b));
+}
+
 static void users(void)
 {
     const struct user full = {id("full"),
@@ -62,7 +79,10 @@ static void users(void)
                               true,
                               10,
                               12,
-                              STR_LIT("full")};
+                              STR_LIT("full"),
+                              0,
+                              false,
+                              STR_NONE};
     const struct user bare = {.user_id = id("bare")};
     struct user thief = {.user_id = id("thief"), .email = full.email};
     struct user out;
@@ -100,6 +120,95 @@ static void users(void)
     CHECK(records_user_by_email(store, full.email, soon(), arena, &out, &err) ==
           ST_NOT_FOUND);
     CHECK(records_user_put(store, &thief, soon(), &err) == ST_OK);
+}
+
+/* What is not named stays, whoever put it there. */
+static void user_kept(void)
+{
+    struct user u = {.user_id = id("kept"),
+                     .email = id("kept@b"),
+                     .name = STR_LIT("A"),
+                     .has_base_point = true,
+                     .latitude = 1.5,
+                     .longitude = 2.5,
+                     .foreign = STR_LIT("{\"hash\":{\"B\":\"AAEC\"},"
+                                        "\"odd .-\":{\"NS\":[\"1.5\"]},"
+                                        "\"base_point\":{\"M\":{\"at\":"
+                                        "{\"N\":\"1\"}}}}")};
+    struct user out;
+    struct str foreign;
+
+    CHECK(records_user_foreign(store, u.user_id, soon(), arena, &foreign,
+                               &err) == ST_NOT_FOUND);
+    CHECK(records_user_put(store, &u, soon(), &err) == ST_OK);
+    CHECK(records_user_foreign(store, u.user_id, soon(), arena, &foreign,
+                               &err) == ST_OK &&
+          same_members(foreign, u.foreign));
+    u = (struct user){.user_id = u.user_id,
+                      .zipcode = STR_LIT("02134"),
+                      .keeps = USER_KEEPS_ALL & ~USER_KEEPS_ZIPCODE,
+                      .foreign = STR_LIT("{\"hash\":null,\"new\":"
+                                         "{\"L\":[{\"NULL\":true}]}}")};
+    CHECK(records_user_put(store, &u, soon(), &err) == ST_OK);
+    CHECK(records_user(store, u.user_id, soon(), arena, &out, &err) == ST_OK);
+    CHECK(str_eq(out.email, id("kept@b")) && str_is(out.name, "A") &&
+          out.has_base_point && out.latitude == 1.5 &&
+          str_is(out.zipcode, "02134"));
+    CHECK(records_user_foreign(store, u.user_id, soon(), arena, &foreign,
+                               &err) == ST_OK &&
+          same_members(foreign,
+                       STR_LIT("{\"odd .-\":{\"NS\":[\"1.5\"]},"
+                               "\"base_point\":{\"M\":{\"at\":{\"N\":"
+                               "\"1\"}}},\"new\":{\"L\":[{\"NULL\":true}]"
+                               "}}")));
+    u = (struct user){.user_id = u.user_id,
+                      .has_base_point = true,
+                      .keeps = USER_KEEPS_ALL & ~USER_KEEPS_BASE_POINT};
+    CHECK(records_user_put(store, &u, soon(), &err) == ST_OK);
+    CHECK(
+        records_user_foreign(store, u.user_id, soon(), arena, &foreign, &err) ==
+            ST_OK &&
+        same_members(foreign, STR_LIT("{\"odd .-\":{\"NS\":[\"1.5\"]},\"new\":"
+                                      "{\"L\":[{\"NULL\":true}]}}")));
+}
+
+struct ends {
+    size_t n;
+    enum status st[3];
+};
+
+static void note_end(void *ctx, size_t i, enum status st, const struct err *e)
+{
+    struct ends *ends = ctx;
+
+    (void)e;
+    ends->n++;
+    ends->st[i] = st;
+}
+
+/* Two with one e-mail are there, if that is asked for. */
+static void users_at_once(void)
+{
+    struct user u[] = {{.user_id = id("one"), .email = id("at@once")},
+                       {.user_id = id("two"), .email = id("at@once")},
+                       {.user_id = id("three")}};
+    struct ends ends = {0};
+    struct user out;
+
+    CHECK(records_user_put(store, &u[0], soon(), &err) == ST_OK);
+    CHECK(records_users_put(store, u, 3, soon(), note_end, &ends, &err) ==
+          ST_OK);
+    CHECK(ends.n == 3 && ends.st[0] == ST_OK && ends.st[1] == ST_PRECONDITION &&
+          ends.st[2] == ST_OK);
+    CHECK(records_user(store, u[1].user_id, soon(), arena, &out, &err) ==
+          ST_NOT_FOUND);
+    u[1].shares_email = true;
+    CHECK(records_user_put(store, &u[1], soon(), &err) == ST_OK);
+    CHECK(records_user_by_email(store, id("at@once"), soon(), arena, &out,
+                                &err) == ST_OK);
+    CHECK(records_user(store, u[1].user_id, soon(), arena, &out, &err) ==
+              ST_OK &&
+          str_eq(out.email, id("at@once")));
 }
 
 static void all_users(void)
@@ -332,6 +441,8 @@ int main(int argc, char **argv)
 {
     store_start(argc > 1 ? argv[1] : NULL);
     users();
+    user_kept();
+    users_at_once();
     all_users();
     widening();
     reading_batches();

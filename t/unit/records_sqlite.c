@@ -145,6 +145,35 @@ static void of_others(void)
     records_close(&r);
 }
 
+/* A file as schema 2 left it: its users stay, and two may have one e-mail. */
+static void from_schema_2(void)
+{
+    struct records *r = open_at("two.db");
+    struct user u = {
+        .user_id = STR_LIT("v"), .email = STR_LIT("u@b"), .shares_email = true};
+
+    sqlite3_close(run_sql(
+        "two.db",
+        "PRAGMA application_id = 1684501092; PRAGMA user_version = 2;"
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
+        " STRICT, WITHOUT ROWID;"
+        "CREATE TABLE trips (trip_id TEXT PRIMARY KEY, user_id TEXT NOT NULL)"
+        " STRICT, WITHOUT ROWID;"
+        "CREATE TABLE users ("
+        " user_id TEXT PRIMARY KEY, email TEXT UNIQUE, name TEXT, role TEXT,"
+        " zipcode TEXT, latitude REAL, longitude REAL, city TEXT, state TEXT,"
+        " source TEXT, base_zipcode TEXT, anonymization_radius INTEGER,"
+        " retention_months INTEGER, consent TEXT) STRICT, WITHOUT ROWID;"
+        "INSERT INTO users (user_id, email, name) VALUES ('u', 'u@b', 'a');"
+        "INSERT INTO trips VALUES ('t', 'v')"));
+    CHECK(user_is(r, "a"));
+    CHECK(records_user_put(r, &u, soon(), &err) == ST_OK);
+    CHECK(records_user_by_email(r, u.email, soon(), arena, &u, &err) == ST_OK &&
+          str_is(u.user_id, "v")); /* the one that has a trip */
+    CHECK(user_is(r, "a"));
+    records_close(&r);
+}
+
 static void removed_while_open(void)
 {
     struct records *r = open_at("gone.db");
@@ -369,6 +398,7 @@ int main(void)
     no_database();
     damaged();
     of_others();
+    from_schema_2();
     removed_while_open();
     no_folder();
     no_space();
