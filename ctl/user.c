@@ -1,25 +1,17 @@
 #include <stdio.h>
 #include <string.h>
-#include "ctl/ctl.h"
+#include "ctl/user.h"
 #include "driver/driver.h"
 #include "driver/user_json.h"
 #include "service/users.h"
 
-#define FILE_MAX ((size_t)256 * 1024 * 1024)
 #define CALL_MS 30000
 #define LIST_MS 3600000
 
-/* What every subcommand has open. */
-struct session {
-    struct call call;
-    FILE *input; /* of a command that reads a file */
-    struct err err;
-};
-
-static int with_session(const struct ctl *ctl, const char *arg,
-                        enum status (*work)(struct session *s, const char *arg))
+int user_session(const struct ctl *ctl, const char *arg,
+                 enum status (*work)(struct user_session *s, const char *arg))
 {
-    struct session s = {.err = ERR_NONE, .input = ctl->input};
+    struct user_session s = {.err = ERR_NONE, .input = ctl->input};
     int rc = CTL_DONE;
 
     if (stores_open(ctl->conf, &s.call.stores, &s.err) != ST_OK)
@@ -28,54 +20,13 @@ static int with_session(const struct ctl *ctl, const char *arg,
     s.call.err = &s.err;
     if (work(&s, arg) != ST_OK)
         rc = ctl_complain(&s.err);
+    else if (s.refused)
+        rc = CTL_FAILED;
     if (fflush(stdout) != 0)
         rc = CTL_FAILED;
     arena_free(&s.call.arena);
     stores_close(&s.call.stores);
     return rc;
-}
-
-static enum status input_read(FILE *f, const char *path, struct buf *out,
-                              struct err *err)
-{
-    size_t n = 1;
-
-    while (n && buf_ok(out)) {
-        char chunk[65536];
-
-        n = fread(chunk, 1, sizeof chunk, f);
-        buf_put(out, (struct str){chunk, n});
-    }
-    if (ferror(f))
-        return err_set(err, ST_BAD_REQUEST, NULL, "cannot read %s: %m", path);
-    if (!buf_ok(out))
-        return err_set(err, ST_TOO_LARGE, NULL, "%s is larger than %zu bytes",
-                       path, FILE_MAX);
-    return ST_OK;
-}
-
-static enum status put_users(struct session *s, const char *path)
-{
-    struct user_list list;
-    struct buf text;
-    enum status st;
-
-    buf_init(&text, FILE_MAX);
-    st = input_read(s->input, path, &text, &s->err);
-    if (st == ST_OK)
-        st = users_parse(buf_str(&text), s->call.arena, &list, &s->err);
-    for (size_t i = 0; st == ST_OK && i < list.n; i++) {
-        s->call.user_id = list.user[i].user_id;
-        s->call.deadline = deadline_in(CALL_MS);
-        st = user_put(&s->call, &list.user[i]);
-        if (st != ST_OK)
-            err_add(&s->err, "user %zu of %zu (%.*s), those before it are in",
-                    i + 1, list.n, STR_ARG(list.user[i].user_id));
-    }
-    buf_free(&text);
-    if (st == ST_OK)
-        printf("%zu user%s put\n", list.n, list.n == 1 ? "" : "s");
-    return st;
 }
 
 static enum status list_user(void *ctx, const struct user *u)
@@ -86,20 +37,20 @@ static enum status list_user(void *ctx, const struct user *u)
     return ST_OK;
 }
 
-static enum status list_users(struct session *s, const char *unused)
+static enum status list_users(struct user_session *s, const char *unused)
 {
     (void)unused;
     return records_users(s->call.stores->records, deadline_in(LIST_MS),
                          list_user, NULL, &s->err);
 }
 
-static enum status not_known(struct session *s, const char *id)
+static enum status not_known(struct user_session *s, const char *id)
 {
     return err_set(&s->err, ST_NOT_FOUND, NULL, "no user %s", id);
 }
 
 /* By id, or by e-mail when there is no such id. */
-static enum status find_user(struct session *s, const char *id,
+static enum status find_user(struct user_session *s, const char *id,
                              struct user *out)
 {
     struct deadline d = deadline_in(CALL_MS);
@@ -114,17 +65,42 @@ static enum status find_user(struct session *s, const char *id,
     return st == ST_NOT_FOUND ? not_known(s, id) : st;
 }
 
-static enum status show_user(struct session *s, const char *id)
+/* Which there are, and never what they hold: some are secrets. */
+static enum status say_foreign(struct user_session *s, const struct user *u)
+{
+    struct json_iter it;
+    struct json key, v;
+    struct str others = STR_NONE;
+    const char *comma = "";
+    enum status st = records_user_foreign(s->call.stores->records, u->user_id,
+                                          deadline_in(CALL_MS), s->call.arena,
+                                          &others, &s->err);
+
+    if (st != ST_OK)
+        return st;
+    it = json_iter(json_of(others));
+    while (json_next(&it, &key, &v)) {
+        fprintf(stderr, "%s%.*s",
+                *comma ? comma : "kept for others: ", STR_ARG(key.raw));
+        comma = ", ";
+    }
+    if (*comma)
+        fputc('\n', stderr);
+    return ST_OK;
+}
+
+static enum status show_user(struct user_session *s, const char *id)
 {
     struct user u;
     enum status st = find_user(s, id, &u);
 
-    if (st == ST_OK)
-        printf("%.*s\n", STR_ARG(user_print(&u, s->call.arena)));
-    return st;
+    if (st != ST_OK)
+        return st;
+    printf("%.*s\n", STR_ARG(user_print(&u, s->call.arena)));
+    return say_foreign(s, &u);
 }
 
-static enum status remove_user(struct session *s, const char *id)
+static enum status remove_user(struct user_session *s, const char *id)
 {
     struct user u;
     enum status st = find_user(s, id, &u);
@@ -140,23 +116,18 @@ static enum status remove_user(struct session *s, const char *id)
     return st == ST_NOT_FOUND ? not_known(s, id) : st;
 }
 
-int ctl_user_put(const struct ctl *ctl, int argc, char **argv)
-{
-    return argc == 2 ? with_session(ctl, argv[1], put_users) : CTL_USAGE;
-}
-
 int ctl_user_list(const struct ctl *ctl, int argc, char **argv)
 {
     (void)argv;
-    return argc == 1 ? with_session(ctl, NULL, list_users) : CTL_USAGE;
+    return argc == 1 ? user_session(ctl, NULL, list_users) : CTL_USAGE;
 }
 
 int ctl_user_show(const struct ctl *ctl, int argc, char **argv)
 {
-    return argc == 2 ? with_session(ctl, argv[1], show_user) : CTL_USAGE;
+    return argc == 2 ? user_session(ctl, argv[1], show_user) : CTL_USAGE;
 }
 
 int ctl_user_remove(const struct ctl *ctl, int argc, char **argv)
 {
-    return argc == 2 ? with_session(ctl, argv[1], remove_user) : CTL_USAGE;
+    return argc == 2 ? user_session(ctl, argv[1], remove_user) : CTL_USAGE;
 }

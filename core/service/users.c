@@ -3,13 +3,35 @@
 #include <assert.h>
 #include "driver/driver.h"
 
-enum status user_put(const struct call *c, const struct user *u)
-{
-    enum status st;
+struct putting {
+    const struct call *c;
+    const struct user *user;
+    records_user_ended ended;
+    void *ctx;
+    enum status st; /* of the tokens: the first failure */
+};
 
-    assert(str_eq(u->user_id, c->user_id));
-    st = records_user_put(c->stores->records, u, c->deadline, c->err);
-    return st == ST_OK ? driver_changed(c) : st;
+static void put_ended(void *ctx, size_t i, enum status st,
+                      const struct err *err)
+{
+    struct putting *p = ctx;
+    struct call c = *p->c;
+
+    c.user_id = p->user[i].user_id;
+    if (st == ST_OK && p->st == ST_OK)
+        p->st = driver_changed(&c);
+    if (st != ST_OK || p->st == ST_OK)
+        p->ended(p->ctx, i, st, err);
+}
+
+enum status users_put(const struct call *c, const struct user *u, size_t n,
+                      records_user_ended ended, void *ctx)
+{
+    struct putting p = {c, u, ended, ctx, ST_OK};
+    enum status st = records_users_put(c->stores->records, u, n, c->deadline,
+                                       put_ended, &p, c->err);
+
+    return st == ST_OK ? p.st : st;
 }
 
 enum status user_remove(const struct call *c)

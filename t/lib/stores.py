@@ -321,6 +321,10 @@ class Aws:
         return item and {"analysis_status": None, "analysis_key": None,
                          "revision": 0, **item}
 
+    def user(self, user_id):
+        """The user's item, or None."""
+        return dynamo.get(self.endpoint, self.tables["users"], user_id=user_id)
+
     def image(self):
         items = [(t, sorted(repr(sorted(i.items())) for i in dynamo.scan(
             self.endpoint, name))) for t, name in self.tables.items()]
