@@ -25,6 +25,7 @@ enum status ddb_open(struct ddb *db, const struct conf *c, struct err *err)
                        .users = c->dynamodb_users_table,
                        .trips = c->dynamodb_trips_table,
                        .batches = c->dynamodb_batches_table,
+                       .summaries = c->dynamodb_summaries_table,
                        .email_index = c->dynamodb_email_index,
                        .batches_index = c->dynamodb_batches_index};
     return aws_open(&(struct aws_options){"dynamodb", c->dynamodb_region,
@@ -89,7 +90,9 @@ enum status ddb_call(struct ddb *db, const char *operation, struct str body,
     struct aws_reply reply;
     enum status st = aws_call(db->aws, &r, d, a, &reply, err);
 
-    *out = (struct ddb_reply){.unsure = reply.unsure};
+    *out = (struct ddb_reply){
+        .unsure = reply.unsure,
+        .no_table = strcmp(reply.fault, "ResourceNotFoundException") == 0};
     if (st != ST_OK)
         return judge(st, &reply, err);
     return read_reply(operation, reply.body, &out->root, err);

@@ -21,7 +21,8 @@
 struct ddb {
     struct aws *aws;
     const char *region;
-    const char *users, *trips, *batches, *email_index, *batches_index;
+    const char *users, *trips, *batches, *summaries;
+    const char *email_index, *batches_index;
 };
 
 enum status ddb_open(struct ddb *db, const struct conf *c,
@@ -35,6 +36,7 @@ struct ddb_reply {
     struct json root; /* in the arena */
     bool unsure;      /* as of aws_reply: a refused condition may be the echo
                          of our own success */
+    bool no_table;    /* it failed because the table is not there */
 };
 
 enum status ddb_call(struct ddb *db, const char *operation, struct str body,

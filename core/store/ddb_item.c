@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include "base/isotime.h"
 
 #define TEXT_MAX (4 * 1024 * 1024)
@@ -228,6 +229,86 @@ size_t ddb_list_count(struct json item, const char *name)
     struct json v;
 
     return ddb_is(item, name, "L", &v) ? json_count(v) : 0;
+}
+
+/* ---- sizes ---- */
+
+/* UTF-8 bytes of a JSON string, without unescaping it. */
+static int64_t text_size(struct json v)
+{
+    struct str s = unquoted(v);
+    char digits[5] = "";
+    int64_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned long c;
+
+        n++;
+        if (s.p[i] != '\\')
+            continue;
+        i++;
+        if (s.p[i] != 'u')
+            continue;
+        /* Two bytes from \u0080 on, three from \u0800 on; half a pair two. */
+        memcpy(digits, s.p + i + 1, 4);
+        c = strtoul(digits, NULL, 16);
+        n += c < 0x80 ? 0 : c < 0x800 || (c & 0xf800) == 0xd800 ? 1 : 2;
+        i += 4;
+    }
+    return n;
+}
+
+/* Two digits a byte, and one for the exponent. */
+static int64_t number_size(struct json v)
+{
+    struct str s = unquoted(v);
+    int64_t digits = 0;
+
+    for (size_t i = 0; i < s.n && s.p[i] != 'e' && s.p[i] != 'E'; i++)
+        if (s.p[i] >= '0' && s.p[i] <= '9')
+            digits += digits > 0 || s.p[i] != '0';
+    return (digits + 1) / 2 + 1;
+}
+
+static int64_t value_size(struct json attribute);
+
+static int64_t members_size(struct json v, int64_t each,
+                            int64_t (*size)(struct json child))
+{
+    struct json_iter it = json_iter(v);
+    struct json key, child;
+    int64_t n = 0;
+
+    while (json_next(&it, &key, &child))
+        n += each + text_size(key) + size(child);
+    return n;
+}
+
+/* Depth is bounded: json_check has refused what nests deeper. */
+static int64_t value_size(struct json attribute)
+{
+    struct json type, v;
+
+    if (!typed(attribute, &type, &v))
+        return 0;
+    if (json_key_is(type, "S"))
+        return text_size(v);
+    if (json_key_is(type, "N"))
+        return number_size(v);
+    if (json_key_is(type, "B"))
+        return text_size(v) / 4 * 3;
+    if (json_key_is(type, "SS") || json_key_is(type, "BS"))
+        return members_size(v, 0, text_size);
+    if (json_key_is(type, "NS"))
+        return members_size(v, 0, number_size);
+    if (json_key_is(type, "L") || json_key_is(type, "M"))
+        return 3 + members_size(v, 1, value_size);
+    return 1; /* BOOL, NULL */
+}
+
+int64_t ddb_item_size(struct json item)
+{
+    return members_size(item, 0, value_size);
 }
 
 /* ---- back to plain JSON ---- */

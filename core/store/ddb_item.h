@@ -75,6 +75,13 @@ struct str ddb_json_text(struct json item, const char *name, struct arena *a,
     with err->st set when it is corrupt.
  */
 
+int64_t ddb_item_size(struct json item);
+/*
+    Bytes of an item as DynamoDB counts them for its limit of 400 KB and for
+    what a read costs (developer guide, "Item sizes and formats"): names and
+    values; its numbers may differ by a byte.
+ */
+
 size_t ddb_list_count(struct json item, const char *name);
 
 #endif

@@ -25,6 +25,47 @@ bool id_valid(struct str id)
     return true;
 }
 
+static enum id_fault char_fault(unsigned char c)
+{
+    if (c == ' ')
+        return ID_BLANK;
+    if (c == '\'')
+        return ID_APOSTROPHE;
+    if (c == '/')
+        return ID_SLASH;
+    if (c >= 0x80)
+        return ID_LETTER;
+    return c < ' ' || c == 0x7f ? ID_CONTROL : ID_CHARACTER;
+}
+
+enum id_fault id_fault(struct str id)
+{
+    if (id.n == 0)
+        return ID_EMPTY;
+    if (id.p[0] == '.')
+        return ID_DOT;
+    for (size_t i = 0; i < id.n; i++)
+        if (!id_char(id.p[i]))
+            return char_fault((unsigned char)id.p[i]);
+    return id.n > ID_MAX ? ID_LONG : ID_FINE;
+}
+
+const char *id_fault_name(enum id_fault fault)
+{
+    static const char *const names[] = {[ID_FINE] = "valid",
+                                        [ID_EMPTY] = "empty",
+                                        [ID_LONG] = "over 128 characters",
+                                        [ID_DOT] = "a leading dot",
+                                        [ID_BLANK] = "a blank",
+                                        [ID_APOSTROPHE] = "an apostrophe",
+                                        [ID_SLASH] = "a slash",
+                                        [ID_LETTER] = "a letter beyond ASCII",
+                                        [ID_CONTROL] = "a control character",
+                                        [ID_CHARACTER] = "another character"};
+
+    return names[fault];
+}
+
 struct str key_trips_prefix(struct arena *a, struct str user_id)
 {
     assert(id_valid(user_id));

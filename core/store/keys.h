@@ -21,6 +21,26 @@
 
 bool id_valid(struct str id);
 
+enum id_fault {
+    ID_FINE,
+    ID_EMPTY,
+    ID_LONG,
+    ID_DOT,   /* at its beginning */
+    ID_BLANK, /* from here on: the first character that is refused */
+    ID_APOSTROPHE,
+    ID_SLASH,
+    ID_LETTER, /* beyond ASCII */
+    ID_CONTROL,
+    ID_CHARACTER, /* any other */
+    ID_FAULTS
+};
+enum id_fault id_fault(struct str id);
+const char *id_fault_name(enum id_fault fault);
+/*
+    Why an id is not valid, for those who have to do something about it; and in
+    words, static.
+ */
+
 struct str key_trips_prefix(struct arena *a, struct str user_id);
 struct str key_trip(struct arena *a, struct str user_id, struct str trip_id,
                     int64_t end_ms);

@@ -121,6 +121,8 @@ static const struct records_ops ops = {
     .pending_count = dynamodb_pending_count,
     .walk = dynamodb_walk,
     .trip_forward = dynamodb_trip_forward,
+    .survey_look = dynamodb_survey_look,
+    .survey_walk = dynamodb_survey_walk,
 };
 
 enum status records_dynamodb_open(const struct conf *c, struct records **out,

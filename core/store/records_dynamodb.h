@@ -45,6 +45,7 @@ struct dynamodb_query {
     const char *filter;         /* FilterExpression; NULL: none */
     const char *fields;         /* ProjectionExpression; NULL: all */
     const char *names, *values; /* their JSON objects, as texts */
+    bool lagging; /* what was written a moment ago need not be seen */
 };
 
 enum status dynamodb_query(struct dynamodb *s, const struct dynamodb_query *q,
@@ -67,6 +68,16 @@ struct str dynamodb_scan_body(const struct dynamodb_query *q, int segment,
 /*
     The request of one page; start: the JSON of the LastEvaluatedKey of the page
     before, or empty.
+ */
+
+enum status dynamodb_walk_table(struct dynamodb *s,
+                                const struct dynamodb_query *q, const char *key,
+                                struct trip_walk *at, struct deadline d,
+                                dynamodb_item each, void *ctx,
+                                struct err *err) MUST_CHECK;
+/*
+    As records_walk, of any table, whose items have that key. When the store
+    fails, nothing of these pages was passed.
  */
 
 /* ---- trips, for batches, too ---- */
@@ -120,6 +131,12 @@ enum status dynamodb_pending_count(struct records *r, struct deadline d,
 enum status dynamodb_walk(struct records *r, struct trip_walk *w,
                           struct deadline d, records_trip_seen each, void *ctx,
                           struct err *err);
+enum status dynamodb_survey_look(struct records *r, enum survey_table table,
+                                 struct deadline d, struct arena *a,
+                                 struct survey_state *out, struct err *err);
+enum status dynamodb_survey_walk(struct records *r, enum survey_table table,
+                                 struct trip_walk *w, struct deadline d,
+                                 survey_each each, void *ctx, struct err *err);
 enum status dynamodb_batch_store(struct records *r, const struct batch *b,
                                  int64_t now_us, struct deadline d,
                                  bool *completed, struct err *err);

@@ -10,7 +10,7 @@ static void put_common(struct json_out *o, const struct dynamodb_query *q)
     json_put_z(o, "TableName", q->table);
     if (q->index)
         json_put_z(o, "IndexName", q->index);
-    else
+    else if (!q->lagging)
         json_put_bool(o, "ConsistentRead", true);
     if (q->filter)
         json_put_z(o, "FilterExpression", q->filter);

@@ -1,19 +1,21 @@
 /* records_dynamodb_walk.c - all trips once: a segmented Scan that can stop. */
 #include "store/records_dynamodb.h"
 
-/* A position is the id of the last trip of the page before: the table's key has
+/* A position is the id of the last item of the page before: the table's key has
  * nothing else, and what an operator hands in can so be no other JSON. */
 
 struct walk {
     const struct dynamodb_query *q;
+    const char *key;
     struct trip_walk *at;
     int next; /* segment to be asked for */
     struct json page[WALK_SEGMENTS_MAX];
-    records_trip_seen each;
+    dynamodb_item each;
     void *ctx;
 };
 
-static struct str walk_start_key(struct str trip_id, struct arena *a)
+static struct str walk_start_key(const char *key, struct str id,
+                                 struct arena *a)
 {
     struct buf b;
     struct json_out o = {.b = &b};
@@ -21,7 +23,7 @@ static struct str walk_start_key(struct str trip_id, struct arena *a)
 
     buf_init(&b, 6 * WALK_POSITION_MAX + 64);
     json_begin_object(&o, NULL);
-    ddb_put_s(&o, "trip_id", trip_id);
+    ddb_put_s(&o, key, id);
     json_end_object(&o);
     out = arena_copy(a, buf_str(&b));
     buf_free(&b);
@@ -41,7 +43,7 @@ static bool walk_next_page(void *ctx, struct arena *a, struct str *body,
         return false;
     last = trip_walk_position(w->at, w->next);
     if (last.n)
-        start = walk_start_key(last, a);
+        start = walk_start_key(w->key, last, a);
     *body = dynamodb_scan_body(w->q, w->next, n, start, a);
     *user = &w->page[w->next++];
     return true;
@@ -57,45 +59,28 @@ static enum status walk_got_page(void *ctx, void *user, struct json root,
     return ST_OK;
 }
 
-static enum status walk_item(struct walk *w, struct json item, struct arena *a)
-{
-    struct trip_seen t = {.trip_id = ddb_str(item, "trip_id", a),
-                          .user_id = ddb_str(item, "user_id", a),
-                          .end_us = TIME_NONE};
-
-    t.readable = trip_status_parse(ddb_str(item, "status", a), &t.status) &&
-                 analysis_status_parse(ddb_str(item, "analysis_status", a),
-                                       &t.analysis_status);
-    if (t.readable) {
-        t.end_us = ddb_time(item, "end_timestamp", a);
-        (void)ddb_int(item, "revision", &t.revision);
-    }
-    return w->each(w->ctx, &t);
-}
-
 /* The callbacks of one segment's page; then the segment stands behind it. */
 static enum status walk_pass_page(struct walk *w, int segment, struct arena *a,
                                   struct err *err)
 {
     struct json page = w->page[segment], key, item;
     struct json last = json_member(page, "LastEvaluatedKey");
-    struct str trip_id = ddb_str(last, "trip_id", a);
+    struct str id = ddb_str(last, w->key, a);
     struct json_iter it = json_iter(json_member(page, "Items"));
     enum status st = ST_OK;
     int64_t n = 0;
 
     for (; st == ST_OK && json_next(&it, &key, &item); n++)
-        st = walk_item(w, item, a);
+        st = w->each(w->ctx, item, a, err);
     if (st != ST_OK)
         return st;
-    if (last.type == JSON_OBJECT &&
-        (trip_id.n == 0 || trip_id.n > WALK_POSITION_MAX))
+    if (last.type == JSON_OBJECT && (id.n == 0 || id.n > WALK_POSITION_MAX))
         return err_set(err, ST_CORRUPT, NULL,
-                       "Scan: the last key is no trip's: %.200s",
+                       "Scan: the last key is not of this table: %.200s",
                        arena_z(a, last.raw));
     trip_walk_count(w->at, n);
-    if (trip_id.n)
-        trip_walk_move(w->at, segment, trip_id);
+    if (id.n)
+        trip_walk_move(w->at, segment, id);
     else
         trip_walk_end(w->at, segment);
     return ST_OK;
@@ -112,18 +97,12 @@ static bool walk_is_ours(const struct trip_walk *w)
     return true;
 }
 
-enum status dynamodb_walk(struct records *r, struct trip_walk *at,
-                          struct deadline d, records_trip_seen each, void *ctx,
-                          struct err *err)
+enum status dynamodb_walk_table(struct dynamodb *s,
+                                const struct dynamodb_query *q, const char *key,
+                                struct trip_walk *at, struct deadline d,
+                                dynamodb_item each, void *ctx, struct err *err)
 {
-    struct dynamodb *s = dynamodb_of(r);
-    const struct dynamodb_query q = {
-        .table = s->db.trips,
-        .fields = "#t, #u, #s, #a, #e, #r",
-        .names = "{\"#t\":\"trip_id\",\"#u\":\"user_id\",\"#s\":\"status\","
-                 "\"#a\":\"analysis_status\",\"#e\":\"end_timestamp\","
-                 "\"#r\":\"revision\"}"};
-    struct walk w = {.q = &q, .at = at, .each = each, .ctx = ctx};
+    struct walk w = {.q = q, .key = key, .at = at, .each = each, .ctx = ctx};
     struct arena *pages;
     enum status st;
 
@@ -137,4 +116,46 @@ enum status dynamodb_walk(struct records *r, struct trip_walk *at,
             st = walk_pass_page(&w, i, pages, err);
     arena_free(&pages);
     return st;
+}
+
+/* ---- of trips ---- */
+
+struct trips_walk {
+    records_trip_seen each;
+    void *ctx;
+};
+
+static enum status walk_item(void *ctx, struct json item, struct arena *a,
+                             struct err *err)
+{
+    const struct trips_walk *w = ctx;
+    struct trip_seen t = {.trip_id = ddb_str(item, "trip_id", a),
+                          .user_id = ddb_str(item, "user_id", a),
+                          .end_us = TIME_NONE};
+
+    (void)err;
+    t.readable = trip_status_parse(ddb_str(item, "status", a), &t.status) &&
+                 analysis_status_parse(ddb_str(item, "analysis_status", a),
+                                       &t.analysis_status);
+    if (t.readable) {
+        t.end_us = ddb_time(item, "end_timestamp", a);
+        (void)ddb_int(item, "revision", &t.revision);
+    }
+    return w->each(w->ctx, &t);
+}
+
+enum status dynamodb_walk(struct records *r, struct trip_walk *at,
+                          struct deadline d, records_trip_seen each, void *ctx,
+                          struct err *err)
+{
+    struct dynamodb *s = dynamodb_of(r);
+    const struct dynamodb_query q = {
+        .table = s->db.trips,
+        .fields = "#t, #u, #s, #a, #e, #r",
+        .names = "{\"#t\":\"trip_id\",\"#u\":\"user_id\",\"#s\":\"status\","
+                 "\"#a\":\"analysis_status\",\"#e\":\"end_timestamp\","
+                 "\"#r\":\"revision\"}"};
+    struct trips_walk w = {each, ctx};
+
+    return dynamodb_walk_table(s, &q, "trip_id", at, d, walk_item, &w, err);
 }

@@ -8,6 +8,7 @@
 #define DG_STORE_RECORDS_IMPL_H
 
 #include "store/records.h"
+#include "store/survey.h"
 
 /* Each as the function of records.h of that name. */
 struct records_ops {
@@ -64,6 +65,13 @@ struct records_ops {
                                 int64_t revision, int64_t to_revision,
                                 struct str analysis_key, struct deadline d,
                                 struct err *err);
+    /* survey.h */
+    enum status (*survey_look)(struct records *r, enum survey_table table,
+                               struct deadline d, struct arena *a,
+                               struct survey_state *out, struct err *err);
+    enum status (*survey_walk)(struct records *r, enum survey_table table,
+                               struct trip_walk *w, struct deadline d,
+                               survey_each each, void *ctx, struct err *err);
 };
 
 struct records {

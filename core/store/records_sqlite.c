@@ -166,6 +166,8 @@ static const struct records_ops ops = {
     .pending_count = sqlite_pending_count,
     .walk = sqlite_walk,
     .trip_forward = sqlite_trip_forward,
+    .survey_look = sqlite_survey_look,
+    .survey_walk = sqlite_survey_walk,
 };
 
 enum status records_sqlite_open(struct str file, struct records **out,

@@ -68,6 +68,12 @@ enum status sqlite_pending_count(struct records *r, struct deadline d,
 enum status sqlite_walk(struct records *r, struct trip_walk *w,
                         struct deadline d, records_trip_seen each, void *ctx,
                         struct err *err);
+enum status sqlite_survey_look(struct records *r, enum survey_table table,
+                               struct deadline d, struct arena *a,
+                               struct survey_state *out, struct err *err);
+enum status sqlite_survey_walk(struct records *r, enum survey_table table,
+                               struct trip_walk *w, struct deadline d,
+                               survey_each each, void *ctx, struct err *err);
 enum status sqlite_batch_store(struct records *r, const struct batch *b,
                                int64_t now_us, struct deadline d,
                                bool *completed, struct err *err);

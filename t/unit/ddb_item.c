@@ -110,10 +110,38 @@ static void numbers(void)
     CHECK(ddb_time(item, "i", a) == TIME_NONE);
 }
 
+/* By the developer guide's rules, counted by hand. */
+static void sizes(void)
+{
+    static const struct {
+        const char *item;
+        int64_t size;
+    } cases[] = {
+        {"{}", 0},
+        {"{\"user_id\":{\"S\":\"u1\"}}", 9},
+        {"{\"a\":{\"S\":\"\303\244\\u00e4\\u20ac\\ud83d\\ude00\\n\\u0041\"}}",
+         1 + 2 + 2 + 3 + 4 + 1 + 1},
+        {"{\"a\":{\"N\":\"27\"}}", 1 + 2},
+        {"{\"a\":{\"N\":\"-0.00123e45\"}}", 1 + 3},
+        {"{\"a\":{\"NULL\":true},\"bc\":{\"BOOL\":false}}", 2 + 3},
+        {"{\"a\":{\"B\":\"AAEC\"}}", 1 + 3},
+        {"{\"a\":{\"SS\":[\"ab\",\"c\"]},\"b\":{\"NS\":[\"1\",\"22\"]}}",
+         1 + 3 + 1 + 4},
+        {"{\"a\":{\"L\":[{\"S\":\"ab\"},{\"N\":\"1\"}]}}", 1 + 3 + 3 + 3},
+        {"{\"a\":{\"M\":{\"k\":{\"BOOL\":true},\"l\":{\"L\":[]}}}}",
+         1 + 3 + 3 + 5},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        tap_ok(ddb_item_size(parsed(cases[i].item)) == cases[i].size,
+               "bytes of %s", cases[i].item);
+}
+
 int main(void)
 {
     a = arena_new(4096);
     to_json();
+    sizes();
     and_back();
     numbers();
     arena_free(&a);

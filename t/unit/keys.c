@@ -15,6 +15,34 @@ static void ids(void)
     CHECK(!id_valid((struct str){"a\0b", 3}) && !id_valid(STR_LIT("\303\244")));
 }
 
+/* Each is named by what comes first in it, and what is valid has none. */
+static void faults(void)
+{
+    static const struct {
+        struct str id;
+        enum id_fault fault;
+    } cases[] = {{STR_LIT("a.b_c@d+e:f=g-H9"), ID_FINE},
+                 {STR_NONE, ID_EMPTY},
+                 {STR_LIT(".a b"), ID_DOT},
+                 {STR_LIT("a b'c"), ID_BLANK},
+                 {STR_LIT("o'brien"), ID_APOSTROPHE},
+                 {STR_LIT("a/b"), ID_SLASH},
+                 {STR_LIT("jos\303\251"), ID_LETTER},
+                 {STR_LIT("a\nb"), ID_CONTROL},
+                 {STR_LIT("a\177"), ID_CONTROL},
+                 {{"a\0b", 3}, ID_CONTROL},
+                 {STR_LIT("a#b"), ID_CHARACTER}};
+    char longest[ID_MAX + 1];
+
+    memset(longest, 'a', sizeof longest);
+    CHECK(id_fault((struct str){longest, ID_MAX}) == ID_FINE);
+    CHECK(id_fault((struct str){longest, ID_MAX + 1}) == ID_LONG);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CHECK(id_fault(cases[i].id) == cases[i].fault);
+        CHECK(id_valid(cases[i].id) == (cases[i].fault == ID_FINE));
+    }
+}
+
 static void made(struct arena *a)
 {
     struct str u = STR_LIT("u"), t = STR_LIT("trip_u_1"), user, trip;
@@ -100,6 +128,7 @@ int main(void)
     struct arena *a = arena_new(0);
 
     ids();
+    faults();
     made(a);
     packs(a);
     refused();
