@@ -30,6 +30,7 @@ int ctl_user_remove(const struct ctl *ctl, int argc, char **argv);
 int ctl_bucket_init(const struct ctl *ctl, int argc, char **argv);
 int ctl_bucket_policy(const struct ctl *ctl, int argc, char **argv);
 int ctl_tables_init(const struct ctl *ctl, int argc, char **argv);
+int ctl_inspect(const struct ctl *ctl, int argc, char **argv);
 int ctl_reconcile(const struct ctl *ctl, int argc, char **argv);
 
 int ctl_complain(const struct err *err);

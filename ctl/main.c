@@ -34,6 +34,8 @@ static const struct command {
      ctl_bucket_policy},
     {"tables init", "", "makes the tables of [dynamodb] that are missing", 0,
      ctl_tables_init},
+    {"inspect", "[--json] [--again]",
+     "counts what is in the tables, before a migration", HOST, ctl_inspect},
     {"reconcile", "[--user ID]", "completes whatever was left half done", HOST,
      ctl_reconcile},
 };

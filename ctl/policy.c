@@ -61,7 +61,10 @@ static const struct {
     {BATCHES, BOTH, "dynamodb:GetItem"},
     {BATCHES, BOTH, "dynamodb:BatchGetItem"},
     {BATCHES, BOTH, "dynamodb:PutItem"},
-    /* tables init */
+    /* inspect, before a migration */
+    {BATCHES, OPERATOR, "dynamodb:Scan"},
+    {SUMMARIES, OPERATOR, "dynamodb:Scan"},
+    /* tables init; inspect describes them, too */
     {USERS, OPERATOR, "dynamodb:CreateTable"},
     {USERS, OPERATOR, "dynamodb:DescribeTable"},
     {TRIPS, OPERATOR, "dynamodb:CreateTable"},
