@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include "base/shown.h"
 #include "ctl/user.h"
 #include "driver/driver.h"
 #include "driver/user_json.h"
@@ -32,8 +33,8 @@ int user_session(const struct ctl *ctl, const char *arg,
 static enum status list_user(void *ctx, const struct user *u)
 {
     (void)ctx;
-    printf("%-40.*s %-32.*s %-10.*s %.*s\n", STR_ARG(u->user_id),
-           STR_ARG(u->email), STR_ARG(u->role), STR_ARG(u->name));
+    printf("%-40s %-32s %-10s %s\n", shown_of(u->user_id).z,
+           shown_of(u->email).z, shown_of(u->role).z, shown_of(u->name).z);
     return ST_OK;
 }
 
@@ -80,8 +81,8 @@ static enum status say_foreign(struct user_session *s, const struct user *u)
         return st;
     it = json_iter(json_of(others));
     while (json_next(&it, &key, &v)) {
-        fprintf(stderr, "%s%.*s",
-                *comma ? comma : "kept for others: ", STR_ARG(key.raw));
+        fprintf(stderr, "%s%s",
+                *comma ? comma : "kept for others: ", shown_of(key.raw).z);
         comma = ", ";
     }
     if (*comma)

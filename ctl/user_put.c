@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/shown.h"
 #include "ctl/progress.h"
 #include "ctl/user.h"
 #include "driver/user_file.h"
@@ -59,7 +60,7 @@ static void say(struct putting *p, const struct user_entry *e, const char *what,
     fprintf(stderr, "driveguardctl: %s %zu", p->file.lines ? "line" : "user",
             e->place);
     if (e->user.user_id.n)
-        fprintf(stderr, " (%.*s)", STR_ARG(e->user.user_id));
+        fprintf(stderr, " (%s)", shown_of(e->user.user_id).z);
     fprintf(stderr, ": %s: %s\n", what, why);
 }
 
@@ -99,7 +100,7 @@ static void say_foreign(const struct putting *p)
         return;
     printf("%zu members that are not ours kept:", p->foreign_n);
     for (size_t i = 0; i < p->names; i++)
-        printf("%s %.*s %zu", i ? "," : "", STR_ARG(p->foreign[i].name),
+        printf("%s %s %zu", i ? "," : "", shown_of(p->foreign[i].name).z,
                p->foreign[i].n);
     if (p->foreign_unnamed)
         printf(", and under other names %zu", p->foreign_unnamed);
@@ -179,9 +180,9 @@ static void warn_email(struct putting *p, const struct user_entry *e)
 {
     say(p, e, "warning",
         arena_printf(p->s->call.arena,
-                     "user %.*s in this file has that e-mail, too; a look-up "
+                     "user %s in this file has that e-mail, too; a look-up "
                      "finds the one that has trips",
-                     STR_ARG(e->like->user.user_id))
+                     shown_of(e->like->user.user_id).z)
             .p);
 }
 

@@ -162,6 +162,30 @@ def interrupted(s, whole):
     ok(not os.path.exists(folder), "nothing is left")
 
 
+def killed_often(s, old):
+    """At every page, after its state was kept or before: each item counts once."""
+    if s.stores.kind == "dir":  # so many that they are several pages
+        old._do(*(("INSERT INTO trips (trip_id, user_id, status, total_batches, "
+                   "highest_batch, revision) VALUES (?, 'u1', 'completed', 1, 1, 1)",
+                   (f"more{i}",)) for i in range(1200)))
+    whole = report(s)
+    runs = 0
+    s.fault("inspect.keep.always", "fail")
+    while runs < 30:
+        s.fault("inspect.kept" if runs % 3 else "inspect.unkept", "crash")
+        r = inspect(s, "--json", check=False)
+        if r.returncode == 0:
+            break
+        is_(r.returncode, 99, "it dies")
+        runs += 1
+    ok(runs >= (7 if s.stores.kind == "dir" else 4), f"at every page: {runs} times")
+    r = json.loads(r.stdout)
+    for part in ("counts", "refused_ids", "backfill"):
+        is_(r[part], whole[part], f"with the same {part}")
+    is_([t["bytes"] for t in r["tables"]], [t["bytes"] for t in whole["tables"]], "and bytes")
+    s.fault_clear()
+
+
 with harness.Stack(redis=False, start=False) as s:
     old = old_writer.OldWriter(s.stores)
     s.ctl("user", "list")  # makes the database
@@ -185,4 +209,7 @@ with harness.Stack(redis=False, start=False) as s:
     with subtest("interrupted"):
         interrupted(s, whole)
     is_(s.stores.image(), before, "it only reads")
+    if build.faults_built():
+        with subtest("killed often"):
+            killed_often(s, old)
 done()

@@ -4,12 +4,14 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stddef.h>
+#include "base/shown.h"
 #include "driver/driver.h"
 #include "store/ddb_item.h"
 #include "store/keys.h"
 
-#define FOREIGN_TEXT_MAX ((size_t)1024 * 1024) /* an item has 400 KB at most   \
-                                                */
+/* As JSON, whose escapes are longer; an item has 400 KB at most. */
+#define USER_TEXT_MAX ((size_t)2 * 1024 * 1024)
+#define FOREIGN_TEXT_MAX ((size_t)1024 * 1024)
 #define VALUE_TEXT_MAX ((size_t)1024 * 1024)
 
 enum kind { TEXT, REAL, WHOLE };
@@ -58,8 +60,8 @@ struct reading {
 static enum status wrong(const struct reading *r, const char *member,
                          const char *what)
 {
-    return err_set(r->err, ST_BAD_REQUEST, "bad_user", "%.60s %s", member,
-                   what);
+    return err_set(r->err, ST_BAD_REQUEST, "bad_user", "%s %s",
+                   shown_of(str_of(member)).z, what);
 }
 
 static enum status wrong_key(const struct reading *r, struct json key,
@@ -346,6 +348,8 @@ enum status user_read(struct json v, struct arena *a, struct user *out,
     if (v.type != JSON_OBJECT)
         return wrong(&r, "a user", "must be an object");
     read_id(&r, v);
+    if (v.raw.n > USER_TEXT_MAX)
+        return wrong(&r, "it", "is larger than DynamoDB's items may be");
     buf_init(&r.foreign, FOREIGN_TEXT_MAX);
     st = read_members(&r, v);
     if (st == ST_OK)

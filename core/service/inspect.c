@@ -14,7 +14,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include "base/digest.h"
-#include "base/log.h"
+#include "base/fault.h"
 #include "driver/driver.h"
 #include "service/inspect_notes.h"
 #include "store/spill.h"
@@ -205,6 +205,12 @@ static void inspect_pace(const struct inspecting *in)
         clock_sleep_ms(due_ms);
 }
 
+static bool inspect_is_due(const struct inspecting *in)
+{
+    return clock_mono_ms() - in->kept_ms >= KEEP_MS ||
+           fault_point("inspect.keep");
+}
+
 static enum status inspect_walk(struct inspecting *in,
                                 const struct survey_state *state)
 {
@@ -215,8 +221,10 @@ static enum status inspect_walk(struct inspecting *in,
         in->walk = trip_walk_new(in->o->segments);
     while (st == ST_OK && !trip_walk_over(in->walk)) {
         st = inspect_step(in);
-        if (st == ST_OK && clock_mono_ms() - in->kept_ms >= KEEP_MS)
+        fault_point("inspect.unkept");
+        if (st == ST_OK && inspect_is_due(in))
             st = inspect_keep(in);
+        fault_point("inspect.kept");
         if (st == ST_OK && in->o->progress)
             in->o->progress(in->o->ctx, state->name, t->items, state->items);
         if (st == ST_OK)

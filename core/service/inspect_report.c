@@ -5,7 +5,6 @@
 #define UNIT ((int64_t)4096) /* bytes of a read unit, strongly consistent */
 #define SCAN_PAGE ((int64_t)1024 * 1024)
 #define BATCH_GET ((int64_t)100)
-#define CUT "..."
 
 static int64_t in_parts(int64_t n, int64_t part)
 {
@@ -14,43 +13,17 @@ static int64_t in_parts(int64_t n, int64_t part)
 
 /* ---- ids ---- */
 
-/* A terminal must not obey what somebody wrote into a table. */
-static bool shown_as_is(const char *p)
-{
-    unsigned char c = (unsigned char)p[0], next = (unsigned char)p[1];
-
-    return c >= ' ' && c != 0x7f && !(c == 0xc2 && next >= 0x80 && next < 0xa0);
-}
-
-static struct inspect_text text_of(struct str id)
-{
-    struct inspect_text t = {{'\0'}};
-    const size_t room = sizeof t.z - sizeof CUT;
-    size_t n = id.n < room ? id.n : room;
-
-    while (n < id.n && n && ((unsigned char)id.p[n] & 0xc0) == 0x80)
-        n--; /* no half of a character */
-    for (size_t i = 0; i < n; i++) {
-        const char two[2] = {id.p[i], i + 1 < id.n ? id.p[i + 1] : ' '};
-
-        t.z[i] = shown_as_is(two) ? id.p[i] : '?';
-    }
-    if (n < id.n)
-        memcpy(t.z + n, CUT, sizeof CUT);
-    return t;
-}
-
 static void take_id(struct inspect_report *r, enum inspect_ids place,
                     struct str id)
 {
     enum id_fault fault = id_fault(id);
     struct inspect_ids_found *found = &r->ids[place][fault];
-    struct inspect_text text;
+    struct shown text;
 
     found->n++;
     if (fault == ID_FINE || fault == ID_EMPTY)
         return;
-    text = text_of(id);
+    text = shown_of(id);
     for (int i = 0; i < INSPECT_EXAMPLES; i++) {
         if (strcmp(found->example[i].z, text.z) == 0)
             return;
@@ -77,7 +50,7 @@ static void take_size(struct inspect_table *t, const struct survey_item *item)
     memmove(&t->largest[at + 1], &t->largest[at],
             sizeof t->largest[0] * (size_t)(INSPECT_LARGEST - 1 - at));
     t->largest[at].bytes = item->size;
-    t->largest[at].id = text_of(item->key);
+    t->largest[at].id = shown_of(item->key);
 }
 
 /* ---- what is particular to a table ---- */

@@ -2,18 +2,12 @@
 #ifndef DG_SERVICE_INSPECT_REPORT_H
 #define DG_SERVICE_INSPECT_REPORT_H
 
+#include "base/shown.h"
 #include "store/keys.h"
 #include "store/survey.h"
 
 #define INSPECT_EXAMPLES 5
 #define INSPECT_LARGEST 5
-#define INSPECT_TEXT_MAX 96
-
-/* An id as it is shown: what is no plain text is `?`, and what is long is cut.
- */
-struct inspect_text {
-    char z[INSPECT_TEXT_MAX];
-};
 
 enum inspect_ids {
     IDS_USERS,   /* user_id of the users */
@@ -36,13 +30,13 @@ struct inspect_report {
         int64_t units; /* to read each of them alone, strongly consistent */
         struct {
             int64_t bytes;
-            struct inspect_text id;
+            struct shown id;
         } largest[INSPECT_LARGEST]; /* bytes 0: there are no more */
         int64_t times[SURVEY_TIMES_MAX][TIME_FORMS];
     } table[SURVEY_TABLES];
     struct inspect_ids_found {
         int64_t n;
-        struct inspect_text example[INSPECT_EXAMPLES]; /* empty: no more */
+        struct shown example[INSPECT_EXAMPLES]; /* empty: no more */
     } ids[IDS_PLACES][ID_FAULTS];
     int64_t count[INSPECT_COUNTS];
 };

@@ -4,7 +4,8 @@
  * A walk has segments: each trip of the store is in exactly one. Where a
  * segment stands is the store's own text (its position); here it is only kept,
  * printed and read back, so that an interrupted walk goes on, in another
- * process if need be. records_walk takes the steps.
+ * process if need be. records_walk takes the steps; survey_walk takes them over
+ * the items of any table.
  */
 #ifndef DG_STORE_TRIP_WALK_H
 #define DG_STORE_TRIP_WALK_H

@@ -1,6 +1,26 @@
 #include <math.h>
+#include "base/shown.h"
 #include "base/str.h"
 #include "t/unit/tap.h"
+
+/* What a terminal would obey, and what is long. */
+static void shown(void)
+{
+    char text[SHOWN_MAX + 1];
+
+    CHECK(strcmp(shown_of(STR_LIT("o'brien \303\244")).z, "o'brien \303\244") ==
+          0);
+    CHECK(strcmp(shown_of(STR_LIT("\033[2J\t\177")).z, "?[2J??") == 0);
+    CHECK(strcmp(shown_of(STR_LIT("\302\233m")).z, "??m") == 0);
+    CHECK(shown_of(STR_NONE).z[0] == '\0');
+    memset(text, 'a', sizeof text);
+    CHECK(strlen(shown_of((struct str){text, SHOWN_MAX - 4}).z) ==
+          SHOWN_MAX - 4);
+    CHECK(strlen(shown_of((struct str){text, sizeof text}).z) == SHOWN_MAX - 1);
+    memcpy(text + SHOWN_MAX - 5, "\303\244", 2); /* the cut is within it */
+    CHECK(strcmp(shown_of((struct str){text, sizeof text}).z + SHOWN_MAX - 5,
+                 "...") == 0);
+}
 
 static void numbers(void)
 {
@@ -24,7 +44,10 @@ static void numbers(void)
     CHECK(!str_to_double(STR_LIT("nan"), &d));
     CHECK(!str_to_double(STR_LIT("1e400"), &d));
     CHECK(!str_to_double(STR_LIT("1 2"), &d) && !str_to_double(STR_NONE, &d));
-    CHECK(!str_to_double((struct str){"1\0" "2", 3}, &d));
+    CHECK(!str_to_double((struct str){"1\0"
+                                      "2",
+                                      3},
+                         &d));
     CHECK(d == 1e80);
 }
 
@@ -41,6 +64,7 @@ static void views(void)
 
 int main(void)
 {
+    shown();
     numbers();
     views();
     return tap_end();
