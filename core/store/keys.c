@@ -15,16 +15,6 @@ static bool id_char(char c)
            (c >= '0' && c <= '9') || (c && strchr("._@+:=-", c));
 }
 
-bool id_valid(struct str id)
-{
-    if (id.n == 0 || id.n > ID_MAX || id.p[0] == '.')
-        return false;
-    for (size_t i = 0; i < id.n; i++)
-        if (!id_char(id.p[i]))
-            return false;
-    return true;
-}
-
 static enum id_fault char_fault(unsigned char c)
 {
     if (c == ' ')
@@ -48,6 +38,11 @@ enum id_fault id_fault(struct str id)
         if (!id_char(id.p[i]))
             return char_fault((unsigned char)id.p[i]);
     return id.n > ID_MAX ? ID_LONG : ID_FINE;
+}
+
+bool id_valid(struct str id)
+{
+    return id_fault(id) == ID_FINE;
 }
 
 const char *id_fault_name(enum id_fault fault)
