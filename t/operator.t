@@ -96,6 +96,17 @@ def taken_email(s):
     is_(shown(s, "second")[0]["email"], "both@example.com", "with his e-mail")
 
 
+def not_taken_by_the_store(s):
+    """What DynamoDB alone can judge costs one user, too."""
+    r = put(s, [item("twice", tags={"SS": ["a", "a"]}), item("after")])
+    if s.stores.kind == "s3":
+        is_(r.returncode, 1, "a set that holds a text twice")
+        in_("user 1 (twice): refused:", r.stderr, "is refused by DynamoDB")
+        in_("1 user put, 1 refused", r.stdout, "and the next goes in")
+    else:
+        is_(r.returncode, 0, "SQLite keeps it")
+
+
 def not_a_file_of_users(s):
     r = put(s, "[{]")
     is_((r.returncode, r.stdout), (1, ""), "no JSON")
@@ -129,7 +140,8 @@ def progress(s):
 
 
 with harness.Stack(redis=False, start=False) as s:
-    for test in (export, lines, partial, taken_email, not_a_file_of_users, progress):
+    for test in (export, lines, partial, taken_email, not_taken_by_the_store,
+                 not_a_file_of_users, progress):
         with subtest(test.__doc__ or test.__name__):
             test(s)
 done()

@@ -184,6 +184,8 @@ static enum status put_user(struct dynamodb *s, const struct user *u,
 {
     struct ddb_expr e;
     struct ddb_reply reply;
+    struct err why = ERR_NONE;
+    enum status st;
 
     ddb_expr_begin(&e, s->db.users, "user_id", u->user_id);
     if (!(u->keeps & USER_KEEPS_EMAIL))
@@ -199,8 +201,13 @@ static enum status put_user(struct dynamodb *s, const struct user *u,
     if (!(u->keeps & USER_KEEPS_PRIVACY))
         set_map(&e, "privacy_settings", u->has_privacy, put_privacy, u);
     set_foreign(&e, u);
-    return ddb_call(&s->db, "UpdateItem", ddb_expr_end(&e, s->arena), d,
-                    s->arena, &reply, err);
+    st = ddb_call(&s->db, "UpdateItem", ddb_expr_end(&e, s->arena), d, s->arena,
+                  &reply, &why);
+    if (st == ST_INTERNAL) /* a set with a value twice, bytes that are none */
+        return err_set(err, ST_BAD_REQUEST, "bad_user", "%s", why.text);
+    if (st != ST_OK)
+        *err = why;
+    return st;
 }
 
 static enum status check_email(struct dynamodb *s, const struct user *u,
@@ -244,7 +251,7 @@ enum status dynamodb_users_put(struct records *r, const struct user *u,
         struct err why = ERR_NONE;
         enum status st = dynamodb_user_put(r, &u[i], d, &why);
 
-        if (st != ST_OK && st != ST_PRECONDITION && st != ST_TOO_LARGE) {
+        if (st != ST_OK && !records_user_refused(st)) {
             *err = why;
             return st;
         }

@@ -78,6 +78,14 @@ struct records {
     const struct records_ops *ops;
 };
 
+static inline bool records_user_refused(enum status st)
+{
+    return st == ST_PRECONDITION || st == ST_TOO_LARGE || st == ST_BAD_REQUEST;
+}
+/*
+    Of one user: the others may be taken all the same (records_users_put).
+ */
+
 enum status records_sqlite_open(struct str file, struct records **out,
                                 struct err *err) MUST_CHECK;
 /*

@@ -249,8 +249,7 @@ static enum status put_all(struct sql *sql, const struct user *u, size_t n,
         end[i].err = ERR_NONE;
         end[i].st = put_user(sql, &u[i], d, a, &end[i].err);
         arena_release(a, mark);
-        if (end[i].st != ST_OK && end[i].st != ST_PRECONDITION &&
-            end[i].st != ST_TOO_LARGE) {
+        if (end[i].st != ST_OK && !records_user_refused(end[i].st)) {
             *err = end[i].err;
             return end[i].st;
         }
