@@ -127,7 +127,8 @@ enum status records_user_put(struct records *r, const struct user *u,
 /*
     Creates or changes: sets what is given, removes what is empty, and leaves
     what u->keeps and all that others put there. ST_PRECONDITION (code
-    email_taken) when another user has that email and !u->shares_email.
+    email_taken) when another user has that email, this one has not, and
+    !u->shares_email.
  */
 typedef void (*records_user_ended)(void *ctx, size_t i, enum status st,
                                    const struct err *err);

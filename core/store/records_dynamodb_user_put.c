@@ -210,6 +210,18 @@ static enum status put_user(struct dynamodb *s, const struct user *u,
     return st;
 }
 
+/* Who has it already keeps it, whoever else has it, too. */
+static bool has_email(struct dynamodb *s, const struct user *u,
+                      struct deadline d)
+{
+    struct err none = ERR_NONE;
+    struct user now;
+
+    return dynamodb_user(&s->base, u->user_id, d, s->arena, &now, &none) ==
+               ST_OK &&
+           str_eq(now.email, u->email);
+}
+
 static enum status check_email(struct dynamodb *s, const struct user *u,
                                struct deadline d, struct err *err)
 {
@@ -220,7 +232,8 @@ static enum status check_email(struct dynamodb *s, const struct user *u,
     if (u->email.n == 0 || u->shares_email || u->keeps & USER_KEEPS_EMAIL)
         return ST_OK;
     st = dynamodb_user_by_email(&s->base, u->email, d, s->arena, &other, &none);
-    if (st == ST_OK && !str_eq(other.user_id, u->user_id))
+    if (st == ST_OK && !str_eq(other.user_id, u->user_id) &&
+        !has_email(s, u, d))
         return err_set(err, ST_PRECONDITION, "email_taken",
                        "user %.*s has that e-mail", STR_ARG(other.user_id));
     if (st != ST_OK && st != ST_NOT_FOUND) {
