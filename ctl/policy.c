@@ -67,10 +67,12 @@ static const struct {
     /* tables init; inspect describes them, too */
     {USERS, OPERATOR, "dynamodb:CreateTable"},
     {USERS, OPERATOR, "dynamodb:DescribeTable"},
+    {USERS, OPERATOR, "dynamodb:UpdateTable"},
     {TRIPS, OPERATOR, "dynamodb:CreateTable"},
     {TRIPS, OPERATOR, "dynamodb:DescribeTable"},
     {BATCHES, OPERATOR, "dynamodb:CreateTable"},
     {BATCHES, OPERATOR, "dynamodb:DescribeTable"},
+    {BATCHES, OPERATOR, "dynamodb:UpdateTable"},
     {SUMMARIES, OPERATOR, "dynamodb:CreateTable"},
     {SUMMARIES, OPERATOR, "dynamodb:DescribeTable"},
 };

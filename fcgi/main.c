@@ -89,6 +89,18 @@ static int dump(const struct conf *c)
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static void check_print(const struct store_state *s)
+{
+    const char *word = s->required ? "failed: " : "failed (not required): ";
+
+    if (!s->ok)
+        printf("%s: %s%s\n", s->name, word, s->err.text);
+    else if (s->warning.st != ST_OK)
+        printf("%s: ok, with a warning: %s\n", s->name, s->warning.text);
+    else
+        printf("%s: ok\n", s->name);
+}
+
 static int check(const char *path, const struct conf *c)
 {
     struct store_state state[STORES_CHECKED];
@@ -101,11 +113,7 @@ static int check(const char *path, const struct conf *c)
     ready = stores_ready(s, deadline_in(CHECK_MS), state);
     printf("configuration: %s is valid\n", path ? path : "the default");
     for (int i = 0; i < STORES_CHECKED; i++)
-        printf("%s: %s%s\n", state[i].name,
-               state[i].ok         ? "ok"
-               : state[i].required ? "failed: "
-                                   : "failed (not required): ",
-               state[i].ok ? "" : state[i].err.text);
+        check_print(&state[i]);
     stores_close(&s);
     return ready && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -93,9 +93,13 @@ static void put_backends(struct json_out *o, bool ready,
     for (int i = 0; i < STORES_CHECKED; i++) {
         json_begin_object(o, NULL);
         json_put_z(o, "name", state[i].name);
-        json_put_z(o, "state", state[i].ok ? "ok" : "failed");
+        json_put_z(o, "state",
+                   !state[i].ok                   ? "failed"
+                   : state[i].warning.st != ST_OK ? "warning"
+                                                  : "ok");
         json_put_bool(o, "required", state[i].required);
-        json_put_z(o, "message", state[i].ok ? "" : state[i].err.text);
+        json_put_z(o, "message",
+                   state[i].ok ? state[i].warning.text : state[i].err.text);
         json_end_object(o);
     }
     json_end_array(o);

@@ -140,7 +140,7 @@ def queries(s):
     for query, status, error in [
         ("", 400, "Query parameters are required"), ("?", 400, "Query parameters are required"),
         ("?x=1", 400, 'Either "email" or "user_id" parameter is required'),
-        ("?email=a@b.c&user_id=a", 400, None), ("?user_id=a/b", 404, "Driver not found"),
+        ("?email=a@b.c&user_id=a", 404, "Driver not found"), ("?user_id=a/b", 404, "Driver not found"),
         ("?user_id=..%2f..%2fetc", 404, "Driver not found"), ("?user_id=.a", 404, "Driver not found"),
         ("?user_id=a%00b", 400, None), ("?user_id=a%0ab", 404, "Driver not found"),
         ("?user_id=" + "a" * 4096, 404, "Driver not found"), ("?user_id=%ff%fe", 404, "Driver not found"),

@@ -31,12 +31,27 @@ def ctl(env, folder, *words):
                                       "dynamodb.region": env["AWS_REGION"]}, *words)
 
 
+def without_index(env, folder, client):
+    """The contract of users on a table that has none by e-mail."""
+    client.create_table(
+        TableName="Users-Neal", BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "user_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "user_id", "AttributeType": "S"}])
+    r = ctl(env, folder, "tables", "init")
+    is_((r.returncode, r.stdout.count(": made\n")), (0, 3), "tables init leaves it as it is")
+    contract.passes(env, "records", "records", "dynamodb:", SPOOL=folder)
+    ok(os.path.exists(os.path.join(folder, "emails")), "by the roll")
+    for table in client.list_tables()["TableNames"]:
+        client.delete_table(TableName=table)
+
+
 def tables_init(env, folder, client):
     first = ctl(env, folder, "tables", "init")
     is_(first.returncode, 0, "tables init")
     is_(first.stdout.count(": made\n"), 4, "makes four")
     again = ctl(env, folder, "tables", "init")
     is_((again.returncode, again.stdout.count(": is there\n")), (0, 4), "once")
+    is_(again.stdout.count(": ready\n"), 2, "and two indexes")
     t = client.describe_table(TableName="TrajectoryBatches-Neal")["Table"]
     is_([i["IndexName"] for i in t["GlobalSecondaryIndexes"]],
         ["user_id-upload_timestamp-index"], "with the index of batches")
@@ -78,6 +93,8 @@ def main(folder):
                           region_name=env["AWS_REGION"],
                           aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
                           aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"])
+    with subtest("without an index"):
+        without_index(env, folder, client)
     with subtest("tables init"):
         tables_init(env, folder, client)
     with subtest("the contract"):

@@ -92,14 +92,20 @@ static struct aggregate aggregate_readable(const struct roster *r,
     return summary_aggregate(rows, n, a);
 }
 
+/* The insurer's page cannot show an empty one. */
+static struct str front_text(struct str s, const char *otherwise)
+{
+    return str_trim(s).n ? s : str_of(otherwise);
+}
+
 static void put_front(const struct user *u, const struct roster *r,
                       struct arena *a, struct json_out *o)
 {
     struct aggregate g = aggregate_readable(r, a);
 
     json_put_str(o, "user_id", u->user_id);
-    json_put_str(o, "user_email", u->email);
-    json_put_str(o, "user_name", u->name);
+    json_put_str(o, "user_email", front_text(u->email, "unknown"));
+    json_put_str(o, "user_name", front_text(u->name, "Unknown"));
     json_put_z(o, "algorithm_version", ALGORITHM_VERSION);
     aggregate_write(&g, a, o);
     put_base_point(u, o);

@@ -124,6 +124,16 @@ char *arena_z(struct arena *a, struct str s)
     return z;
 }
 
+struct str arena_lower(struct arena *a, struct str s)
+{
+    char *p = arena_z(a, s);
+
+    for (size_t i = 0; i < s.n; i++)
+        if (p[i] >= 'A' && p[i] <= 'Z')
+            p[i] = (char)(p[i] | 0x20); /* tolower() would ask the locale */
+    return (struct str){p, s.n};
+}
+
 struct str arena_printf(struct arena *a, const char *fmt, ...)
 {
     va_list ap, again;

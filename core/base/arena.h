@@ -34,6 +34,10 @@ struct str arena_copy(struct arena *a, struct str s);
     A copy with a NUL behind it that is not counted.
  */
 char *arena_z(struct arena *a, struct str s);
+struct str arena_lower(struct arena *a, struct str s);
+/*
+    A copy with its ASCII letters lowered.
+ */
 struct str arena_printf(struct arena *a, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -23,12 +23,7 @@ bool driver_email_plausible(struct str email)
 
 struct str driver_email_lower(struct str email, struct arena *a)
 {
-    char *p = arena_z(a, email);
-
-    for (size_t i = 0; i < email.n; i++)
-        if (p[i] >= 'A' && p[i] <= 'Z')
-            p[i] = (char)(p[i] | 0x20); /* tolower() would ask the locale */
-    return (struct str){p, email.n};
+    return arena_lower(a, email);
 }
 
 enum status driver_changed(const struct call *c)

@@ -47,6 +47,15 @@ enum status records_check(struct records *r, struct deadline d, struct err *err)
     return store_counted(st == ST_OK ? r->ops->check(r, d, err) : st);
 }
 
+enum status records_indexes(struct records *r, struct deadline d,
+                            struct err *err)
+{
+    enum status st = enter(err);
+
+    return store_counted(
+        st == ST_OK && r->ops->indexes ? r->ops->indexes(r, d, err) : st);
+}
+
 enum status records_identity(struct records *r, struct deadline d,
                              struct arena *a, struct str *out, struct err *err)
 {
@@ -76,14 +85,14 @@ enum status records_user_by_email(struct records *r, struct str email,
         st == ST_OK ? r->ops->user_by_email(r, email, d, a, out, err) : st);
 }
 
-enum status records_id_by_email(struct records *r, struct str email,
-                                struct deadline d, struct arena *a,
-                                struct str *user_id, struct err *err)
+enum status records_ids_by_email(struct records *r, struct str email,
+                                 struct deadline d, struct arena *a,
+                                 struct email_ids *out, struct err *err)
 {
     enum status st = enter(err);
 
     return store_counted(
-        st == ST_OK ? r->ops->id_by_email(r, email, d, a, user_id, err) : st);
+        st == ST_OK ? r->ops->ids_by_email(r, email, d, a, out, err) : st);
 }
 
 enum status records_user_put(struct records *r, const struct user *u,

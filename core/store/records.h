@@ -103,6 +103,15 @@ enum status records_identity(struct records *r, struct deadline d,
     and do not know such an item, and the service has no right to write users.
  */
 
+enum status records_indexes(struct records *r, struct deadline d,
+                            struct err *err) MUST_CHECK;
+/*
+    For -t and /readyz: whether the indexes that the settings name can be used.
+    If not, the store works all the same; the text says what is missing, what
+    follows from it, and what to do. ST_NOT_FOUND: it is not there, or still
+    being made.
+ */
+
 /* ---- users ---- */
 
 enum status records_user(struct records *r, struct str user_id,
@@ -112,15 +121,23 @@ enum status records_user_by_email(struct records *r, struct str email,
                                   struct deadline d, struct arena *a,
                                   struct user *out, struct err *err) MUST_CHECK;
 /*
-    ST_NOT_FOUND. The email is compared as given (lower case).
+    ST_NOT_FOUND. The email is compared as given (lower case). Of several users
+    who have it, the first by id.
  */
-enum status records_id_by_email(struct records *r, struct str email,
-                                struct deadline d, struct arena *a,
-                                struct str *user_id,
-                                struct err *err) MUST_CHECK;
+
+#define EMAIL_IDS_MAX 8
+struct email_ids {
+    struct str id[EMAIL_IDS_MAX]; /* in byte order */
+    size_t n;
+};
+enum status records_ids_by_email(struct records *r, struct str email,
+                                 struct deadline d, struct arena *a,
+                                 struct email_ids *out,
+                                 struct err *err) MUST_CHECK;
 /*
-    Whose it was a moment ago, in one call: an index may lag behind, so that
-    the user's record has the last word. ST_NOT_FOUND.
+    Who had it a moment ago, in one call: an index may lag behind, so that the
+    user's record has the last word. ST_NOT_FOUND: nobody. Tables that others
+    write may have several; more than EMAIL_IDS_MAX are not named.
  */
 enum status records_user_put(struct records *r, const struct user *u,
                              struct deadline d, struct err *err) MUST_CHECK;
@@ -197,7 +214,8 @@ enum status records_batches(struct records *r, const struct trip *t,
     All batches of that trip which are that user's. Fewer than
     t->total_batches means that an upload is between its two steps (or was
     never finished). Also for a trip without a record (total_batches 0), by
-    the index. ST_TOO_LARGE when they are over a TRIP_MAX.
+    the index; without one, those whose numbers are not far beyond the known
+    ones. ST_TOO_LARGE when they are over a TRIP_MAX.
  */
 
 /* ---- trips ---- */

@@ -13,6 +13,7 @@ static void dynamodb_close(struct records *r)
     struct dynamodb *s = dynamodb_of(r);
 
     ddb_close(&s->db);
+    email_roll_free(&s->roll);
     arena_free(&s->arena);
     free(s);
 }
@@ -89,6 +90,80 @@ static enum status dynamodb_check(struct records *r, struct deadline d,
     return st;
 }
 
+/* ---- indexes ---- */
+
+struct index_wanted {
+    const char *table, *name, *setting, *key;
+    const char *without; /* what happens then */
+};
+
+static enum status pass_over(void *ctx, struct json item, struct arena *a,
+                             struct err *err)
+{
+    (void)ctx, (void)item, (void)a, (void)err;
+    return ST_OK;
+}
+
+/* What nobody has, by the index: DynamoDB says what is wrong with it. */
+static enum status index_probe(struct dynamodb *s, const struct index_wanted *x,
+                               struct deadline d, struct err *err)
+{
+    const struct dynamodb_query q = {
+        .table = x->table,
+        .index = x->name,
+        .where = "#k = :k",
+        .fields = "#k",
+        .names = arena_printf(s->arena, "{\"#k\":\"%s\"}", x->key).p,
+        .values = "{\":k\":{\"S\":\"check\"}}"};
+
+    return dynamodb_query(s, &q, d, pass_over, NULL, err);
+}
+
+static enum status index_check(struct dynamodb *s, const struct index_wanted *x,
+                               struct deadline d, struct err *err)
+{
+    struct err why = ERR_NONE;
+    enum status st;
+
+    if (!x->name[0])
+        return err_set(err, ST_NOT_FOUND, "no_index",
+                       "%s is empty, so %s; driveguardctl tables init adds the "
+                       "index when the setting names one",
+                       x->setting, x->without);
+    st = index_probe(s, x, d, &why);
+    if (st == ST_NOT_FOUND)
+        return err_set(err, st, "no_index",
+                       "table %s has no index %s, or it is still being made, "
+                       "so %s; to add it: driveguardctl tables init",
+                       x->table, x->name, x->without);
+    return st == ST_OK ? ST_OK
+                       : err_set(err, st, why.code, "index %s of table %s: %s",
+                                 x->name, x->table, why.text);
+}
+
+static enum status dynamodb_indexes(struct records *r, struct deadline d,
+                                    struct err *err)
+{
+    struct dynamodb *s = dynamodb_of(r);
+    const struct index_wanted wanted[] = {
+        {s->db.users, s->db.email_index, "dynamodb.email_index", "email",
+         "all users are read for an e-mail, once a minute at most"},
+        {s->db.batches, s->db.batches_index, "dynamodb.batches_index",
+         "user_id", "batches that have no place by their number are not found"},
+    };
+    struct err users = ERR_NONE, batches = ERR_NONE;
+    enum status st = index_check(s, &wanted[0], d, &users);
+    enum status other = index_check(s, &wanted[1], d, &batches);
+
+    arena_reset(s->arena);
+    if (st != ST_OK && other != ST_OK)
+        return err_set(err, st, users.code, "%.250s; %.250s", users.text,
+                       batches.text);
+    if (st != ST_OK || other != ST_OK)
+        *err = st != ST_OK ? users : batches;
+    return st != ST_OK ? st : other;
+}
+
 static enum status dynamodb_identity(struct records *r, struct deadline d,
                                      struct arena *a, struct str *out,
                                      struct err *err)
@@ -104,9 +179,10 @@ static const struct records_ops ops = {
     .identity = dynamodb_identity,
     .close = dynamodb_close,
     .check = dynamodb_check,
+    .indexes = dynamodb_indexes,
     .user = dynamodb_user,
     .user_by_email = dynamodb_user_by_email,
-    .id_by_email = dynamodb_id_by_email,
+    .ids_by_email = dynamodb_ids_by_email,
     .user_put = dynamodb_user_put,
     .users_put = dynamodb_users_put,
     .user_foreign = dynamodb_user_foreign,
@@ -139,6 +215,8 @@ enum status records_dynamodb_open(const struct conf *c, struct records **out,
     }
     s->base.ops = &ops;
     s->arena = arena_new(65536);
+    s->spool = c->server_spool;
+    s->endpoint = c->dynamodb_endpoint;
     *out = &s->base;
     return ST_OK;
 }

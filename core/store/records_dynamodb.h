@@ -2,10 +2,10 @@
  * records_dynamodb.h - what the files of the DynamoDB record store share.
  *
  * records_dynamodb.c has the calls' list and the checks; the calls themselves
- * are in records_dynamodb_{users,trips,batches}.c, each as the function of
- * records.h of that name. Tables and attributes: see doc/storage.md, "Records";
- * one is added, `batch_numbers` (a set of numbers) of a trip: which batches
- * total_batches counts, so that none is counted twice.
+ * are in records_dynamodb_{users,emails,trips,batches}.c, each as the function
+ * of records.h of that name. Tables and attributes: see doc/storage.md,
+ * "Records"; one is added, `batch_numbers` (a set of numbers) of a trip: which
+ * batches total_batches counts, so that none is counted twice.
  */
 #ifndef DG_STORE_RECORDS_DYNAMODB_H
 #define DG_STORE_RECORDS_DYNAMODB_H
@@ -13,13 +13,18 @@
 #include "store/ddb.h"
 #include "store/ddb_expr.h"
 #include "store/ddb_item.h"
+#include "store/email_roll.h"
 #include "store/records_impl.h"
 
 struct dynamodb {
     struct records base;
     struct ddb db;
     struct arena *arena; /* for calls that return no memory */
-    bool scan_warned, index_warned;
+    bool index_warned;
+    int64_t email_index_due_ms; /* not there; when to ask again. 0: it is */
+    struct email_roll *roll;    /* NULL until it is needed */
+    int64_t roll_due_ms;        /* a reading failed; when to try again */
+    const char *spool, *endpoint;
 };
 
 struct dynamodb *dynamodb_of(struct records *r);
@@ -80,6 +85,24 @@ enum status dynamodb_walk_table(struct dynamodb *s,
     fails, nothing of these pages was passed.
  */
 
+/* ---- users, for other files ---- */
+
+enum status dynamodb_email_query(struct dynamodb *s, struct str email,
+                                 struct deadline d, struct arena *a,
+                                 struct email_ids *out,
+                                 struct err *err) MUST_CHECK;
+/*
+    By the index that the settings name. ST_NOT_FOUND (no_index): there is none,
+    or it is still being made.
+ */
+
+void dynamodb_email_given(struct dynamodb *s, struct str email,
+                          struct str user_id);
+/*
+    That user has just been put with that e-mail: so that this host finds him
+    at once also without an index.
+ */
+
 /* ---- trips, for batches, too ---- */
 
 enum status dynamodb_read_trip(struct json item, struct arena *a,
@@ -93,9 +116,9 @@ enum status dynamodb_user(struct records *r, struct str user_id,
 enum status dynamodb_user_by_email(struct records *r, struct str email,
                                    struct deadline d, struct arena *a,
                                    struct user *out, struct err *err);
-enum status dynamodb_id_by_email(struct records *r, struct str email,
-                                 struct deadline d, struct arena *a,
-                                 struct str *user_id, struct err *err);
+enum status dynamodb_ids_by_email(struct records *r, struct str email,
+                                  struct deadline d, struct arena *a,
+                                  struct email_ids *out, struct err *err);
 enum status dynamodb_user_put(struct records *r, const struct user *u,
                               struct deadline d, struct err *err);
 enum status dynamodb_users_put(struct records *r, const struct user *u,

@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "store/ddb_batch_get.h"
 
+#define BEYOND 100
+
 struct reader {
     struct dynamodb *s;
     const struct trip *trip;
@@ -136,6 +138,28 @@ static enum status query_index(struct reader *r, struct deadline d,
     return dynamodb_query(r->s, &q, d, note_missing, r, err);
 }
 
+/* Without an index, what other programs wrote is still found where their
+ * numbers have gaps: a phone counts uploads that failed, too. */
+static enum status get_beyond(struct reader *r, struct deadline d,
+                              struct err *err)
+{
+    const struct trip *t = r->trip;
+    int64_t last = t->highest_batch ? t->highest_batch : t->total_batches;
+    int64_t most = t->total_batches + BEYOND;
+    struct str *key = arena_alloc_n(r->arena, (size_t)most, sizeof *key);
+    size_t n = 0;
+
+    for (int64_t i = 1; i <= most; i++) {
+        struct str id =
+            arena_printf(r->arena, "%.*s_batch_%lld", STR_ARG(t->trip_id),
+                         (long long)(last + i));
+
+        if (!have(r, id))
+            key[n++] = id;
+    }
+    return get_by_key(r, key, n, d, err);
+}
+
 /* The index may lag behind, so that it only names what is read by key. */
 static enum status get_by_index(struct reader *r, struct deadline d,
                                 struct err *err)
@@ -143,13 +167,14 @@ static enum status get_by_index(struct reader *r, struct deadline d,
     enum status st;
 
     if (r->s->db.batches_index[0] == '\0')
-        return ST_OK;
+        return get_beyond(r, d, err);
     st = query_index(r, d, err);
-    if (st == ST_INTERNAL) { /* DynamoDB does not know the index */
+    if (st == ST_NOT_FOUND) { /* there is no such index */
         if (!r->s->index_warned)
             log_err(LOG_WARN, "batches_index_unusable", err);
         r->s->index_warned = true;
-        return ST_OK;
+        err_clear(err);
+        return get_beyond(r, d, err);
     }
     return st == ST_OK ? get_by_key(r, r->id, r->ids, d, err) : st;
 }

@@ -211,36 +211,30 @@ static enum status put_user(struct dynamodb *s, const struct user *u,
 }
 
 /* Who has it already keeps it, whoever else has it, too. */
-static bool has_email(struct dynamodb *s, const struct user *u,
-                      struct deadline d)
-{
-    struct err none = ERR_NONE;
-    struct user now;
-
-    return dynamodb_user(&s->base, u->user_id, d, s->arena, &now, &none) ==
-               ST_OK &&
-           str_eq(now.email, u->email);
-}
-
 static enum status check_email(struct dynamodb *s, const struct user *u,
                                struct deadline d, struct err *err)
 {
+    struct email_ids ids = {.n = 0};
     struct err none = ERR_NONE;
     struct user other;
     enum status st;
 
     if (u->email.n == 0 || u->shares_email || u->keeps & USER_KEEPS_EMAIL)
         return ST_OK;
-    st = dynamodb_user_by_email(&s->base, u->email, d, s->arena, &other, &none);
-    if (st == ST_OK && !str_eq(other.user_id, u->user_id) &&
-        !has_email(s, u, d))
+    st = dynamodb_ids_by_email(&s->base, u->email, d, s->arena, &ids, &none);
+    for (size_t i = 0; i < ids.n; i++)
+        if (str_eq(ids.id[i], u->user_id))
+            return ST_OK;
+    if (st == ST_OK)
+        st = dynamodb_user_by_email(&s->base, u->email, d, s->arena, &other,
+                                    &none);
+    if (st == ST_OK)
         return err_set(err, ST_PRECONDITION, "email_taken",
                        "user %.*s has that e-mail", STR_ARG(other.user_id));
-    if (st != ST_OK && st != ST_NOT_FOUND) {
-        *err = none;
-        return st;
-    }
-    return ST_OK;
+    if (st == ST_NOT_FOUND)
+        return ST_OK;
+    *err = none;
+    return st;
 }
 
 enum status dynamodb_user_put(struct records *r, const struct user *u,
@@ -251,6 +245,8 @@ enum status dynamodb_user_put(struct records *r, const struct user *u,
 
     if (st == ST_OK)
         st = put_user(s, u, d, err);
+    if (st == ST_OK && !(u->keeps & USER_KEEPS_EMAIL))
+        dynamodb_email_given(s, u->email, u->user_id);
     arena_reset(s->arena);
     return st;
 }

@@ -14,6 +14,9 @@
 struct records_ops {
     void (*close)(struct records *r);
     enum status (*check)(struct records *r, struct deadline d, struct err *err);
+    /* NULL: there are none that could be missing. */
+    enum status (*indexes)(struct records *r, struct deadline d,
+                           struct err *err);
     enum status (*identity)(struct records *r, struct deadline d,
                             struct arena *a, struct str *out, struct err *err);
     enum status (*user)(struct records *r, struct str user_id,
@@ -22,9 +25,9 @@ struct records_ops {
     enum status (*user_by_email)(struct records *r, struct str email,
                                  struct deadline d, struct arena *a,
                                  struct user *out, struct err *err);
-    enum status (*id_by_email)(struct records *r, struct str email,
-                               struct deadline d, struct arena *a,
-                               struct str *user_id, struct err *err);
+    enum status (*ids_by_email)(struct records *r, struct str email,
+                                struct deadline d, struct arena *a,
+                                struct email_ids *out, struct err *err);
     enum status (*user_put)(struct records *r, const struct user *u,
                             struct deadline d, struct err *err);
     enum status (*users_put)(struct records *r, const struct user *u, size_t n,

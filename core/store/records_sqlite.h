@@ -31,9 +31,9 @@ enum status sqlite_user(struct records *r, struct str user_id,
 enum status sqlite_user_by_email(struct records *r, struct str email,
                                  struct deadline d, struct arena *a,
                                  struct user *out, struct err *err);
-enum status sqlite_id_by_email(struct records *r, struct str email,
-                               struct deadline d, struct arena *a,
-                               struct str *user_id, struct err *err);
+enum status sqlite_ids_by_email(struct records *r, struct str email,
+                                struct deadline d, struct arena *a,
+                                struct email_ids *out, struct err *err);
 enum status sqlite_user_put(struct records *r, const struct user *u,
                             struct deadline d, struct err *err);
 enum status sqlite_users_put(struct records *r, const struct user *u, size_t n,

@@ -9,7 +9,7 @@ static void read_user(const struct sql_query *q, struct arena *a,
 {
     *out = (struct user){
         .user_id = sql_str(q, 0, a),
-        .email = sql_str(q, 1, a),
+        .email = arena_lower(a, sql_str(q, 1, a)),
         .name = sql_str(q, 2, a),
         .role = sql_str(q, 3, a),
         .zipcode = sql_str(q, 4, a),
@@ -68,15 +68,28 @@ enum status sqlite_user_by_email(struct records *r, struct str email,
     return find_user(sql_of(r), Q_USER_BY_EMAIL, email, d, a, out, err);
 }
 
-enum status sqlite_id_by_email(struct records *r, struct str email,
-                               struct deadline d, struct arena *a,
-                               struct str *user_id, struct err *err)
+enum status sqlite_ids_by_email(struct records *r, struct str email,
+                                struct deadline d, struct arena *a,
+                                struct email_ids *out, struct err *err)
 {
-    struct user u = {.user_id = STR_NONE};
-    enum status st = sqlite_user_by_email(r, email, d, a, &u, err);
+    struct sql_query q;
+    bool row = true;
+    enum status st = sql_query(sql_of(r), Q_USERS_OF_EMAIL, d, &q, err);
 
-    *user_id = u.user_id;
-    return st;
+    *out = (struct email_ids){.n = 0};
+    if (st == ST_OK) {
+        sql_bind_key(&q, email);
+        sql_bind_int(&q, EMAIL_IDS_MAX);
+    }
+    while (st == ST_OK && row) {
+        st = sql_step(&q, &row, err);
+        if (st == ST_OK && row)
+            out->id[out->n++] = sql_str(&q, 0, a);
+    }
+    sql_done(&q);
+    return st == ST_OK && out->n == 0
+               ? err_set(err, ST_NOT_FOUND, NULL, "nobody has that e-mail")
+               : st;
 }
 
 enum status sqlite_user_remove(struct records *r, struct str user_id,

@@ -89,6 +89,12 @@ bool stores_ready(struct stores *s, struct deadline d,
     out[1] = (struct store_state){.name = "records", .required = true};
     out[1].ok = records_check(s->records, deadline_sooner(d, share_ms),
                               &out[1].err) == ST_OK;
+    /* The same share: what a slow store leaves of it. No failure, whatever it
+     * is: nothing but look-ups depends on an index. */
+    if (out[1].ok &&
+        records_indexes(s->records, deadline_sooner(d, share_ms),
+                        &out[1].warning) == ST_OK)
+        err_clear(&out[1].warning);
     out[2] = (struct store_state){.name = "spool", .required = true};
     out[2].ok = spool_check(s->spool, &out[2].err) == ST_OK;
     out[3] = (struct store_state){.name = "cache", .required = false};

@@ -64,6 +64,7 @@ struct store_state {
     const char *name;  /* "objects", "records", "cache", "spool" */
     bool ok, required; /* the cache is not required */
     struct err err;
+    struct err warning; /* ST_OK: none; else it works, but not as it should */
 };
 #define STORES_CHECKED 4
 bool stores_ready(struct stores *s, struct deadline d,

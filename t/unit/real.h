@@ -20,6 +20,7 @@ static void real_conf(struct arena *a, struct conf *conf)
 
     if (conf_load(NULL, a, conf, &err) != ST_OK)
         abort();
+    real_take(&conf->server_spool, "SPOOL");
     real_take(&conf->s3_endpoint, "S3_ENDPOINT");
     real_take(&conf->s3_region, "AWS_REGION");
     real_take(&conf->s3_ca_file, "S3_CA_FILE");

@@ -86,7 +86,7 @@ static void users(void)
     const struct user bare = {.user_id = id("bare")};
     struct user thief = {.user_id = id("thief"), .email = full.email};
     struct user out;
-    struct str whose;
+    struct email_ids ids;
 
     CHECK(records_user(store, full.user_id, soon(), arena, &out, &err) ==
           ST_NOT_FOUND);
@@ -103,11 +103,12 @@ static void users(void)
           same_user(&out, &full));
     CHECK(records_user_by_email(store, STR_LIT(""), soon(), arena, &out,
                                 &err) == ST_NOT_FOUND);
-    CHECK(records_id_by_email(store, full.email, soon(), arena, &whose, &err) ==
+    CHECK(records_ids_by_email(store, full.email, soon(), arena, &ids, &err) ==
               ST_OK &&
-          str_eq(whose, full.user_id));
-    CHECK(records_id_by_email(store, STR_LIT("no@one"), soon(), arena, &whose,
-                              &err) == ST_NOT_FOUND);
+          ids.n == 1 && str_eq(ids.id[0], full.user_id));
+    CHECK(records_ids_by_email(store, STR_LIT("no@one"), soon(), arena, &ids,
+                               &err) == ST_NOT_FOUND &&
+          ids.n == 0);
 
     CHECK(records_user_put(store, &thief, soon(), &err) == ST_PRECONDITION &&
           !strcmp(err.code, "email_taken"));

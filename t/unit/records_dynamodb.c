@@ -289,6 +289,12 @@ static void by_index(void)
           !strstr(srv.seen->last, "T_batch_1"));
     mode(NO_INDEX);
     CHECK(batches(4, 4).n == 3 && count(QUERIES) == 1);
+    /* Others wrote number 3, and the record does not know how high they are. */
+    mode(NO_INDEX);
+    CHECK(batches(3, 2).n == 3 && count(QUERIES) == 1 &&
+          count(KEYS) == 2 + 3 + 100);
+    mode(NO_INDEX);
+    CHECK(batches(0, 0).n == 3 && count(KEYS) == 100);
     mode(PLAIN);
     CHECK(batches(0, 0).n == 0 && count(QUERIES) == 1);
 }
