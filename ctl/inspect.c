@@ -58,6 +58,8 @@ static void print_indexes(const struct inspection *in)
             printf("    %.*s is by the same attribute: the settings may name "
                    "that one\n",
                    STR_ARG(s->index_like));
+        else if (s->index == INDEX_MISSING)
+            printf("    driveguardctl tables init --add-indexes adds it\n");
         any = true;
     }
 }

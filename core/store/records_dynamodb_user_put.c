@@ -214,7 +214,7 @@ static enum status put_user(struct dynamodb *s, const struct user *u,
 static enum status check_email(struct dynamodb *s, const struct user *u,
                                struct deadline d, struct err *err)
 {
-    struct email_ids ids;
+    struct email_ids ids = {.n = 0};
     struct err none = ERR_NONE;
     struct user other;
     enum status st;

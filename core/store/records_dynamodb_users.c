@@ -2,7 +2,6 @@
  * records_dynamodb_user_put.c writes them. */
 #include "store/records_dynamodb.h"
 
-#include <assert.h>
 
 /* The content of a map attribute, itself a set of attributes. */
 static struct json map_of(struct json item, const char *name)
@@ -34,6 +33,8 @@ static void read_user(struct json item, struct arena *a, struct user *out)
     };
     out->has_base_point = ddb_double(base, "latitude", &out->latitude) &&
                           ddb_double(base, "longitude", &out->longitude);
+    if (out->has_privacy)
+        out->anonymization_radius = out->retention_months = -1;
     (void)ddb_int(privacy, "anonymizationRadius", &out->anonymization_radius);
     (void)ddb_int(privacy, "dataRetentionPeriod", &out->retention_months);
 }

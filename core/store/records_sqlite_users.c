@@ -74,22 +74,22 @@ enum status sqlite_ids_by_email(struct records *r, struct str email,
 {
     struct sql_query q;
     bool row = true;
-    enum status st = sql_query(sql_of(r), Q_IDS_BY_EMAIL, d, &q, err);
+    enum status st = sql_query(sql_of(r), Q_USERS_OF_EMAIL, d, &q, err);
 
     *out = (struct email_ids){.n = 0};
-    if (st != ST_OK)
-        return st;
-    sql_bind_key(&q, email);
-    sql_bind_int(&q, EMAIL_IDS_MAX);
+    if (st == ST_OK) {
+        sql_bind_key(&q, email);
+        sql_bind_int(&q, EMAIL_IDS_MAX);
+    }
     while (st == ST_OK && row) {
         st = sql_step(&q, &row, err);
         if (st == ST_OK && row)
             out->id[out->n++] = sql_str(&q, 0, a);
     }
     sql_done(&q);
-    if (st == ST_OK && out->n == 0)
-        st = err_set(err, ST_NOT_FOUND, NULL, "nobody has that e-mail");
-    return st;
+    return st == ST_OK && out->n == 0
+               ? err_set(err, ST_NOT_FOUND, NULL, "nobody has that e-mail")
+               : st;
 }
 
 enum status sqlite_user_remove(struct records *r, struct str user_id,

@@ -205,6 +205,8 @@ static void users_at_once(void)
           ST_NOT_FOUND);
     u[1].shares_email = true;
     CHECK(records_user_put(store, &u[1], soon(), &err) == ST_OK);
+    u[1].shares_email = false; /* it has it already */
+    CHECK(records_user_put(store, &u[1], soon(), &err) == ST_OK);
     CHECK(records_user_by_email(store, id("at@once"), soon(), arena, &out,
                                 &err) == ST_OK);
     CHECK(records_user(store, u[1].user_id, soon(), arena, &out, &err) ==
