@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "driver/driver.h"
+#include "service/claim.h"
 #include "service/input.h"
 #include "service/settle.h"
 
@@ -61,8 +62,7 @@ static enum status claim_unrecorded(const struct call *c,
         return err_set(c->err, ST_NOT_FOUND, "trip_not_found",
                        "Trip not found: no batch of it was uploaded");
     claim->create = true;
-    return records_trip_claim(c->stores->records, claim, c->deadline, c->arena,
-                              trip, c->err);
+    return claim_take(c, claim, trip);
 }
 
 static enum status claim_trip(const struct call *c, struct trip_claim *claim,
@@ -72,8 +72,7 @@ static enum status claim_trip(const struct call *c, struct trip_claim *claim,
 
     if (fault_point("finalize.before_claim"))
         return err_set(c->err, ST_UNAVAILABLE, NULL, "fault point");
-    st = records_trip_claim(c->stores->records, claim, c->deadline, c->arena,
-                            trip, c->err);
+    st = claim_take(c, claim, trip);
     if (st == ST_NOT_FOUND) {
         err_clear(c->err);
         st = claim_unrecorded(c, claim, trip);
@@ -287,16 +286,14 @@ enum status finalize_trip(const struct call *c, struct str body,
     return st;
 }
 
-static enum status settle_again(const struct call *c,
-                                const struct trip_claim *claim)
+static enum status settle_again(const struct call *c, struct trip_claim *claim)
 {
     struct settlement *done = arena_alloc(c->arena, sizeof *done);
     struct trip trip;
     enum status st;
 
     assert(claim->rescore && c->user_id.n);
-    st = records_trip_claim(c->stores->records, claim, c->deadline, c->arena,
-                            &trip, c->err);
+    st = claim_take(c, claim, &trip);
     if (st == ST_NOT_FOUND || st == ST_NOT_OWNER || st == ST_PRECONDITION) {
         /* Nothing was promised, or it was kept up to the last step: all that
          * can be missing then is the token. */
@@ -309,9 +306,11 @@ static enum status settle_again(const struct call *c,
         return st;
     stat_add(STAT_trips_rescored, 1);
     /* Not ST_OK: the caller would forget a trip that lacks a batch. */
-    return done->again ? err_set(c->err, ST_BUSY, "upload_under_way",
-                                 "an upload of this trip is under way")
-                       : ST_OK;
+    return done->again
+               ? err_set(c->err, ST_BUSY, "upload_under_way",
+                         "an upload of this trip is under way, or another "
+                         "program has just finalized it")
+               : ST_OK;
 }
 
 enum status finalize_pending(const struct call *c, struct str trip_id)
@@ -333,4 +332,44 @@ enum status finalize_lost(const struct call *c, struct str trip_id)
                                .now_us = clock_wall_us()};
 
     return settle_again(c, &claim);
+}
+
+/* Of a driver who is gone nothing is scored: his trips are what another's
+ * deletion left. */
+static enum status foreign_is_due(const struct call *c, struct str trip_id,
+                                  struct trip *t, bool *due)
+{
+    struct user user;
+    enum status st = records_trip(c->stores->records, trip_id, c->deadline,
+                                  c->arena, t, c->err);
+
+    *due = st == ST_OK && str_eq(t->user_id, c->user_id) && trip_is_foreign(t);
+    if (*due)
+        st = records_user(c->stores->records, c->user_id, c->deadline, c->arena,
+                          &user, c->err);
+    if (st != ST_NOT_FOUND)
+        return st;
+    err_clear(c->err);
+    *due = false;
+    return ST_OK;
+}
+
+enum status finalize_foreign(const struct call *c, struct str trip_id,
+                             bool *scored)
+{
+    struct trip_claim claim = {.user_id = c->user_id,
+                               .trip_id = trip_id,
+                               .rescore = true,
+                               .now_us = clock_wall_us()};
+    struct trip t;
+    enum status st = foreign_is_due(c, trip_id, &t, scored);
+
+    if (st != ST_OK || !*scored)
+        return st;
+    claim.seen = t.revision;
+    if (trip_is_unclaimed(&t))
+        st = claim_look(c, &claim);
+    else
+        stat_add(STAT_foreign_changes, 1);
+    return st == ST_OK ? settle_again(c, &claim) : st;
 }

@@ -97,6 +97,9 @@ enum status dynamodb_trip(struct records *r, struct str trip_id,
 enum status dynamodb_trip_claim(struct records *r, const struct trip_claim *c,
                                 struct deadline d, struct arena *a,
                                 struct trip *out, struct err *err);
+enum status dynamodb_trip_raise(struct records *r, const struct trip *t,
+                                int64_t to_revision, struct deadline d,
+                                struct err *err);
 enum status dynamodb_trip_stored(struct records *r, struct str trip_id,
                                  int64_t revision, enum analysis_status as,
                                  struct str key, struct deadline d,

@@ -77,7 +77,9 @@ static enum status get_by_number(struct reader *r, struct deadline d,
                                  struct err *err)
 {
     const struct trip *t = r->trip;
-    int64_t last = t->highest_batch ? t->highest_batch : t->total_batches;
+    /* Others count their batches, but do not say which is the highest. */
+    int64_t last = t->highest_batch > t->total_batches ? t->highest_batch
+                                                       : t->total_batches;
     struct str *key;
 
     if (last <= 0 || last > 10 * t->total_batches + 1000)

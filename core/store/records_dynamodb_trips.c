@@ -19,9 +19,11 @@ enum status dynamodb_read_trip(struct json item, struct arena *a,
         .updated_us = ddb_time(item, "last_updated", a),
         .finalized_us = ddb_time(item, "finalized_at", a),
         .analysis_key = ddb_str(item, "analysis_key", a),
+        .claimed_batches = -1,
     };
     (void)ddb_int(item, "total_batches", &out->total_batches);
     (void)ddb_int(item, "highest_batch", &out->highest_batch);
+    (void)ddb_int(item, "claimed_batches", &out->claimed_batches);
     (void)ddb_int(item, "revision", &out->revision);
     out->trip_quality = ddb_json_text(item, "trip_quality", a, &why);
     if (trip_status_parse(status, &out->status) &&
@@ -47,16 +49,39 @@ enum status dynamodb_trip(struct records *r, struct str trip_id,
 
 /* ---- claims ---- */
 
+#define TO_SCORE                                                               \
+    "attribute_not_exists(#analysis_status) OR "                               \
+    "#analysis_status = :analysis_status"
+
 static void claim_for_rescore(struct ddb_expr *e, const struct trip_claim *c)
 {
-    ddb_if(e, "#status = :completed");
-    ddb_value_s(e, "completed", STR_LIT("completed"));
-    ddb_if(e, c->lost ? "attribute_not_exists(#analysis_status) OR "
-                        "#analysis_status IN (:analysis_status, :stored)"
-                      : "attribute_not_exists(#analysis_status) OR "
-                        "#analysis_status = :analysis_status");
-    if (c->lost)
+    if (c->unclaimed_to)
+        return;
+    if (c->lost) {
+        ddb_if(e, TO_SCORE " OR #analysis_status = :stored");
         ddb_value_s(e, "stored", str_of(analysis_status_word(ANALYSIS_STORED)));
+    } else if (c->seen) {
+        ddb_if(e, TO_SCORE " OR #revision = :seen");
+        ddb_value_n(e, "seen", c->seen);
+    } else {
+        ddb_if(e, TO_SCORE);
+    }
+}
+
+/* An unclaimed trip is completed and has no revision: who takes it must know,
+ * and may take no other (rule 10). */
+static void claim_revision(struct ddb_expr *e, const struct trip_claim *c)
+{
+    ddb_value_s(e, "completed", str_of(trip_status_word(TRIP_COMPLETED)));
+    if (c->unclaimed_to) {
+        ddb_set_n(e, "revision", c->unclaimed_to);
+        ddb_if(e, "#status = :completed AND attribute_not_exists(#revision)");
+        return;
+    }
+    ddb_count_up(e, "revision");
+    ddb_if(e, c->rescore
+                  ? "#status = :completed AND attribute_exists(#revision)"
+                  : "attribute_exists(#revision) OR NOT #status = :completed");
 }
 
 static enum status claim_for_finalize(struct ddb_expr *e,
@@ -100,7 +125,8 @@ static enum status claim_body(struct dynamodb *s, const struct trip_claim *c,
     struct ddb_expr e;
 
     ddb_expr_begin(&e, s->db.trips, "trip_id", c->trip_id);
-    ddb_count_up(&e, "revision");
+    claim_revision(&e, c);
+    ddb_copy(&e, "claimed_batches", "total_batches", 0);
     ddb_set_s(&e, "analysis_status",
               str_of(analysis_status_word(ANALYSIS_PENDING)));
     if (c->create)
@@ -119,24 +145,22 @@ static enum status claim_body(struct dynamodb *s, const struct trip_claim *c,
     return st;
 }
 
-/* Why the condition did not hold. */
+/* Why the condition did not hold; out is the record as it is now. */
 static enum status claim_refused(struct dynamodb *s, const struct trip_claim *c,
                                  struct deadline d, struct arena *a,
-                                 struct err *err)
+                                 struct trip *out, struct err *err)
 {
-    struct json item;
-    enum status st =
-        dynamodb_get(s, s->db.trips, "trip_id", c->trip_id, d, a, &item, err);
+    enum status st = dynamodb_trip(&s->base, c->trip_id, d, a, out, err);
 
     if (st != ST_OK)
         return st;
-    if (!str_eq(ddb_str(item, "user_id", a), c->user_id))
+    if (!str_eq(out->user_id, c->user_id))
         return err_set(err, ST_NOT_OWNER, NULL,
                        "trip %.*s belongs to another user",
                        STR_ARG(c->trip_id));
-    if (c->rescore)
+    if (c->rescore || c->unclaimed_to || trip_is_unclaimed(out))
         return err_set(err, ST_PRECONDITION, NULL,
-                       "trip %.*s is not to be scored again",
+                       "trip %.*s is not to be claimed so",
                        STR_ARG(c->trip_id));
     return err_set(err, ST_UNAVAILABLE, NULL,
                    "trip %.*s came or went in this moment",
@@ -156,7 +180,7 @@ enum status dynamodb_trip_claim(struct records *r, const struct trip_claim *c,
         return st;
     st = ddb_call(&s->db, "UpdateItem", body, d, a, &reply, err);
     if (st == ST_PRECONDITION)
-        return claim_refused(s, c, d, a, err);
+        return claim_refused(s, c, d, a, out, err);
     if (st != ST_OK)
         return st;
     fault_point("dynamodb.claim.after");
@@ -194,9 +218,7 @@ static enum status settle(struct dynamodb *s, struct str trip_id, int64_t at,
     ddb_set_or_remove(&e, "analysis_key", key);
     if (revision != at)
         ddb_set_n(&e, "revision", revision);
-    ddb_if(&e, at ? "#revision = :at"
-                  : "attribute_exists(#trip_id) AND "
-                    "(attribute_not_exists(#revision) OR #revision = :at)");
+    ddb_if(&e, "#revision = :at");
     ddb_value_n(&e, "at", at);
     st = ddb_call(&s->db, "UpdateItem", ddb_expr_end(&e, s->arena), d, s->arena,
                   &reply, err);
@@ -208,6 +230,14 @@ static enum status settle(struct dynamodb *s, struct str trip_id, int64_t at,
                 STR_ARG(trip_id), (long long)at);
     arena_reset(s->arena);
     return st;
+}
+
+enum status dynamodb_trip_raise(struct records *r, const struct trip *t,
+                                int64_t to_revision, struct deadline d,
+                                struct err *err)
+{
+    return settle(dynamodb_of(r), t->trip_id, t->revision, to_revision,
+                  ANALYSIS_PENDING, t->analysis_key, d, err);
 }
 
 enum status dynamodb_trip_stored(struct records *r, struct str trip_id,

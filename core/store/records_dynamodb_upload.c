@@ -116,8 +116,12 @@ static enum status note_number(void *ctx, struct json item, struct arena *a,
 
     (void)a;
     (void)err;
-    if (!ddb_int(item, "batch_number", &number) || number == c->ours)
+    if (!ddb_int(item, "batch_number", &number))
         return ST_OK;
+    if (number == c->ours) {
+        c->has_ours = true;
+        return ST_OK;
+    }
     buf_printf(&c->others, "%s\"%lld\"", c->others.n ? "," : "",
                (long long)number);
     c->n++;
@@ -162,11 +166,22 @@ static enum status count_batches(struct upload *u, const struct trip *t,
     }
 }
 
-static void put_count(struct ddb_expr *e, const struct counted *c)
+/* Not fewer than others have counted: the batch of one of them may be on its
+ * way, and who scores must wait for it. */
+static int64_t count_of(const struct counted *c, const struct trip *t)
+{
+    int64_t found = (int64_t)c->n + !(c->known && c->has_ours);
+    int64_t counted = t->total_batches + !c->has_ours;
+
+    return found > counted ? found : counted;
+}
+
+static void put_count(struct ddb_expr *e, const struct counted *c,
+                      const struct trip *t)
 {
     struct buf set;
 
-    ddb_set_n(e, "total_batches", (int64_t)c->n + !c->has_ours);
+    ddb_set_n(e, "total_batches", count_of(c, t));
     if (c->known) {
         ddb_add_to_set(e, "batch_numbers", c->ours);
         return;
@@ -206,7 +221,14 @@ static void put_widened(struct ddb_expr *e, const struct upload *u,
     if (t->status == TRIP_COMPLETED) {
         ddb_set_s(e, "analysis_status",
                   str_of(analysis_status_word(ANALYSIS_PENDING)));
-        ddb_count_up(e, "revision");
+        /* One that another finalized gets no revision here, or it would pass
+         * for ours (rule 10). */
+        if (trip_is_unclaimed(t)) {
+            ddb_if(e, "attribute_not_exists(#revision)");
+        } else {
+            ddb_if(e, "attribute_exists(#revision)");
+            ddb_count_up(e, "revision");
+        }
         return;
     }
     if (b->first_us != TIME_NONE &&
@@ -236,7 +258,7 @@ static enum status update_trip(struct upload *u, bool *completed,
     if (st == ST_OK) {
         ddb_expr_begin(&e, u->s->db.trips, "trip_id", u->b->trip_id);
         ddb_set_time(&e, "last_updated", u->now_us);
-        put_count(&e, &c);
+        put_count(&e, &c, &t);
         if (u->trip.type == JSON_OBJECT)
             put_widened(&e, u, &t);
         else
@@ -346,7 +368,9 @@ static enum status make_pending_again(struct upload *u, bool *completed,
     enum status st;
 
     ddb_expr_begin(&e, u->s->db.trips, "trip_id", u->b->trip_id);
-    ddb_if(&e, "#status = :completed");
+    /* Without a revision it is nobody's claim that could end: what another
+     * finalized is scored anyhow, and no upload may make it pass for ours. */
+    ddb_if(&e, "#status = :completed AND attribute_exists(#revision)");
     ddb_value_s(&e, "completed", str_of(trip_status_word(TRIP_COMPLETED)));
     ddb_set_time(&e, "last_updated", u->now_us);
     ddb_set_s(&e, "analysis_status",

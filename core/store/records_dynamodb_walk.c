@@ -62,14 +62,11 @@ static enum status walk_item(struct walk *w, struct json item, struct arena *a)
     struct trip_seen t = {.trip_id = ddb_str(item, "trip_id", a),
                           .user_id = ddb_str(item, "user_id", a),
                           .end_us = TIME_NONE};
+    struct err none = ERR_NONE;
+    struct trip all;
 
-    t.readable = trip_status_parse(ddb_str(item, "status", a), &t.status) &&
-                 analysis_status_parse(ddb_str(item, "analysis_status", a),
-                                       &t.analysis_status);
-    if (t.readable) {
-        t.end_us = ddb_time(item, "end_timestamp", a);
-        (void)ddb_int(item, "revision", &t.revision);
-    }
+    if (dynamodb_read_trip(item, a, &all, &none) == ST_OK)
+        trip_seen_of(&all, &t);
     return w->each(w->ctx, &t);
 }
 
@@ -119,10 +116,11 @@ enum status dynamodb_walk(struct records *r, struct trip_walk *at,
     struct dynamodb *s = dynamodb_of(r);
     const struct dynamodb_query q = {
         .table = s->db.trips,
-        .fields = "#t, #u, #s, #a, #e, #r",
+        .fields = "#t, #u, #s, #a, #e, #r, #b, #c, #k",
         .names = "{\"#t\":\"trip_id\",\"#u\":\"user_id\",\"#s\":\"status\","
                  "\"#a\":\"analysis_status\",\"#e\":\"end_timestamp\","
-                 "\"#r\":\"revision\"}"};
+                 "\"#r\":\"revision\",\"#b\":\"total_batches\","
+                 "\"#c\":\"claimed_batches\",\"#k\":\"analysis_key\"}"};
     struct walk w = {.q = &q, .at = at, .each = each, .ctx = ctx};
     struct arena *pages;
     enum status st;

@@ -42,6 +42,9 @@ struct records_ops {
     enum status (*trip_claim)(struct records *r, const struct trip_claim *c,
                               struct deadline d, struct arena *a,
                               struct trip *out, struct err *err);
+    enum status (*trip_raise)(struct records *r, const struct trip *t,
+                              int64_t to_revision, struct deadline d,
+                              struct err *err);
     enum status (*trip_stored)(struct records *r, struct str trip_id,
                                int64_t revision, enum analysis_status as,
                                struct str analysis_key, struct deadline d,
@@ -84,6 +87,11 @@ enum status trip_grow(struct trip_size *size, const struct batch *b,
                       struct err *err) MUST_CHECK;
 /*
     One more batch of a trip was read: ST_TOO_LARGE when it is one too many.
+ */
+
+void trip_seen_of(const struct trip *t, struct trip_seen *out);
+/*
+    What a walk passes of a readable record; the ids are set already.
  */
 
 enum status walk_other_store(struct err *err);

@@ -48,6 +48,8 @@ static const char *const schema_steps[] = {
     /* What is said of the whole file: its identity. */
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
     " STRICT, WITHOUT ROWID;",
+
+    "ALTER TABLE trips ADD COLUMN claimed_batches INTEGER NOT NULL DEFAULT -1;",
 };
 
 static const char *const queries[QUERY_COUNT] = {
@@ -146,6 +148,7 @@ static const struct records_ops ops = {
     .batches = sqlite_batches,
     .trip = sqlite_trip,
     .trip_claim = sqlite_trip_claim,
+    .trip_raise = sqlite_trip_raise,
     .trip_stored = sqlite_trip_stored,
     .trips_of = sqlite_trips_of,
     .pending_count = sqlite_pending_count,

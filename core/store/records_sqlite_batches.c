@@ -56,7 +56,7 @@ static void widen(struct trip *t, const struct batch *b, bool batch_is_new,
         t->highest_batch = b->number;
     if (t->status == TRIP_COMPLETED) {
         t->analysis_status = ANALYSIS_PENDING;
-        t->revision++;
+        t->revision += !trip_is_unclaimed(t);
         return;
     }
     if (b->first_us != TIME_NONE &&

@@ -23,6 +23,7 @@ static enum status read_trip(const struct sql_query *q, struct arena *a,
         .revision = sql_int(q, 10),
         .analysis_key = sql_str(q, 12, a),
         .trip_quality = sql_str(q, 13, a),
+        .claimed_batches = sql_int(q, 14),
     };
     if (trip_status_parse(status, &out->status) &&
         analysis_status_parse(analysis, &out->analysis_status))
@@ -53,6 +54,7 @@ enum status sqlite_put_trip(struct sql *sql, const struct trip *t,
     sql_bind_z(&q, analysis_status_word(t->analysis_status));
     sql_bind_str(&q, t->analysis_key);
     sql_bind_str(&q, t->trip_quality);
+    sql_bind_int(&q, t->claimed_batches);
     return sql_run(&q, err);
 }
 
@@ -97,7 +99,8 @@ enum status sqlite_own_trip(struct sql *sql, struct str trip_id,
                          .end_us = TIME_NONE,
                          .created_us = now_us,
                          .updated_us = now_us,
-                         .finalized_us = TIME_NONE};
+                         .finalized_us = TIME_NONE,
+                         .claimed_batches = -1};
     return ST_OK;
 }
 
@@ -108,18 +111,30 @@ enum status sqlite_trip(struct records *r, struct str trip_id,
     return find_trip(sql_of(r), trip_id, d, a, out, err);
 }
 
-static bool may_rescore(const struct trip *t, bool lost)
+static bool may_rescore(const struct trip *t, const struct trip_claim *c)
 {
+    bool seen = c->seen > 0 && t->revision == c->seen;
+
+    if (t->status != TRIP_COMPLETED)
+        return false;
     switch (t->analysis_status) {
     case ANALYSIS_NONE:
     case ANALYSIS_PENDING:
-        return t->status == TRIP_COMPLETED;
+        return true;
     case ANALYSIS_STORED:
-        return t->status == TRIP_COMPLETED && lost;
+        return c->lost || seen;
     case ANALYSIS_INSUFFICIENT:
-        return false;
+        return seen;
     }
     return false;
+}
+
+/* Who takes an unclaimed trip must know, and may take no other (rule 10). */
+static bool may_claim(const struct trip *t, const struct trip_claim *c)
+{
+    if (trip_is_unclaimed(t) || c->unclaimed_to)
+        return trip_is_unclaimed(t) && c->unclaimed_to;
+    return !c->rescore || may_rescore(t, c);
 }
 
 static enum status claim(struct sql *sql, const struct trip_claim *c,
@@ -135,13 +150,14 @@ static enum status claim(struct sql *sql, const struct trip_claim *c,
     if (is_new && !c->create)
         return err_set(err, ST_NOT_FOUND, NULL, "no record of trip %.*s",
                        STR_ARG(c->trip_id));
-    if (c->rescore && !may_rescore(out, c->lost))
+    if (!may_claim(out, c))
         return err_set(err, ST_PRECONDITION, NULL,
-                       "trip %.*s is not to be scored again",
+                       "trip %.*s is not to be claimed so",
                        STR_ARG(c->trip_id));
     out->status = TRIP_COMPLETED;
     out->analysis_status = ANALYSIS_PENDING;
-    out->revision++;
+    out->revision = c->unclaimed_to ? c->unclaimed_to : out->revision + 1;
+    out->claimed_batches = out->total_batches;
     if (!c->rescore) {
         if (c->start_us != TIME_NONE)
             out->start_us = c->start_us;
@@ -190,6 +206,14 @@ static enum status settle(struct sql *sql, struct str trip_id, int64_t at,
                      "trip %.*s is no longer at revision %lld",
                      STR_ARG(trip_id), (long long)at);
     return st;
+}
+
+enum status sqlite_trip_raise(struct records *r, const struct trip *t,
+                              int64_t to_revision, struct deadline d,
+                              struct err *err)
+{
+    return settle(sql_of(r), t->trip_id, t->revision, to_revision,
+                  ANALYSIS_PENDING, t->analysis_key, d, err);
 }
 
 enum status sqlite_trip_stored(struct records *r, struct str trip_id,
