@@ -19,6 +19,7 @@ harness.need_faults()
 
 USERS = [trips.user()]
 QUICK = {"maintenance.interval": "100ms"}
+WATCHED = {**QUICK, "migration.foreign_writers": "on", "migration.foreign_every": "100ms"}
 
 
 def text_of(trip, plus_s):
@@ -94,6 +95,30 @@ class ByReconcile:
     def found(self, trip, scored=1):
         is_(reconciled(self.s), scored, "reconcile scores what others wrote")
         is_(reconciled(self.s), 0, "once")
+
+
+class ByWatching:
+    """Or by maintenance, without one."""
+
+    settings = WATCHED
+
+    def __init__(self, s):
+        self.s = s
+
+    def walked(self):
+        """Two walks end: the second began after this was asked."""
+        n = self.s.count("foreign_walks")
+        wait_for("two walks", lambda: self.s.count("foreign_walks") >= n + 2)
+
+    def found(self, trip, scored=1):
+        before = self.s.count("trips_rescored")
+        self.walked()
+        drivers.spool_empty(self.s)
+        self.walked()
+        # Some were scored before this was asked: what counts is that it ends.
+        before = self.s.count("trips_rescored")
+        self.walked()
+        is_(self.s.count("trips_rescored"), before, "and is not scored for ever")
 
 
 def mixed_finalizes(s, old, by):
@@ -231,6 +256,18 @@ def beside(s, old, by):
         in_order(s, t)
 
 
+def dying(s, old, by):
+    with subtest("maintenance dies while it scores what it found"):
+        t = trips.trip(41)
+        drivers.drive(s, t)
+        s.fault("finalize.after_object", "crash")
+        old.batch(late_batch(t))
+        wait_for("the crash", lambda: s.fault_came("finalize.after_object"))
+        by.found(t)
+        is_(answer_of(s, t)["segments_analyzed"], 69, "its successor remembers it")
+        in_order(s, t)
+
+
 def deleted(s, old, by):
     with subtest("an old delete: the records do not come back"):
         t = trips.trip(31, user_id="leaver")
@@ -269,12 +306,13 @@ def deleted(s, old, by):
             "the object is the last claim's")
 
 
-with harness.Stack(workers=4, proxy=True, settings=ByReconcile.settings) as s:
-    s.users(USERS)
-    old, by = OldWriter(s.stores), ByReconcile(s)
-    mixed_finalizes(s, old, by)
-    mixed_batches(s, old, by)
-    beside(s, old, by)
-    deleted(s, old, by)
+for way in (ByReconcile, ByWatching):
+    with harness.Stack(workers=4, proxy=True, settings=way.settings) as s:
+        s.users(USERS)
+        old, by = OldWriter(s.stores), way(s)
+        mixed_finalizes(s, old, by)
+        mixed_batches(s, old, by)
+        beside(s, old, by)
+        (deleted if way is ByReconcile else dying)(s, old, by)
 
 done()

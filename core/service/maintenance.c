@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "driver/driver.h"
 #include "service/finalize.h"
+#include "service/foreign.h"
 #include "store/installation.h"
 
 /* Not a client's time: nobody waits, but a hung store must not hold the rest
@@ -158,5 +159,7 @@ enum status maintenance_pass(struct service *s, const struct call *c)
         (to->files && (st = files_evict(to->files, c->err)) != ST_OK) ||
         (st = sweep_sometimes(s, c)) != ST_OK)
         return st;
+    if (p.worst == ST_OK && to->conf->migration_foreign_writers)
+        p.worst = foreign_step(s->foreign, c);
     return p.worst;
 }
