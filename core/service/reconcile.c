@@ -280,6 +280,15 @@ static void remove_doubles(struct work *w, const struct summary *now)
 
 /* ---- records behind their objects ---- */
 
+/* The record's, where the object's key says the same. */
+static int64_t end_of_object(const struct trip *t,
+                             const struct summary_row *row)
+{
+    return t->end_us != TIME_NONE && time_ms(t->end_us) == row->end_ms
+               ? t->end_us
+               : row->end_ms * 1000;
+}
+
 static enum status move_record(struct work *w, const struct summary_row *row)
 {
     struct str key =
@@ -295,9 +304,9 @@ static enum status move_record(struct work *w, const struct summary_row *row)
      * nothing that is stored is adopted for it (rule 10). */
     if (st == ST_OK && str_eq(t.user_id, w->call.user_id) && t.revision > 0 &&
         t.revision < row->revision) {
-        st = records_trip_forward(w->call.stores->records, row->trip_id,
-                                  t.revision, row->revision, key,
-                                  w->call.deadline, w->call.err);
+        st = records_trip_forward(
+            w->call.stores->records, row->trip_id, t.revision, row->revision,
+            key, end_of_object(&t, row), w->call.deadline, w->call.err);
         w->report->records_moved += st == ST_OK;
     }
     arena_reset(w->trip);

@@ -217,15 +217,15 @@ enum status records_walk(struct records *r, struct trip_walk *w,
 
 enum status records_trip_forward(struct records *r, struct str trip_id,
                                  int64_t revision, int64_t to_revision,
-                                 struct str analysis_key, struct deadline d,
-                                 struct err *err)
+                                 struct str analysis_key, int64_t end_us,
+                                 struct deadline d, struct err *err)
 {
     enum status st = enter(err);
 
     assert(revision > 0 && to_revision > revision);
     return store_counted(
         st == ST_OK ? r->ops->trip_forward(r, trip_id, revision, to_revision,
-                                           analysis_key, d, err)
+                                           analysis_key, end_us, d, err)
                     : st);
 }
 

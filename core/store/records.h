@@ -279,12 +279,13 @@ enum status records_walk(struct records *r, struct trip_walk *w,
 
 enum status records_trip_forward(struct records *r, struct str trip_id,
                                  int64_t revision, int64_t to_revision,
-                                 struct str analysis_key, struct deadline d,
-                                 struct err *err) MUST_CHECK;
+                                 struct str analysis_key, int64_t end_us,
+                                 struct deadline d, struct err *err) MUST_CHECK;
 /*
     Reconcile: the record was at `revision`, but an object of the later
-    to_revision is there: sets revision, analysis_key and ANALYSIS_STORED.
-    ST_PRECONDITION when it moved meanwhile.
+    to_revision is there: sets revision, analysis_key, ANALYSIS_STORED and the
+    end, and counts its batches as claimed. ST_PRECONDITION when it moved
+    meanwhile.
  */
 
 #endif

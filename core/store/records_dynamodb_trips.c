@@ -205,9 +205,12 @@ static bool settled_by_us(struct dynamodb *s, struct str trip_id,
            str_eq(t.analysis_key, key);
 }
 
+/* end_us, TIME_NONE for the others: of a forward, which takes what the object
+ * says. */
 static enum status settle(struct dynamodb *s, struct str trip_id, int64_t at,
                           int64_t revision, enum analysis_status as,
-                          struct str key, struct deadline d, struct err *err)
+                          struct str key, int64_t end_us, struct deadline d,
+                          struct err *err)
 {
     struct ddb_expr e;
     struct ddb_reply reply;
@@ -218,6 +221,9 @@ static enum status settle(struct dynamodb *s, struct str trip_id, int64_t at,
     ddb_set_or_remove(&e, "analysis_key", key);
     if (revision != at)
         ddb_set_n(&e, "revision", revision);
+    ddb_set_time(&e, "end_timestamp", end_us);
+    if (end_us != TIME_NONE)
+        ddb_copy(&e, "claimed_batches", "total_batches", 0);
     ddb_if(&e, "#revision = :at");
     ddb_value_n(&e, "at", at);
     st = ddb_call(&s->db, "UpdateItem", ddb_expr_end(&e, s->arena), d, s->arena,
@@ -237,7 +243,7 @@ enum status dynamodb_trip_raise(struct records *r, const struct trip *t,
                                 struct err *err)
 {
     return settle(dynamodb_of(r), t->trip_id, t->revision, to_revision,
-                  ANALYSIS_PENDING, t->analysis_key, d, err);
+                  ANALYSIS_PENDING, t->analysis_key, TIME_NONE, d, err);
 }
 
 enum status dynamodb_trip_stored(struct records *r, struct str trip_id,
@@ -245,16 +251,17 @@ enum status dynamodb_trip_stored(struct records *r, struct str trip_id,
                                  struct str key, struct deadline d,
                                  struct err *err)
 {
-    return settle(dynamodb_of(r), trip_id, revision, revision, as, key, d, err);
+    return settle(dynamodb_of(r), trip_id, revision, revision, as, key,
+                  TIME_NONE, d, err);
 }
 
 enum status dynamodb_trip_forward(struct records *r, struct str trip_id,
                                   int64_t revision, int64_t to_revision,
-                                  struct str key, struct deadline d,
-                                  struct err *err)
+                                  struct str key, int64_t end_us,
+                                  struct deadline d, struct err *err)
 {
     return settle(dynamodb_of(r), trip_id, revision, to_revision,
-                  ANALYSIS_STORED, key, d, err);
+                  ANALYSIS_STORED, key, end_us, d, err);
 }
 
 /* ---- lists: no index has trips by user ---- */

@@ -59,8 +59,8 @@ struct records_ops {
                         struct err *err);
     enum status (*trip_forward)(struct records *r, struct str trip_id,
                                 int64_t revision, int64_t to_revision,
-                                struct str analysis_key, struct deadline d,
-                                struct err *err);
+                                struct str analysis_key, int64_t end_us,
+                                struct deadline d, struct err *err);
 };
 
 struct records {

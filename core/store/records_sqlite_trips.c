@@ -185,19 +185,26 @@ enum status sqlite_trip_claim(struct records *r, const struct trip_claim *c,
 
 /*
     Sets what came of the scoring, if the record is still at revision `at`.
+    end_us, TIME_NONE for the others: of a forward, which takes what the object
+    says.
  */
 static enum status settle(struct sql *sql, struct str trip_id, int64_t at,
                           int64_t revision, enum analysis_status as,
-                          struct str key, struct deadline d, struct err *err)
+                          struct str key, int64_t end_us, struct deadline d,
+                          struct err *err)
 {
+    bool forward = end_us != TIME_NONE;
     struct sql_query q;
-    enum status st = sql_query(sql, Q_TRIP_SETTLE, d, &q, err);
+    enum status st =
+        sql_query(sql, forward ? Q_TRIP_FORWARD : Q_TRIP_SETTLE, d, &q, err);
 
     if (st != ST_OK)
         return st;
     sql_bind_int(&q, revision);
     sql_bind_z(&q, analysis_status_word(as));
     sql_bind_str(&q, key);
+    if (forward)
+        sql_bind_time(&q, end_us);
     sql_bind_key(&q, trip_id);
     sql_bind_int(&q, at);
     st = sql_run(&q, err);
@@ -213,7 +220,7 @@ enum status sqlite_trip_raise(struct records *r, const struct trip *t,
                               struct err *err)
 {
     return settle(sql_of(r), t->trip_id, t->revision, to_revision,
-                  ANALYSIS_PENDING, t->analysis_key, d, err);
+                  ANALYSIS_PENDING, t->analysis_key, TIME_NONE, d, err);
 }
 
 enum status sqlite_trip_stored(struct records *r, struct str trip_id,
@@ -221,16 +228,17 @@ enum status sqlite_trip_stored(struct records *r, struct str trip_id,
                                struct str key, struct deadline d,
                                struct err *err)
 {
-    return settle(sql_of(r), trip_id, revision, revision, as, key, d, err);
+    return settle(sql_of(r), trip_id, revision, revision, as, key, TIME_NONE, d,
+                  err);
 }
 
 enum status sqlite_trip_forward(struct records *r, struct str trip_id,
                                 int64_t revision, int64_t to_revision,
-                                struct str key, struct deadline d,
-                                struct err *err)
+                                struct str key, int64_t end_us,
+                                struct deadline d, struct err *err)
 {
     return settle(sql_of(r), trip_id, revision, to_revision, ANALYSIS_STORED,
-                  key, d, err);
+                  key, end_us, d, err);
 }
 
 /* ---- lists ---- */

@@ -236,13 +236,14 @@ static void forwarding(void)
 
     c.create = true;
     CHECK(claim(&c, &t) == ST_OK && t.revision == 1);
-    CHECK(records_trip_forward(store, c.trip_id, 1, 7, STR_LIT("k7"), soon(),
-                               &err) == ST_OK);
-    CHECK(records_trip_forward(store, c.trip_id, 1, 8, STR_LIT("k8"), soon(),
-                               &err) == ST_PRECONDITION);
+    CHECK(records_trip_forward(store, c.trip_id, 1, 7, STR_LIT("k7"), NOW + 7,
+                               soon(), &err) == ST_OK);
+    CHECK(records_trip_forward(store, c.trip_id, 1, 8, STR_LIT("k8"), NOW + 8,
+                               soon(), &err) == ST_PRECONDITION);
     t = trip_now(c.trip_id);
     CHECK(t.revision == 7 && t.analysis_status == ANALYSIS_STORED &&
-          str_is(t.analysis_key, "k7"));
+          str_is(t.analysis_key, "k7") && t.end_us == NOW + 7 &&
+          t.claimed_batches == t.total_batches);
 }
 
 /* ---- lists ---- */
