@@ -256,6 +256,24 @@ def beside(s, old, by):
         in_order(s, t)
 
 
+def looking(s, old):
+    with subtest("two of ours after an old one, the first between its look and its claim"):
+        t = trips.trip(23)
+        drivers.drive(s, t)
+        s.fault("claim.looked", "hold")
+        old_finalize(old, t, 90)
+        first = Background(s.post, "/finalize-trip", drivers.ended_at(t, 91))
+        s.fault_taken("claim.looked")
+        s.post("/finalize-trip", drivers.ended_at(t, 92))
+        ends_at(s, t, 92, "the second")
+        s.fault_clear()
+        s.fault_go("claim.looked")
+        is_(first.result().json()["analysis"]["status"], "stored", "the first is answered")
+        ends_at(s, t, 91, "its claim came last")
+        drivers.spool_empty(s)
+        in_order(s, t)
+
+
 def dying(s, old, by):
     with subtest("maintenance dies while it scores what it found"):
         t = trips.trip(41)
@@ -268,7 +286,7 @@ def dying(s, old, by):
         in_order(s, t)
 
 
-def deleted(s, old, by):
+def deleted(s, old):
     with subtest("an old delete: the records do not come back"):
         t = trips.trip(31, user_id="leaver")
         s.users([trips.user("leaver", "leaver@example.com")])
@@ -313,6 +331,10 @@ for way in (ByReconcile, ByWatching):
         mixed_finalizes(s, old, by)
         mixed_batches(s, old, by)
         beside(s, old, by)
-        (deleted if way is ByReconcile else dying)(s, old, by)
+        if way is ByReconcile:
+            looking(s, old)
+            deleted(s, old)
+        else:
+            dying(s, old, by)
 
 done()

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include "base/fault.h"
-#include "base/log.h"
 #include "base/stats.h"
 #include "driver/trip_object.h"
 

@@ -17,9 +17,8 @@ enum status claim_take(const struct call *c, struct trip_claim *claim,
 /*
     As records_trip_claim, also of a trip that is unclaimed: then what is stored
     of it is looked at first, and the claim's revision is above that. Nothing
-    more than the claim is asked for any other trip. claim->unclaimed_to is what
-    it was tried with at last; trip_is_unclaimed is known: set it by
-    claim_look() beforehand, which saves the call that is refused.
+    more than the claim is asked for any other trip. Where the trip is known to
+    be unclaimed, claim_look() beforehand saves the call that is refused.
  */
 
 enum status claim_look(const struct call *c,

@@ -12,6 +12,8 @@ enum status maintenance_pass(struct service *s,
     stores allow now. Any status but ST_OK: something could not be done and
     stays for the next pass; c->err says what. Each entry has a deadline of its
     own, and the arena is reset between them.
+    With migration.foreign_writers it also goes on looking for what other
+    programs wrote (foreign.h).
     Also keeps cache.files in bounds, and once an hour sweeps the object
     store's temporaries.
  */

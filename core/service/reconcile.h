@@ -58,8 +58,8 @@ enum status reconcile_all(const struct call *c,
 /*
     Every driver that has objects, is in the users' table or has a pending
     trip of ours, once; then the store's temporaries are swept. The records are
-   walked once, however many drivers there are; what is noted meanwhile takes
-   some 100 bytes a trip in an unnamed file in the spool's folder.
+    walked once, however many drivers there are; what is noted meanwhile takes
+    some 100 bytes a trip in an unnamed file in the spool's folder.
  */
 
 #endif
