@@ -110,10 +110,7 @@ static enum status foreign_score(struct foreign *f, const struct call *c)
         return st;
     f->found = t->next;
     f->scored += st == ST_OK && scored;
-    if (st != ST_OK)
-        log_err_of(LOG_WARN, "foreign_trip_not_scored", "trip_id", t->trip_id,
-                   c->err);
-    err_clear(c->err);
+    err_clear(c->err); /* told when the spool's entry comes to its turn */
     return ST_OK;
 }
 

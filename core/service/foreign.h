@@ -17,8 +17,8 @@ void foreign_free(struct foreign **f);
 enum status foreign_step(struct foreign *f, const struct call *c) MUST_CHECK;
 /*
     Goes on for a second or so: page by page, and trip by trip of those that
-    were found on a page. ST_OK also when single trips could not be scored: that
-    is logged, and the next walk finds them again. Any other status: a store is
+    were found on a page. ST_OK also when single trips could not be scored: they
+    are debts in the spool then, like any other. Any other status: a store is
     away, and the next step goes on from here. The arena is reset.
  */
 
