@@ -337,4 +337,16 @@ for way in (ByReconcile, ByWatching):
         else:
             dying(s, old, by)
 
+with subtest("two hosts that both look"):
+    with harness.Stack(hosts=2, settings=WATCHED) as s:
+        s.users(USERS)
+        old, t = OldWriter(s.stores), trips.trip(51)
+        for batch in t["batches"]:
+            old.batch(batch)
+        old_finalize(old, t)
+        for host in s.hosts:
+            ByWatching(host).walked()
+        is_(sum(h.count("foreign_finalizes") for h in s.hosts), 1, "one of them claims it")
+        in_order(s, t)
+
 done()
