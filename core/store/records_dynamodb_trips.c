@@ -73,15 +73,16 @@ static void claim_for_rescore(struct ddb_expr *e, const struct trip_claim *c)
 static void claim_revision(struct ddb_expr *e, const struct trip_claim *c)
 {
     ddb_value_s(e, "completed", str_of(trip_status_word(TRIP_COMPLETED)));
+    ddb_value_n(e, "none", 0);
     if (c->unclaimed_to) {
         ddb_set_n(e, "revision", c->unclaimed_to);
-        ddb_if(e, "#status = :completed AND attribute_not_exists(#revision)");
+        ddb_if(e, "#status = :completed");
+        ddb_if(e, "attribute_not_exists(#revision) OR #revision = :none");
         return;
     }
     ddb_count_up(e, "revision");
-    ddb_if(e, c->rescore
-                  ? "#status = :completed AND attribute_exists(#revision)"
-                  : "attribute_exists(#revision) OR NOT #status = :completed");
+    ddb_if(e, c->rescore ? "#status = :completed AND #revision > :none"
+                         : "#revision > :none OR NOT #status = :completed");
 }
 
 static enum status claim_for_finalize(struct ddb_expr *e,

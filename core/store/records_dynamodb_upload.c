@@ -224,7 +224,7 @@ static void put_widened(struct ddb_expr *e, const struct upload *u,
         /* One that another finalized gets no revision here, or it would pass
          * for ours (rule 10). */
         if (trip_is_unclaimed(t)) {
-            ddb_if(e, "attribute_not_exists(#revision)");
+            ddb_if_unchanged(e, "revision", u->trip);
         } else {
             ddb_if(e, "attribute_exists(#revision)");
             ddb_count_up(e, "revision");
