@@ -365,9 +365,16 @@ with harness.Stack(workers=4, settings=ALONE) as s:
     with subtest("reconcile moves a record on to a later object"):
         t = trips.trip(3)
         drivers.drive(s, t)
-        s.stores.change_trip(t["trip_id"], revision=0, analysis_key=None)
-        drivers.tidied(s)
-        one_of_everything(s, t)
+        old = drivers.record(s, t["trip_id"])
+        s.post("/finalize-trip", drivers.ended_at(t, 70))
+        s.stores.change_trip(t["trip_id"], revision=1, analysis_key=None, **{
+            k: old[k] for k in ("end_us", "end_timestamp") if k in old})
+        for again in ("moved", "and left alone then"):
+            drivers.tidied(s)
+            a = one_of_everything(s, t)
+            is_(a["end_timestamp"][:19],
+                drivers.ended_at(t, 70)["end_timestamp"][:19], again)
+            is_(a["revision"], 2, again)
 
 class Dying:
     """A stack for one death: of a worker, at a step of its finalize."""

@@ -117,7 +117,7 @@ def problems(files):
 # that a function went into the wrong room, or that one is missing.
 WAIST = {
     ("answer", "driver"): 10,
-    ("service", "driver"): 17,
+    ("service", "driver"): 18,
     ("service", "answer"): 9,
 }
 

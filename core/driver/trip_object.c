@@ -203,19 +203,27 @@ static enum status note_sibling(void *ctx, const struct object_entry *e)
     return ST_OK;
 }
 
+static enum status open_sibling(const struct call *c,
+                                const struct object_entry *e,
+                                struct trip_reading *out)
+{
+    struct object obj;
+    enum status st =
+        objects_get(c->stores->objects, e->key, &e->etag, TRIP_JSON_MAX,
+                    c->deadline, c->arena, &obj, c->err);
+
+    return st == ST_OK ? trip_object_open(e->key, &obj, c->arena, out, c->err)
+                       : st;
+}
+
 static enum status remove_if_older(const struct call *c,
                                    const struct summary_row *mine,
                                    const struct object_entry *e,
                                    bool *mine_went)
 {
     struct trip_reading there;
-    struct object obj;
-    enum status st;
+    enum status st = open_sibling(c, e, &there);
 
-    st = objects_get(c->stores->objects, e->key, &e->etag, TRIP_JSON_MAX,
-                     c->deadline, c->arena, &obj, c->err);
-    if (st == ST_OK)
-        st = trip_object_open(e->key, &obj, c->arena, &there, c->err);
     if (st == ST_NOT_FOUND || st == ST_PRECONDITION || st == ST_CORRUPT) {
         err_clear(c->err); /* it changed: whoever did that judges it */
         return ST_OK;
@@ -225,18 +233,25 @@ static enum status remove_if_older(const struct call *c,
     return remove_older(c, mine, &there.row, mine_went);
 }
 
-static enum status tidy_listed(const struct call *c,
-                               const struct summary_row *mine, bool *mine_went)
+static enum status list_siblings(const struct call *c, struct str trip_id,
+                                 struct siblings **out)
 {
     struct siblings *list = arena_alloc(c->arena, sizeof *list);
     int pages;
-    enum status st;
 
-    list->a = c->arena;
-    list->trip_id = mine->trip_id;
-    st = objects_list(c->stores->objects,
-                      key_trip_prefix(c->arena, c->user_id, mine->trip_id),
-                      c->deadline, note_sibling, list, &pages, c->err);
+    *list = (struct siblings){.a = c->arena, .trip_id = trip_id};
+    *out = list;
+    return objects_list(c->stores->objects,
+                        key_trip_prefix(c->arena, c->user_id, trip_id),
+                        c->deadline, note_sibling, list, &pages, c->err);
+}
+
+static enum status tidy_listed(const struct call *c,
+                               const struct summary_row *mine, bool *mine_went)
+{
+    struct siblings *list;
+    enum status st = list_siblings(c, mine->trip_id, &list);
+
     for (size_t i = 0; st == ST_OK && i < list->n && !*mine_went; i++) {
         struct str user, trip;
         int64_t end_ms;
@@ -263,5 +278,30 @@ enum status trip_object_tidy(const struct call *c,
         st = remove_older(c, mine, other, &mine_went);
     if (st == ST_OK && list && !mine_went)
         st = tidy_listed(c, mine, &mine_went);
+    return st;
+}
+
+/* ---- what there is of a trip ---- */
+
+enum status trip_revision_there(const struct call *c, struct str trip_id,
+                                const struct summary *seen, int64_t *out)
+{
+    const struct summary_row *row = summary_find(seen, trip_id);
+    struct siblings *list;
+    enum status st = list_siblings(c, trip_id, &list);
+
+    *out = row ? row->revision : 0;
+    for (size_t i = 0; st == ST_OK && i < list->n; i++) {
+        struct trip_reading there;
+
+        st = open_sibling(c, &list->entry[i], &there);
+        if (st == ST_OK && there.row.revision > *out)
+            *out = there.row.revision;
+        /* Another version by now: whoever wrote it has claimed the trip. */
+        if (st == ST_NOT_FOUND || st == ST_PRECONDITION || st == ST_CORRUPT) {
+            err_clear(c->err);
+            st = ST_OK;
+        }
+    }
     return st;
 }

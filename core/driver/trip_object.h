@@ -67,6 +67,15 @@ enum status trip_text_figures(struct str text, struct arena *a,
     text came from, this is what it takes to be one.
  */
 
+enum status trip_revision_there(const struct call *c, struct str trip_id,
+                                const struct summary *seen,
+                                int64_t *out) MUST_CHECK;
+/*
+    The greatest revision that is stored of the trip, in its row of the summary
+    and in its objects; 0: none. What cannot be read has none. It lists them,
+    so it is for a trip whose record does not know (rule 10).
+ */
+
 enum status trip_object_tidy(const struct call *c,
                              const struct summary_row *mine,
                              const struct summary_row *other,

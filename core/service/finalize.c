@@ -16,6 +16,7 @@
 #include "base/stats.h"
 #include "driver/driver.h"
 #include "service/abandoned.h"
+#include "service/claim.h"
 #include "service/input.h"
 #include "service/settle.h"
 
@@ -44,13 +45,6 @@ static enum status read_request(const struct call *c, struct str body,
     return ST_OK;
 }
 
-static enum status claim_once(const struct call *c,
-                              const struct trip_claim *claim, struct trip *trip)
-{
-    return records_trip_claim(c->stores->records, claim, c->deadline, c->arena,
-                              trip, c->err);
-}
-
 static enum status claim_trip(const struct call *c, struct trip_claim *claim,
                               struct trip *trip)
 {
@@ -58,13 +52,13 @@ static enum status claim_trip(const struct call *c, struct trip_claim *claim,
 
     if (fault_point("finalize.before_claim"))
         return err_set(c->err, ST_UNAVAILABLE, NULL, "fault point");
-    st = claim_once(c, claim, trip);
+    st = claim_take(c, claim, trip);
     /* A short trip has no batch, and so no record, or its batches are still to
      * come: the phone lets go of a trip on a 200 only. */
     if (st == ST_NOT_FOUND) {
         err_clear(c->err);
         claim->create = true;
-        st = claim_once(c, claim, trip);
+        st = claim_take(c, claim, trip);
     }
     /* As if its reply had been lost: it has happened all the same. */
     if (st == ST_OK && fault_point("finalize.after_claim"))
@@ -296,7 +290,8 @@ enum status finalize_abandoned(const struct call *c,
     assert(claim->abandoned && str_eq(c->user_id, claim->user_id));
     if (st != ST_OK)
         return st;
-    st = claim_once(c, claim, &trip);
+    st = records_trip_claim(c->stores->records, claim, c->deadline, c->arena,
+                            &trip, c->err);
     if (st != ST_OK) {
         end_unclaimed(c, st, &entry);
         return st;
@@ -314,16 +309,14 @@ enum status finalize_abandoned(const struct call *c,
     return ST_OK;
 }
 
-static enum status settle_again(const struct call *c,
-                                const struct trip_claim *claim)
+static enum status settle_again(const struct call *c, struct trip_claim *claim)
 {
     struct settlement *done = arena_alloc(c->arena, sizeof *done);
     struct trip trip;
     enum status st;
 
     assert(claim->rescore && c->user_id.n);
-    st = records_trip_claim(c->stores->records, claim, c->deadline, c->arena,
-                            &trip, c->err);
+    st = claim_take(c, claim, &trip);
     if (st == ST_NOT_FOUND || st == ST_NOT_OWNER || st == ST_PRECONDITION) {
         /* Nothing was promised, or it was kept up to the last step: all that
          * can be missing then is the token. */
@@ -336,9 +329,11 @@ static enum status settle_again(const struct call *c,
         return st;
     stat_add(STAT_trips_rescored, 1);
     /* Not ST_OK: the caller would forget a trip that lacks a batch. */
-    return done->again ? err_set(c->err, ST_BUSY, "upload_under_way",
-                                 "an upload of this trip is under way")
-                       : ST_OK;
+    return done->again
+               ? err_set(c->err, ST_BUSY, "upload_under_way",
+                         "an upload of this trip is under way, or another "
+                         "program has just finalized it")
+               : ST_OK;
 }
 
 enum status finalize_pending(const struct call *c, struct str trip_id)
@@ -360,4 +355,44 @@ enum status finalize_lost(const struct call *c, struct str trip_id)
                                .now_us = clock_wall_us()};
 
     return settle_again(c, &claim);
+}
+
+/* Of a driver who is gone nothing is scored: his trips are what another's
+ * deletion left. */
+static enum status foreign_is_due(const struct call *c, struct str trip_id,
+                                  struct trip *t, bool *due)
+{
+    struct user user;
+    enum status st = records_trip(c->stores->records, trip_id, c->deadline,
+                                  c->arena, t, c->err);
+
+    *due = st == ST_OK && str_eq(t->user_id, c->user_id) && trip_is_foreign(t);
+    if (*due)
+        st = records_user(c->stores->records, c->user_id, c->deadline, c->arena,
+                          &user, c->err);
+    if (st != ST_NOT_FOUND)
+        return st;
+    err_clear(c->err);
+    *due = false;
+    return ST_OK;
+}
+
+enum status finalize_foreign(const struct call *c, struct str trip_id,
+                             bool *scored)
+{
+    struct trip_claim claim = {.user_id = c->user_id,
+                               .trip_id = trip_id,
+                               .rescore = true,
+                               .now_us = clock_wall_us()};
+    struct trip t;
+    enum status st = foreign_is_due(c, trip_id, &t, scored);
+
+    if (st != ST_OK || !*scored)
+        return st;
+    claim.seen_revision = t.revision;
+    if (trip_is_unclaimed(&t))
+        st = claim_look(c, &claim);
+    else
+        stat_add(STAT_foreign_changes, 1);
+    return st == ST_OK ? settle_again(c, &claim) : st;
 }

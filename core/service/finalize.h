@@ -36,4 +36,12 @@ enum status finalize_lost(const struct call *c, struct str trip_id) MUST_CHECK;
     The same for a trip that counts as stored, but whose object is gone.
  */
 
+enum status finalize_foreign(const struct call *c, struct str trip_id,
+                             bool *scored) MUST_CHECK;
+/*
+    The same for a trip whose record others' programs wrote (trip_is_foreign).
+    *scored: whether there was something to do. There is not when the record is
+    gone or not foreign any more, or is of a user who is not in the records.
+ */
+
 #endif

@@ -5,6 +5,7 @@
 #include "driver/driver.h"
 #include "service/abandoned.h"
 #include "service/finalize.h"
+#include "service/foreign.h"
 #include "store/installation.h"
 
 /* Not a client's time: nobody waits, but a hung store must not hold the rest
@@ -176,6 +177,20 @@ static void agree_sometimes(struct service *s, const struct call *c)
     log_err(LOG_WARN, "installation_unknown", &err);
 }
 
+/* Also when an entry of the spool waits: that may be for Redis alone. What is
+ * told is the first that went wrong. */
+static void look_for_foreign(struct pass *p, struct service *s)
+{
+    struct err err = ERR_NONE;
+    struct call c = call_with(p->c, p->c->arena, &err);
+    enum status st = foreign_step(s->foreign, &c);
+
+    if (st == ST_OK || p->worst != ST_OK)
+        return;
+    p->worst = st;
+    *p->c->err = err;
+}
+
 enum status maintenance_pass(struct service *s, const struct call *c)
 {
     struct pass p = {.c = c, .worst = ST_OK};
@@ -187,5 +202,7 @@ enum status maintenance_pass(struct service *s, const struct call *c)
         (to->files && (st = files_evict(to->files, c->err)) != ST_OK) ||
         (st = sweep_sometimes(s, c)) != ST_OK)
         return st;
+    if (to->conf->migration_foreign_writers)
+        look_for_foreign(&p, s);
     return p.worst;
 }

@@ -10,10 +10,13 @@ enum status maintenance_pass(struct service *s,
     One look at the spool: finishes the trips that were left pending and
     delivers the token replacements that could not be delivered, as far as the
     stores allow now; and finalizes the trips that nobody does (abandoned.h).
-   Any status but ST_OK: something could not be done and stays for the next
-   pass; c->err says what. Each entry has a deadline of its own, and the arena
-   is reset between them. Also keeps cache.files in bounds, and once an hour
-   sweeps the object store's temporaries.
+    Any status but ST_OK: something could not be done and stays for the next
+    pass; c->err says what. Each entry has a deadline of its own, and the arena
+    is reset between them.
+    With migration.foreign_writers it also goes on looking for what other
+    programs wrote (foreign.h).
+    Also keeps cache.files in bounds, and once an hour sweeps the object
+    store's temporaries.
  */
 
 #endif

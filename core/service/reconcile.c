@@ -112,9 +112,24 @@ static bool has_object(const struct work *w, struct str trip_id)
 
 /* ---- trips without their analysis ---- */
 
-bool trip_to_check(enum trip_status status, enum analysis_status as)
+enum trip_need trip_need(const struct conf *conf, const struct trip_seen *t)
 {
-    return status == TRIP_COMPLETED && as != ANALYSIS_INSUFFICIENT;
+    if (abandoned_is(conf, t->status, t->updated_us))
+        return TRIP_NEEDS_END;
+    if (t->status != TRIP_COMPLETED)
+        return TRIP_NEEDS_NOTHING;
+    if (t->foreign) /* also a pending one, when another finalized it */
+        return TRIP_NEEDS_FOREIGN;
+    switch (t->analysis_status) {
+    case ANALYSIS_PENDING:
+        return TRIP_NEEDS_CLAIM;
+    case ANALYSIS_NONE:
+    case ANALYSIS_STORED:
+        return TRIP_NEEDS_OBJECT;
+    case ANALYSIS_INSUFFICIENT:
+        return TRIP_NEEDS_NOTHING;
+    }
+    return TRIP_NEEDS_NOTHING;
 }
 
 static enum status end_abandoned(const struct call *c, struct str trip_id)
@@ -133,37 +148,52 @@ static enum status end_abandoned(const struct call *c, struct str trip_id)
     return st;
 }
 
+static enum status score_needed(const struct call *c, const struct work *w,
+                                const struct trip_note *t, bool *scored)
+{
+    *scored = true;
+    switch (t->need) {
+    case TRIP_NEEDS_CLAIM:
+        return finalize_pending(c, t->trip_id);
+    case TRIP_NEEDS_FOREIGN:
+        return finalize_foreign(c, t->trip_id, scored);
+    case TRIP_NEEDS_OBJECT:
+        if (!has_object(w, t->trip_id))
+            return finalize_lost(c, t->trip_id);
+        break;
+    case TRIP_NEEDS_END:
+        return end_abandoned(c, t->trip_id);
+    case TRIP_NEEDS_NOTHING:
+        break;
+    }
+    *scored = false;
+    return ST_OK;
+}
+
 static void score_trip_again(struct work *w, const struct trip_note *t)
 {
     struct call c = call_with(&w->call, w->trip, w->call.err);
-    enum status st;
+    bool scored;
 
-    if (!t->pending && !t->abandoned && has_object(w, t->trip_id))
-        return;
     c.deadline = deadline_in(TRIP_DEADLINE_MS);
-    if (t->abandoned)
-        st = end_abandoned(&c, t->trip_id);
-    else
-        st = t->pending ? finalize_pending(&c, t->trip_id)
-                        : finalize_lost(&c, t->trip_id);
-    if (st == ST_OK)
-        w->report->trips_scored++;
-    else
+    if (score_needed(&c, w, t, &scored) != ST_OK)
         reconcile_failed(w, "score", t->trip_id);
+    else
+        w->report->trips_scored += scored;
     arena_reset(w->trip);
 }
 
 static enum status score_listed(void *ctx, const struct trip *t)
 {
     struct work *w = ctx;
-    struct trip_note note = {
-        .trip_id = t->trip_id,
-        .pending = t->analysis_status == ANALYSIS_PENDING,
-        .abandoned =
-            abandoned_is(w->call.stores->conf, t->status, t->updated_us)};
+    struct trip_seen seen = {.status = t->status,
+                             .analysis_status = t->analysis_status,
+                             .updated_us = t->updated_us,
+                             .foreign = trip_is_foreign(t)};
+    struct trip_note note = {.trip_id = t->trip_id,
+                             .need = trip_need(w->call.stores->conf, &seen)};
 
-    if ((note.abandoned || trip_to_check(t->status, t->analysis_status)) &&
-        id_valid(t->trip_id))
+    if (id_valid(t->trip_id))
         score_trip_again(w, &note);
     return ST_OK;
 }
@@ -274,6 +304,15 @@ static void remove_doubles(struct work *w, const struct summary *now)
 
 /* ---- records behind their objects ---- */
 
+/* The record's, where the object's key says the same. */
+static int64_t end_of_object(const struct trip *t,
+                             const struct summary_row *row)
+{
+    return t->end_us != TIME_NONE && time_ms(t->end_us) == row->end_ms
+               ? t->end_us
+               : row->end_ms * 1000;
+}
+
 static enum status move_record(struct work *w, const struct summary_row *row)
 {
     struct str key =
@@ -284,12 +323,14 @@ static enum status move_record(struct work *w, const struct summary_row *row)
     st = records_trip(w->call.stores->records, row->trip_id, w->call.deadline,
                       w->trip, &t, w->call.err);
     assert(row->revision > 0);
-    /* Another user's trip of the same id is his affair. */
-    if (st == ST_OK && str_eq(t.user_id, w->call.user_id) &&
+    /* Another user's trip of the same id is his affair. A record without a
+     * revision is no earlier state of ours: it is another program's, and
+     * nothing that is stored is adopted for it (rule 10). */
+    if (st == ST_OK && str_eq(t.user_id, w->call.user_id) && t.revision > 0 &&
         t.revision < row->revision) {
-        st = records_trip_forward(w->call.stores->records, row->trip_id,
-                                  t.revision, row->revision, key,
-                                  w->call.deadline, w->call.err);
+        st = records_trip_forward(
+            w->call.stores->records, row->trip_id, t.revision, row->revision,
+            key, end_of_object(&t, row), w->call.deadline, w->call.err);
         w->report->records_moved += st == ST_OK;
     }
     arena_reset(w->trip);

@@ -21,8 +21,9 @@ struct reconcile_report {
 enum status reconcile_driver(const struct call *c,
                              struct reconcile_report *report) MUST_CHECK;
 /*
-    1. Trips completed but pending, or without an object, are scored anew; and
-       those that are abandoned (abandoned.h) are finalized.
+    1. Trips completed but pending, or without an object, are scored anew; so
+       are those that other programs finalized or added to. Those that are
+       abandoned (abandoned.h) are finalized.
     2. The summary is repaired from the listing, and what is loose is packed.
     3. Of several objects of one trip the older are removed, once the summary
        has the latest one's row; and packs that nobody needs.
@@ -31,14 +32,20 @@ enum status reconcile_driver(const struct call *c,
     ST_OK also when single trips failed: report->failures.
  */
 
-bool trip_to_check(enum trip_status status, enum analysis_status as);
+enum trip_need {
+    TRIP_NEEDS_NOTHING,
+    TRIP_NEEDS_OBJECT,  /* is scored when there is none */
+    TRIP_NEEDS_CLAIM,   /* it is pending */
+    TRIP_NEEDS_FOREIGN, /* trip_is_foreign */
+    TRIP_NEEDS_END,     /* it is abandoned */
+};
+enum trip_need trip_need(const struct conf *conf, const struct trip_seen *t);
 /*
-    Whether it should have an analysis: then it is scored when it is pending,
-    or when there is no object of it.
+    What a trip's record says that there is to do; t is readable.
  */
-struct trip_note { /* such a trip, as it was seen, or one that is abandoned */
+struct trip_note { /* a trip that needs something, as it was seen */
     struct str trip_id;
-    bool pending, abandoned;
+    enum trip_need need;
 };
 enum status reconcile_noted(const struct call *c, const struct trip_note *note,
                             size_t notes,
@@ -52,9 +59,9 @@ enum status reconcile_all(const struct call *c,
                           struct reconcile_report *report) MUST_CHECK;
 /*
     Every driver that has objects, is in the users' table or has a pending
-    trip, once; then the store's temporaries are swept. The records are walked
-    once, however many drivers there are; what is noted meanwhile takes some
-    100 bytes a trip in an unnamed file in the spool's folder.
+    trip of ours, once; then the store's temporaries are swept. The records are
+    walked once, however many drivers there are; what is noted meanwhile takes
+    some 100 bytes a trip in an unnamed file in the spool's folder.
  */
 
 #endif

@@ -8,8 +8,9 @@
  */
 #include "service/reconcile.h"
 
+#include <assert.h>
+#include <string.h>
 #include "base/log.h"
-#include "service/abandoned.h"
 #include "store/keys.h"
 #include "store/spill.h"
 
@@ -20,12 +21,14 @@
 #define PAGE_PAUSE_MS 1000
 #define WALK_SEGMENTS 4
 
-/* What is noted about a driver: one of these, and behind the last three a trip.
- */
-#define NOTE_KNOWN '+' /* has objects, or is in the users' table */
-#define NOTE_PENDING 'p'
-#define NOTE_SCORED 's'
-#define NOTE_ABANDONED 'a'
+/* What is noted about a driver: that there is one (has objects, or is in the
+ * users' table), or what a trip needs, and behind that the trip. */
+#define NOTE_KNOWN '+'
+static const char note_of[] = {
+    [TRIP_NEEDS_NOTHING] = '\0', [TRIP_NEEDS_OBJECT] = 's',
+    [TRIP_NEEDS_CLAIM] = 'p',    [TRIP_NEEDS_FOREIGN] = 'f',
+    [TRIP_NEEDS_END] = 'a',
+};
 #define NOTE_MAX (1 + ID_MAX)
 
 struct everybody {
@@ -72,21 +75,16 @@ static void note_unreadable(struct everybody *all, const struct trip_seen *t)
 static enum status note_trip(void *ctx, const struct trip_seen *t)
 {
     struct everybody *all = ctx;
+    enum trip_need need;
 
     if (!t->readable) {
         note_unreadable(all, t);
         return ST_OK;
     }
-    if (!id_valid(t->trip_id))
+    need = trip_need(all->c->stores->conf, t);
+    if (need == TRIP_NEEDS_NOTHING || !id_valid(t->trip_id))
         return ST_OK;
-    if (abandoned_is(all->c->stores->conf, t->status, t->updated_us))
-        return note(all, t->user_id, NOTE_ABANDONED, t->trip_id);
-    if (!trip_to_check(t->status, t->analysis_status))
-        return ST_OK;
-    return note(all, t->user_id,
-                t->analysis_status == ANALYSIS_PENDING ? NOTE_PENDING
-                                                       : NOTE_SCORED,
-                t->trip_id);
+    return note(all, t->user_id, note_of[need], t->trip_id);
 }
 
 /* A page that cannot be had now is asked for again; the walk stands meanwhile.
@@ -135,9 +133,17 @@ static void reconcile_one(struct everybody *all, struct str user_id,
     log_err_of(LOG_WARN, "reconcile_failed", "user_id", user_id, &err);
 }
 
-/* Items [from, to) are of one driver. Trips that are neither pending nor a
- * known driver's are what others left of one that they removed: nobody reads
- * them, and the service must not end them. */
+static enum trip_need need_noted(char kind)
+{
+    const char *at = memchr(note_of, kind, sizeof note_of);
+
+    assert(at);
+    return (enum trip_need)(at - note_of);
+}
+
+/* Items [from, to) are of one driver. Trips that are neither ours and pending
+ * nor a known driver's are what others left of one that they removed: nobody
+ * reads them, and the service must not end them. */
 static void reconcile_group(struct everybody *all,
                             const struct spill_items *items, size_t from,
                             size_t to, struct arena *a)
@@ -149,12 +155,11 @@ static void reconcile_group(struct everybody *all,
     for (size_t i = from; i < to; i++) {
         struct str text = items->v[i].value;
 
-        wanted = wanted || text.p[0] == NOTE_KNOWN || text.p[0] == NOTE_PENDING;
+        wanted = wanted || text.p[0] == NOTE_KNOWN ||
+                 text.p[0] == note_of[TRIP_NEEDS_CLAIM];
         if (text.p[0] != NOTE_KNOWN)
-            trips[n++] =
-                (struct trip_note){.trip_id = {text.p + 1, text.n - 1},
-                                   .pending = text.p[0] == NOTE_PENDING,
-                                   .abandoned = text.p[0] == NOTE_ABANDONED};
+            trips[n++] = (struct trip_note){.trip_id = {text.p + 1, text.n - 1},
+                                            .need = need_noted(text.p[0])};
     }
     if (wanted)
         reconcile_one(all, items->v[from].key, trips, n);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include "service/foreign.h"
 
 enum status service_open(const struct conf *c, struct service **out,
                          struct err *err)
@@ -16,6 +17,7 @@ enum status service_open(const struct conf *c, struct service **out,
     assert(s);
     s->stores = stores;
     s->hints = email_hints_new();
+    s->foreign = foreign_new();
     *out = s;
     return ST_OK;
 }
@@ -26,6 +28,7 @@ void service_close(struct service **sp)
 
     if (!s) /* a process that could not open them closes all the same */
         return;
+    foreign_free(&s->foreign);
     email_hints_free(&s->hints);
     stores_close(&s->stores);
     free(s);

@@ -13,9 +13,12 @@
 #include "service/email_hints.h"
 #include "store/stores.h"
 
+struct foreign;
+
 struct service {
     struct stores *stores;
     struct email_hints *hints;
+    struct foreign *foreign; /* maintenance: what others wrote (foreign.h) */
     int64_t sweep_due_ms; /* maintenance: when to look for temporaries next, */
     int64_t agree_due_ms; /* and when to ask what the hosts agreed on */
 };

@@ -9,6 +9,7 @@
 #include "driver/packing.h"
 #include "driver/summary.h"
 #include "driver/trip_object.h"
+#include "service/claim.h"
 
 /* An upload may be between its two steps for as long as its request may run
  * (request_timeout, and a worker that is killed past it). */
@@ -16,7 +17,7 @@
 
 struct settling {
     const struct call *c;
-    const struct trip *trip;
+    struct trip trip; /* as claimed; its revision may rise (claim_rise) */
     struct user user; /* empty for one the table does not know */
     struct trip_batches batches;
     struct scoring_input scoring;
@@ -30,9 +31,10 @@ struct settling {
     struct trip_object *object; /* of the settlement */
     struct summary_row other;   /* what the merge met */
     bool met;
-    bool older; /* there may be an older object of the trip */
-    bool told;  /* the summary as it was seen has the row, and was written */
-    bool ended; /* the claim, in the records */
+    bool older;   /* there may be an older object of the trip */
+    bool told;    /* the summary as it was seen has the row, and was written */
+    bool ended;   /* the claim, in the records */
+    bool refused; /* it was not the record's any more */
 };
 
 /* ---- what is needed beforehand ---- */
@@ -57,7 +59,7 @@ static void start_seeing(struct settling *w)
 static enum status load_user(struct settling *w)
 {
     enum status st =
-        records_user(w->c->stores->records, w->trip->user_id, w->c->deadline,
+        records_user(w->c->stores->records, w->trip.user_id, w->c->deadline,
                      w->c->arena, &w->user, w->c->err);
 
     if (st != ST_NOT_FOUND)
@@ -65,23 +67,27 @@ static enum status load_user(struct settling *w)
     /* His trips are scored with the fallback's zone and place: the app may
      * upload before an operator has entered him. */
     err_clear(w->c->err);
-    w->user = (struct user){.user_id = w->trip->user_id};
+    w->user = (struct user){.user_id = w->trip.user_id};
     return ST_OK;
 }
 
 /* Fewer batches than the record counts: an upload is between its two steps, or
- * was when its worker died, long ago. */
+ * was when its worker died, long ago. Another's finalize leaves no time of the
+ * last upload; it was before that. */
 static bool upload_under_way(const struct settling *w, size_t batches)
 {
-    return (int64_t)batches < trip_batches_due(w->trip) &&
-           !stores_past(w->c->stores, w->trip->updated_us, UPLOAD_GRACE);
+    int64_t at = w->trip.updated_us != TIME_NONE ? w->trip.updated_us
+                                                 : w->trip.finalized_us;
+
+    return (int64_t)batches < trip_batches_due(&w->trip) && at != TIME_NONE &&
+           !stores_past(w->c->stores, at, UPLOAD_GRACE);
 }
 
 static enum status load_batches(struct settling *w, struct trip_batches *out,
                                 struct settlement *to)
 {
     enum status st =
-        records_batches(w->c->stores->records, w->trip, w->c->deadline,
+        records_batches(w->c->stores->records, &w->trip, w->c->deadline,
                         w->c->arena, out, w->c->err);
 
     if (st == ST_TOO_LARGE) { /* nor will it ever be less */
@@ -98,7 +104,7 @@ static enum status score_batches(struct settling *w, struct settlement *out)
     enum status st;
 
     w->scoring = (struct scoring_input){
-        .trip = w->trip,
+        .trip = &w->trip,
         .user = &w->user,
         .batches = &w->batches,
         .rules = score_rules_named(w->c->stores->conf->scoring_version),
@@ -122,7 +128,7 @@ static enum status place_object(struct settling *w, struct settlement *out)
 
     assert(w->object->key.n && w->seen.st == ST_OK);
     st = trip_object_put(w->c, w->object,
-                         summary_find(&w->seen.summary, w->trip->trip_id),
+                         summary_find(&w->seen.summary, w->trip.trip_id),
                          &placed);
     if (st == ST_OK && placed == PLACED_SUPERSEDED)
         out->how = SETTLED_SUPERSEDED;
@@ -158,20 +164,37 @@ static enum status tell_summary(struct settling *w, struct settlement *out)
 }
 
 /* c: the settling's, or the one beside it. */
-static enum status end_claim(const struct call *c, const struct settling *w,
+static enum status end_claim(const struct call *c, struct settling *w,
                              enum analysis_status as)
 {
     enum status st;
 
     assert(as == ANALYSIS_STORED || as == ANALYSIS_INSUFFICIENT);
     st = records_trip_stored(
-        c->stores->records, w->trip->trip_id, w->trip->revision, as,
+        c->stores->records, w->trip.trip_id, w->trip.revision, as,
         as == ANALYSIS_STORED ? w->object->key : STR_NONE, c->deadline, c->err);
 
     if (st != ST_PRECONDITION)
         return st;
     /* A batch or another claim came since: that one ends it. */
     err_clear(c->err);
+    w->refused = true;
+    return ST_OK;
+}
+
+/* Another program's finalize ends nothing, and nobody else owes its scoring
+ * (rule 10). */
+static enum status who_ends_it(struct settling *w, struct settlement *out)
+{
+    struct trip now;
+    enum status st = records_trip(w->c->stores->records, w->trip.trip_id,
+                                  w->c->deadline, w->c->arena, &now, w->c->err);
+
+    if (st == ST_OK)
+        out->again = trip_is_unclaimed(&now);
+    if (st != ST_NOT_FOUND)
+        return st;
+    err_clear(w->c->err); /* it was deleted: nothing is owed any more */
     return ST_OK;
 }
 
@@ -194,8 +217,8 @@ static void *end_stored(void *ctx)
  * have put our row in that one's place since, so the merge may not meet it. */
 static bool may_be_older(const struct settling *w)
 {
-    return w->trip->revision > 1 ||
-           summary_find(&w->seen.summary, w->trip->trip_id);
+    return w->trip.revision > 1 ||
+           summary_find(&w->seen.summary, w->trip.trip_id);
 }
 
 /*
@@ -240,6 +263,35 @@ static void count_settlement(const struct settlement *out)
     }
 }
 
+static enum status write_and_place(struct settling *w, struct settlement *out)
+{
+    enum status st =
+        scoring_write(&w->scoring, w->c->arena, &out->scored, w->c->err);
+
+    out->how = SETTLED_STORED;
+    return st == ST_OK ? place_object(w, out) : st;
+}
+
+/* A record that others removed began again, at or below what is stored of its
+ * trip: the claim goes above that (rule 10). The revision stands in the
+ * analysis, so it is written anew. */
+static enum status place_above(struct settling *w, struct settlement *out)
+{
+    const struct summary_row *row =
+        summary_find(&w->seen.summary, w->trip.trip_id);
+    bool risen = false;
+    enum status st = ST_OK;
+
+    if (row && row->revision >= w->trip.revision)
+        st = claim_rise(w->c, &w->seen.summary, &w->trip, &risen);
+    if (st == ST_OK)
+        st = write_and_place(w, out);
+    if (st != ST_OK || out->how != SETTLED_SUPERSEDED || risen)
+        return st;
+    st = claim_rise(w->c, &w->seen.summary, &w->trip, &risen);
+    return st == ST_OK && risen ? write_and_place(w, out) : st;
+}
+
 static enum status store_analysis(struct settling *w, struct settlement *out)
 {
     enum status st;
@@ -249,9 +301,7 @@ static enum status store_analysis(struct settling *w, struct settlement *out)
         *w->c->err = w->seen.err;
         return w->seen.st;
     }
-    if ((st = scoring_write(&w->scoring, w->c->arena, &out->scored,
-                            w->c->err)) != ST_OK ||
-        (st = place_object(w, out)) != ST_OK)
+    if ((st = place_above(w, out)) != ST_OK)
         return st;
     if (fault_point("finalize.after_object"))
         return err_set(w->c->err, ST_UNAVAILABLE, NULL, "fault point");
@@ -275,13 +325,13 @@ static enum status settle_in_order(struct settling *w, struct settlement *out)
         st = end_claim(w->c, w,
                        out->how == SETTLED_INSUFFICIENT ? ANALYSIS_INSUFFICIENT
                                                         : ANALYSIS_STORED);
-    return st;
+    return st == ST_OK && w->refused ? who_ends_it(w, out) : st;
 }
 
 enum status settle_trip(const struct call *c, const struct trip *claimed,
                         struct settlement *out)
 {
-    struct settling w = {.c = c, .trip = claimed};
+    struct settling w = {.c = c, .trip = *claimed};
     enum status st;
 
     assert(str_eq(c->user_id, claimed->user_id));

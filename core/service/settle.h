@@ -31,8 +31,8 @@ enum settled {
 struct settlement {
     enum settled how;
     struct scored scored; /* whether or not it was superseded */
-    bool again; /* an upload was between its two steps: the trip stays pending
-                   and must be settled once more */
+    bool again; /* an upload was between its two steps, or another program
+                   finalized the trip meanwhile: it must be settled once more */
 };
 
 enum status settle_trip(const struct call *c, const struct trip *claimed,

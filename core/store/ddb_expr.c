@@ -186,6 +186,17 @@ void ddb_keep(struct ddb_expr *e, const char *name)
     clause(e, &e->set, text);
 }
 
+void ddb_copy(struct ddb_expr *e, const char *name, const char *from,
+              int64_t otherwise)
+{
+    char text[160];
+
+    snprintf(text, sizeof text, "#%s = if_not_exists(#%s, :%s)", name, from,
+             name);
+    clause(e, &e->set, text);
+    ddb_value_n(e, name, otherwise);
+}
+
 static void change_set(struct ddb_expr *e, struct buf *how, const char *name,
                        int64_t number)
 {

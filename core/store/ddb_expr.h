@@ -67,6 +67,11 @@ void ddb_keep(struct ddb_expr *e, const char *name);
 /*
     What is there, or else :name, which the caller gives.
  */
+void ddb_copy(struct ddb_expr *e, const char *name, const char *from,
+              int64_t otherwise);
+/*
+    The number that another attribute has before this request.
+ */
 void ddb_add_to_set(struct ddb_expr *e, const char *name, int64_t number);
 void ddb_take_from_set(struct ddb_expr *e, const char *name, int64_t number);
 /*

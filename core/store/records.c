@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "store/failure.h"
+#include "store/keys.h"
 
 enum status records_open(const struct conf *c, struct records **out,
                          struct err *err)
@@ -216,9 +217,23 @@ enum status records_trip_claim(struct records *r, const struct trip_claim *c,
     enum status st = enter(err);
 
     assert(c->trip_id.n && c->user_id.n);
-    assert(!(c->create && c->rescore) && (c->rescore || !c->lost));
+    assert(!(c->create && c->rescore));
+    assert(c->rescore || (!c->lost && !c->seen_revision));
+    assert(!(c->create && c->unclaimed_to));
     return store_counted(st == ST_OK ? r->ops->trip_claim(r, c, d, a, out, err)
                                      : st);
+}
+
+enum status records_trip_raise(struct records *r, const struct trip *t,
+                               int64_t to_revision, struct deadline d,
+                               struct err *err)
+{
+    enum status st = enter(err);
+
+    assert(t->revision > 0 && to_revision > t->revision);
+    assert(t->analysis_status == ANALYSIS_PENDING);
+    return store_counted(
+        st == ST_OK ? r->ops->trip_raise(r, t, to_revision, d, err) : st);
 }
 
 enum status records_trip_stored(struct records *r, struct str trip_id,
@@ -266,15 +281,15 @@ enum status records_walk(struct records *r, struct trip_walk *w,
 
 enum status records_trip_forward(struct records *r, struct str trip_id,
                                  int64_t revision, int64_t to_revision,
-                                 struct str analysis_key, struct deadline d,
-                                 struct err *err)
+                                 struct str analysis_key, int64_t end_us,
+                                 struct deadline d, struct err *err)
 {
     enum status st = enter(err);
 
-    assert(to_revision > revision);
+    assert(revision > 0 && to_revision > revision);
     return store_counted(
         st == ST_OK ? r->ops->trip_forward(r, trip_id, revision, to_revision,
-                                           analysis_key, d, err)
+                                           analysis_key, end_us, d, err)
                     : st);
 }
 
@@ -296,6 +311,46 @@ enum status walk_other_store(struct err *err)
 {
     return err_set(err, ST_BAD_REQUEST, "walk_position",
                    "this position is of a walk over another kind of store");
+}
+
+/* ---- what others wrote ---- */
+
+bool trip_is_unclaimed(const struct trip *t)
+{
+    return t->status == TRIP_COMPLETED && t->revision == 0;
+}
+
+static bool trip_has_other_end(const struct trip *t)
+{
+    struct str user_id, trip_id;
+    int64_t end_ms;
+
+    return t->analysis_status == ANALYSIS_STORED && t->end_us != TIME_NONE &&
+           key_parse_trip(t->analysis_key, &user_id, &trip_id, &end_ms) &&
+           end_ms != time_ms(t->end_us);
+}
+
+bool trip_is_foreign(const struct trip *t)
+{
+    if (trip_is_unclaimed(t))
+        return true;
+    /* What is pending is owed already, and its claim will see all. */
+    if (t->status != TRIP_COMPLETED || t->analysis_status == ANALYSIS_PENDING)
+        return false;
+    return (t->claimed_batches >= 0 &&
+            t->total_batches != t->claimed_batches) ||
+           trip_has_other_end(t);
+}
+
+void trip_seen_of(const struct trip *t, struct trip_seen *out)
+{
+    out->readable = true;
+    out->status = t->status;
+    out->analysis_status = t->analysis_status;
+    out->end_us = t->end_us;
+    out->updated_us = t->updated_us;
+    out->revision = t->revision;
+    out->foreign = trip_is_foreign(t);
 }
 
 /* ---- words ---- */

@@ -63,10 +63,13 @@ struct trip {
     const int64_t *beside; /* numbers beside those, as the record lists them;
                               SQLite finds such batches without */
     size_t n_beside;
+    int64_t claimed_batches; /* total_batches as the last claim found it; -1:
+                                not known */
     /*
      * Orders all scorings of the trip. Every claim adds one, and so does a
      * batch that arrives for a completed trip: then what was scored before it
-     * is not the last word, and trip_stored of that claim is refused.
+     * is not the last word, and trip_stored of that claim is refused. 0: no
+     * claim; of a completed trip it says that another finalized it (rule 10).
      */
     int64_t revision;
     enum analysis_status analysis_status;
@@ -74,6 +77,18 @@ struct trip {
     bool by_service;         /* no client finalized it: finalized_by */
     struct str trip_quality; /* a checked JSON object, or empty */
 };
+
+bool trip_is_unclaimed(const struct trip *t);
+/*
+    Whether another program finalized it, and no claim came since.
+ */
+bool trip_is_foreign(const struct trip *t);
+/*
+    Whether others' programs wrote of a completed trip what no claim has seen:
+    they finalized it, or they added to one that counts as done (more batches
+    than its claim found, or another end than that of its object). What is
+    stored of it is not the last word then (rule 10).
+ */
 
 struct batch {
     struct str batch_id, trip_id, user_id;
@@ -224,12 +239,13 @@ enum status records_batch_store(struct records *r, const struct batch *b,
     highest_batch, updated_us). For a completed trip its status and times stay
     (but those of one by_service follow its batches, and a start that nobody
     knew is set), analysis_status becomes pending and revision grows, in the
-    same update. Then
-    the batch, on the condition that what was found under its number is still as
-    found: two uploads at once never write over each other. ST_NOT_OWNER,
-    nothing changed: the trip or the batch is another user's. After a failure in
-    between, the same call again completes it; total_batches never counts a
-    number twice. b->number is 1 to BATCH_MAX_NUMBER, b->deltas has been
+    same update. A completed trip without a revision gets none: it becomes
+    pending, and stays another's. What others counted in total_batches stays
+    counted. Then the batch, on the condition that what was found under its
+   number is still as found: two uploads at once never write over each other.
+   ST_NOT_OWNER, nothing changed: the trip or the batch is another user's. After
+   a failure in between, the same call again completes it; total_batches never
+   counts a number twice. b->number is 1 to BATCH_MAX_NUMBER, b->deltas has been
     checked.
  */
 
@@ -268,14 +284,18 @@ enum status records_trip(struct records *r, struct str trip_id,
 
 struct trip_claim {
     struct str trip_id, user_id;
-    bool create;    /* make the record when there is none */
-    bool rescore;   /* only a trip that is completed and pending or none;
-                       its times, quality, finalized_at and last_updated
-                       stay (the last tells how old the last upload is) */
-    bool lost;      /* with rescore: also one that is stored, because its
-                       object is gone */
-    bool abandoned; /* only a trip that is active and whose updated_us is
-                       seen_us; marked by_service, last_updated stays */
+    bool create;           /* make the record when there is none */
+    bool rescore;          /* only a trip that is completed and pending or none;
+                              its times, quality, finalized_at and last_updated
+                              stay (the last tells how old the last upload is) */
+    bool lost;             /* with rescore: also one that is stored, because its
+                              object is gone */
+    int64_t seen_revision; /* with rescore: also one that is stored or
+                              insufficient, if it is still at this; 0: no */
+    int64_t unclaimed_to;  /* not 0: only a trip_is_unclaimed, which gets this
+                              revision */
+    bool abandoned;        /* only a trip that is active and whose updated_us is
+                              seen_us; marked by_service, last_updated stays */
     int64_t seen_us;
     int64_t start_us; /* TIME_NONE: the record's stays */
     int64_t end_us;
@@ -288,10 +308,20 @@ enum status records_trip_claim(struct records *r, const struct trip_claim *c,
                                struct trip *out, struct err *err) MUST_CHECK;
 /*
     One conditional update: this user's, status completed, analysis_status
-    pending, revision + 1; out is the record after it. ST_NOT_FOUND: no record
-    (and not create); ST_NOT_OWNER: another user's; ST_PRECONDITION: nothing to
-    rescore, or not abandoned. Durable when ST_OK; after ST_TIMEOUT it may have
-   happened.
+    pending, revision + 1, claimed_batches; out is the record after it.
+    ST_NOT_FOUND: no record (and not create); ST_NOT_OWNER: another user's.
+    ST_PRECONDITION, with the record in out: it is unclaimed, and may not be
+    taken without unclaimed_to; or it is not, and there was unclaimed_to; or
+    there is nothing to rescore, or it is not abandoned. Durable when ST_OK;
+    after ST_TIMEOUT it may have happened.
+ */
+
+enum status records_trip_raise(struct records *r, const struct trip *t,
+                               int64_t to_revision, struct deadline d,
+                               struct err *err) MUST_CHECK;
+/*
+    The claim that t shows goes on under a greater revision. ST_PRECONDITION: a
+    batch or another claim came since.
  */
 
 enum status records_trip_stored(struct records *r, struct str trip_id,
@@ -329,6 +359,7 @@ struct trip_seen { /* a trip as a walk passes it */
     enum analysis_status analysis_status;
     int64_t end_us, updated_us; /* TIME_NONE: unknown */
     int64_t revision;
+    bool foreign; /* trip_is_foreign */
 };
 typedef enum status (*records_trip_seen)(void *ctx, const struct trip_seen *t);
 enum status records_walk(struct records *r, struct trip_walk *w,
@@ -346,12 +377,13 @@ enum status records_walk(struct records *r, struct trip_walk *w,
 
 enum status records_trip_forward(struct records *r, struct str trip_id,
                                  int64_t revision, int64_t to_revision,
-                                 struct str analysis_key, struct deadline d,
-                                 struct err *err) MUST_CHECK;
+                                 struct str analysis_key, int64_t end_us,
+                                 struct deadline d, struct err *err) MUST_CHECK;
 /*
     Reconcile: the record was at `revision`, but an object of the later
-    to_revision is there: sets revision, analysis_key and ANALYSIS_STORED.
-    ST_PRECONDITION when it moved meanwhile.
+    to_revision is there: sets revision, analysis_key, ANALYSIS_STORED and the
+    end, and counts its batches as claimed. ST_PRECONDITION when it moved
+    meanwhile.
  */
 
 #endif

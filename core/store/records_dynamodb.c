@@ -192,6 +192,7 @@ static const struct records_ops ops = {
     .batches = dynamodb_batches,
     .trip = dynamodb_trip,
     .trip_claim = dynamodb_trip_claim,
+    .trip_raise = dynamodb_trip_raise,
     .trip_stored = dynamodb_trip_stored,
     .trips_of = dynamodb_trips_of,
     .pending_count = dynamodb_pending_count,

@@ -148,6 +148,13 @@ static enum status get_numbers(struct reader *r, const int64_t *number,
                                 r->arena, read_batch, r, err);
 }
 
+/* Others count their batches, but do not say which is the highest. */
+static int64_t highest_known(const struct trip *t)
+{
+    return t->highest_batch > t->total_batches ? t->highest_batch
+                                               : t->total_batches;
+}
+
 /*
  * The numbers from 1 on, and those beside them. Their cost does not grow with
  * the driver's history; only a trip with far more numbers than batches is left
@@ -157,7 +164,7 @@ static enum status get_by_number(struct reader *r, struct deadline d,
                                  struct err *err)
 {
     const struct trip *t = r->trip;
-    int64_t last = t->highest_batch ? t->highest_batch : t->total_batches;
+    int64_t last = highest_known(t);
     int64_t *number;
 
     if (last <= 0 || last > 10 * t->total_batches + 1000)
@@ -241,7 +248,7 @@ static enum status get_beyond(struct reader *r, struct deadline d,
                               struct err *err)
 {
     const struct trip *t = r->trip;
-    int64_t last = t->highest_batch ? t->highest_batch : t->total_batches;
+    int64_t last = highest_known(t);
     int64_t most = t->total_batches + BEYOND;
     struct str *key = arena_alloc_n(r->arena, (size_t)most, sizeof *key);
     size_t n = 0;

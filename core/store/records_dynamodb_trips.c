@@ -39,9 +39,11 @@ enum status dynamodb_read_trip(struct json item, struct arena *a,
         .finalized_us = ddb_time(item, "finalized_at", a),
         .analysis_key = ddb_str(item, "analysis_key", a),
         .by_service = str_is(ddb_str(item, "finalized_by", a), BY_SERVICE),
+        .claimed_batches = -1,
     };
     (void)ddb_int(item, "total_batches", &out->total_batches);
     (void)ddb_int(item, "highest_batch", &out->highest_batch);
+    (void)ddb_int(item, "claimed_batches", &out->claimed_batches);
     (void)ddb_int(item, "revision", &out->revision);
     read_beside(item, a, out);
     out->trip_quality = ddb_json_text(item, "trip_quality", a, &why);
@@ -68,16 +70,40 @@ enum status dynamodb_trip(struct records *r, struct str trip_id,
 
 /* ---- claims ---- */
 
+#define TO_SCORE                                                               \
+    "attribute_not_exists(#analysis_status) OR "                               \
+    "#analysis_status = :analysis_status"
+
 static void claim_for_rescore(struct ddb_expr *e, const struct trip_claim *c)
 {
-    ddb_if(e, "#status = :completed");
-    ddb_value_s(e, "completed", STR_LIT("completed"));
-    ddb_if(e, c->lost ? "attribute_not_exists(#analysis_status) OR "
-                        "#analysis_status IN (:analysis_status, :stored)"
-                      : "attribute_not_exists(#analysis_status) OR "
-                        "#analysis_status = :analysis_status");
-    if (c->lost)
+    if (c->unclaimed_to)
+        return;
+    if (c->lost) {
+        ddb_if(e, TO_SCORE " OR #analysis_status = :stored");
         ddb_value_s(e, "stored", str_of(analysis_status_word(ANALYSIS_STORED)));
+    } else if (c->seen_revision) {
+        ddb_if(e, TO_SCORE " OR #revision = :seen");
+        ddb_value_n(e, "seen", c->seen_revision);
+    } else {
+        ddb_if(e, TO_SCORE);
+    }
+}
+
+/* An unclaimed trip is completed and has no revision: who takes it must know,
+ * and may take no other (rule 10). */
+static void claim_revision(struct ddb_expr *e, const struct trip_claim *c)
+{
+    ddb_value_s(e, "completed", str_of(trip_status_word(TRIP_COMPLETED)));
+    ddb_value_n(e, "none", 0);
+    if (c->unclaimed_to) {
+        ddb_set_n(e, "revision", c->unclaimed_to);
+        ddb_if(e, "#status = :completed");
+        ddb_if(e, "attribute_not_exists(#revision) OR #revision = :none");
+        return;
+    }
+    ddb_count_up(e, "revision");
+    ddb_if(e, c->rescore ? "#status = :completed AND #revision > :none"
+                         : "#revision > :none OR NOT #status = :completed");
 }
 
 static enum status claim_for_finalize(struct ddb_expr *e,
@@ -128,7 +154,8 @@ static enum status claim_body(struct dynamodb *s, const struct trip_claim *c,
     struct ddb_expr e;
 
     ddb_expr_begin(&e, s->db.trips, "trip_id", c->trip_id);
-    ddb_count_up(&e, "revision");
+    claim_revision(&e, c);
+    ddb_copy(&e, "claimed_batches", "total_batches", 0);
     ddb_set_s(&e, "analysis_status",
               str_of(analysis_status_word(ANALYSIS_PENDING)));
     if (c->create)
@@ -151,25 +178,23 @@ static enum status claim_body(struct dynamodb *s, const struct trip_claim *c,
     return st;
 }
 
-/* Why the condition did not hold. */
+/* Why the condition did not hold; out is the record as it is now. */
 static enum status claim_refused(struct dynamodb *s, const struct trip_claim *c,
                                  struct deadline d, struct arena *a,
-                                 struct err *err)
+                                 struct trip *out, struct err *err)
 {
-    struct json item;
-    enum status st =
-        dynamodb_get(s, s->db.trips, "trip_id", c->trip_id, d, a, &item, err);
+    enum status st = dynamodb_trip(&s->base, c->trip_id, d, a, out, err);
 
     if (st != ST_OK)
         return st;
-    if (!str_eq(ddb_str(item, "user_id", a), c->user_id))
+    if (!str_eq(out->user_id, c->user_id))
         return err_set(err, ST_NOT_OWNER, NULL,
                        "trip %.*s belongs to another user",
                        STR_ARG(c->trip_id));
-    if (c->rescore || c->abandoned)
-        return err_set(err, ST_PRECONDITION, NULL, "trip %.*s is not %s",
-                       STR_ARG(c->trip_id),
-                       c->rescore ? "to be scored again" : "as it was seen");
+    if (c->rescore || c->abandoned || c->unclaimed_to || trip_is_unclaimed(out))
+        return err_set(err, ST_PRECONDITION, NULL,
+                       "trip %.*s is not to be claimed so",
+                       STR_ARG(c->trip_id));
     return err_set(err, ST_UNAVAILABLE, NULL,
                    "trip %.*s came or went in this moment",
                    STR_ARG(c->trip_id));
@@ -188,7 +213,7 @@ static enum status claim_see(struct dynamodb *s, const struct trip_claim *c,
     if (st == ST_OK)
         st = dynamodb_read_trip(*seen, a, &t, err);
     if (st == ST_OK && (t.status != TRIP_ACTIVE || t.updated_us != c->seen_us))
-        return claim_refused(s, c, d, a, err);
+        return claim_refused(s, c, d, a, &t, err);
     return st;
 }
 
@@ -210,7 +235,7 @@ enum status dynamodb_trip_claim(struct records *r, const struct trip_claim *c,
         return st;
     st = ddb_call(&s->db, "UpdateItem", body, d, a, &reply, err);
     if (st == ST_PRECONDITION)
-        return claim_refused(s, c, d, a, err);
+        return claim_refused(s, c, d, a, out, err);
     if (st != ST_OK)
         return st;
     fault_point("dynamodb.claim.after");
@@ -235,9 +260,12 @@ static bool settled_by_us(struct dynamodb *s, struct str trip_id,
            str_eq(t.analysis_key, key);
 }
 
+/* end_us, TIME_NONE for the others: of a forward, which takes what the object
+ * says. */
 static enum status settle(struct dynamodb *s, struct str trip_id, int64_t at,
                           int64_t revision, enum analysis_status as,
-                          struct str key, struct deadline d, struct err *err)
+                          struct str key, int64_t end_us, struct deadline d,
+                          struct err *err)
 {
     struct ddb_expr e;
     struct ddb_reply reply;
@@ -248,9 +276,10 @@ static enum status settle(struct dynamodb *s, struct str trip_id, int64_t at,
     ddb_set_or_remove(&e, "analysis_key", key);
     if (revision != at)
         ddb_set_n(&e, "revision", revision);
-    ddb_if(&e, at ? "#revision = :at"
-                  : "attribute_exists(#trip_id) AND "
-                    "(attribute_not_exists(#revision) OR #revision = :at)");
+    ddb_set_time(&e, "end_timestamp", end_us);
+    if (end_us != TIME_NONE)
+        ddb_copy(&e, "claimed_batches", "total_batches", 0);
+    ddb_if(&e, "#revision = :at");
     ddb_value_n(&e, "at", at);
     st = ddb_call(&s->db, "UpdateItem", ddb_expr_end(&e, s->arena), d, s->arena,
                   &reply, err);
@@ -264,21 +293,30 @@ static enum status settle(struct dynamodb *s, struct str trip_id, int64_t at,
     return st;
 }
 
+enum status dynamodb_trip_raise(struct records *r, const struct trip *t,
+                                int64_t to_revision, struct deadline d,
+                                struct err *err)
+{
+    return settle(dynamodb_of(r), t->trip_id, t->revision, to_revision,
+                  ANALYSIS_PENDING, t->analysis_key, TIME_NONE, d, err);
+}
+
 enum status dynamodb_trip_stored(struct records *r, struct str trip_id,
                                  int64_t revision, enum analysis_status as,
                                  struct str key, struct deadline d,
                                  struct err *err)
 {
-    return settle(dynamodb_of(r), trip_id, revision, revision, as, key, d, err);
+    return settle(dynamodb_of(r), trip_id, revision, revision, as, key,
+                  TIME_NONE, d, err);
 }
 
 enum status dynamodb_trip_forward(struct records *r, struct str trip_id,
                                   int64_t revision, int64_t to_revision,
-                                  struct str key, struct deadline d,
-                                  struct err *err)
+                                  struct str key, int64_t end_us,
+                                  struct deadline d, struct err *err)
 {
     return settle(dynamodb_of(r), trip_id, revision, to_revision,
-                  ANALYSIS_STORED, key, d, err);
+                  ANALYSIS_STORED, key, end_us, d, err);
 }
 
 /* ---- lists: no index has trips by user ---- */

@@ -32,6 +32,7 @@ struct counted {
     bool has_ours;     /* this batch's number is in it */
     size_t n;          /* of the clients' numbers: what total_batches counts */
     int64_t found;     /* without the set: batches that are there */
+    int64_t beside;    /* of these, beside clients' numbers */
     struct buf others; /* without the set: those found, as `"1","2"` */
     int64_t ours;
 };
@@ -45,11 +46,16 @@ static enum status note_number(void *ctx, struct json item, struct arena *a,
     (void)a;
     (void)err;
     c->found++;
-    if (!ddb_int(item, "batch_number", &number) || number == c->ours)
+    if (!ddb_int(item, "batch_number", &number))
         return ST_OK;
+    if (number == c->ours) {
+        c->has_ours = true;
+        return ST_OK;
+    }
     buf_printf(&c->others, "%s\"%lld\"", c->others.n ? "," : "",
                (long long)number);
     c->n += !batch_is_beside(number);
+    c->beside += batch_is_beside(number);
     return ST_OK;
 }
 
@@ -88,12 +94,23 @@ static enum status count_batches(struct upload *u, const struct trip *t,
     return ST_OK;
 }
 
-static void put_count(struct ddb_expr *e, const struct counted *c)
+/* Not fewer than others have counted: the batch of one of them may be on its
+ * way, and who scores must wait for it. They count what stands beside, too. */
+static int64_t count_of(const struct counted *c, const struct trip *t)
+{
+    bool counts = !batch_is_beside(c->ours);
+    int64_t found = (int64_t)c->n + (counts && !(c->known && c->has_ours));
+    int64_t counted = t->total_batches - c->beside + (counts && !c->has_ours);
+
+    return found > counted ? found : counted;
+}
+
+static void put_count(struct ddb_expr *e, const struct counted *c,
+                      const struct trip *t)
 {
     struct buf set;
 
-    ddb_set_n(e, "total_batches",
-              (int64_t)c->n + (!c->has_ours && !batch_is_beside(c->ours)));
+    ddb_set_n(e, "total_batches", count_of(c, t));
     if (c->known) {
         ddb_add_to_set(e, "batch_numbers", c->ours);
         return;
@@ -134,7 +151,14 @@ static void put_widened(struct ddb_expr *e, const struct upload *u,
     if (t->status == TRIP_COMPLETED) {
         ddb_set_s(e, "analysis_status",
                   str_of(analysis_status_word(ANALYSIS_PENDING)));
-        ddb_count_up(e, "revision");
+        /* One that another finalized gets no revision here, or it would pass
+         * for ours (rule 10). */
+        if (trip_is_unclaimed(t)) {
+            ddb_if_unchanged(e, "revision", u->trip);
+        } else {
+            ddb_if(e, "attribute_exists(#revision)");
+            ddb_count_up(e, "revision");
+        }
     }
     trip_widen(&wide, b);
     if (wide.start_us != t->start_us)
@@ -157,8 +181,9 @@ static void put_trip(struct ddb_expr *e, const struct upload *u,
                      const struct trip *t, const struct counted *c)
 {
     ddb_set_time(e, "last_updated", u->now_us);
-    put_count(e, c);
-    if (replaces(u))
+    put_count(e, c, t);
+    /* Of a trip that another finalized no claim of ours could end wrongly. */
+    if (replaces(u) && !trip_is_unclaimed(t))
         ddb_add_to_set(e, "replacing", u->as.number);
     if (has_trip(u))
         put_widened(e, u, t);
@@ -295,8 +320,10 @@ static enum status end_replacing_of(struct upload *u, bool completed,
     struct ddb_expr e;
 
     ddb_expr_begin(&e, u->s->db.trips, "trip_id", u->b->trip_id);
+    /* Without a revision it is nobody's claim that could end: what another
+     * finalized is scored anyhow, and no upload may make it pass for ours. */
     ddb_if(&e, completed
-                   ? "#status = :completed"
+                   ? "#status = :completed AND attribute_exists(#revision)"
                    : "attribute_exists(#trip_id) AND #status <> :completed");
     ddb_value_s(&e, "completed", str_of(trip_status_word(TRIP_COMPLETED)));
     ddb_take_from_set(&e, "replacing", number);

@@ -2,7 +2,6 @@
  * records_dynamodb_user_put.c writes them. */
 #include "store/records_dynamodb.h"
 
-
 /* The content of a map attribute, itself a set of attributes. */
 static struct json map_of(struct json item, const char *name)
 {
@@ -27,8 +26,6 @@ static void read_user(struct json item, struct arena *a, struct user *out)
         .source = ddb_str(base, "source", a),
         .base_zipcode = ddb_str(base, "zipcode", a),
         .has_privacy = privacy.type == JSON_OBJECT,
-        .anonymization_radius = -1,
-        .retention_months = -1,
         .consent = ddb_str(privacy, "consentLevel", a),
     };
     out->has_base_point = ddb_double(base, "latitude", &out->latitude) &&

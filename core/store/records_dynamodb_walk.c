@@ -133,16 +133,12 @@ static enum status walk_item(void *ctx, struct json item, struct arena *a,
                           .user_id = ddb_str(item, "user_id", a),
                           .end_us = TIME_NONE,
                           .updated_us = TIME_NONE};
+    struct err none = ERR_NONE;
+    struct trip all;
 
     (void)err;
-    t.readable = trip_status_parse(ddb_str(item, "status", a), &t.status) &&
-                 analysis_status_parse(ddb_str(item, "analysis_status", a),
-                                       &t.analysis_status);
-    if (t.readable) {
-        t.end_us = ddb_time(item, "end_timestamp", a);
-        t.updated_us = ddb_time(item, "last_updated", a);
-        (void)ddb_int(item, "revision", &t.revision);
-    }
+    if (dynamodb_read_trip(item, a, &all, &none) == ST_OK)
+        trip_seen_of(&all, &t);
     return w->each(w->ctx, &t);
 }
 
@@ -153,10 +149,12 @@ enum status dynamodb_walk(struct records *r, struct trip_walk *at,
     struct dynamodb *s = dynamodb_of(r);
     const struct dynamodb_query q = {
         .table = s->db.trips,
-        .fields = "#t, #u, #s, #a, #e, #r, #l",
+        .fields = "#t, #u, #s, #a, #e, #r, #l, #b, #c, #k",
         .names = "{\"#t\":\"trip_id\",\"#u\":\"user_id\",\"#s\":\"status\","
                  "\"#a\":\"analysis_status\",\"#e\":\"end_timestamp\","
-                 "\"#r\":\"revision\",\"#l\":\"last_updated\"}"};
+                 "\"#r\":\"revision\",\"#l\":\"last_updated\","
+                 "\"#b\":\"total_batches\",\"#c\":\"claimed_batches\","
+                 "\"#k\":\"analysis_key\"}"};
     struct trips_walk w = {each, ctx};
 
     return dynamodb_walk_table(s, &q, "trip_id", at, d, walk_item, &w, err);

@@ -56,6 +56,9 @@ struct records_ops {
     enum status (*trip_claim)(struct records *r, const struct trip_claim *c,
                               struct deadline d, struct arena *a,
                               struct trip *out, struct err *err);
+    enum status (*trip_raise)(struct records *r, const struct trip *t,
+                              int64_t to_revision, struct deadline d,
+                              struct err *err);
     enum status (*trip_stored)(struct records *r, struct str trip_id,
                                int64_t revision, enum analysis_status as,
                                struct str analysis_key, struct deadline d,
@@ -70,8 +73,8 @@ struct records_ops {
                         struct err *err);
     enum status (*trip_forward)(struct records *r, struct str trip_id,
                                 int64_t revision, int64_t to_revision,
-                                struct str analysis_key, struct deadline d,
-                                struct err *err);
+                                struct str analysis_key, int64_t end_us,
+                                struct deadline d, struct err *err);
     /* survey.h */
     enum status (*survey_look)(struct records *r, enum survey_table table,
                                struct deadline d, struct arena *a,
@@ -121,6 +124,11 @@ void trip_widen(struct trip *t, const struct batch *b);
  */
 
 #define BY_SERVICE "service" /* finalized_by */
+
+void trip_seen_of(const struct trip *t, struct trip_seen *out);
+/*
+    What a walk passes of a readable record; the ids are set already.
+ */
 
 enum status walk_other_store(struct err *err);
 /*

@@ -62,6 +62,7 @@ static const char *const schema_steps[] = {
     "DROP TABLE users;"
     "ALTER TABLE users_3 RENAME TO users;"
     "CREATE INDEX users_of_email ON users (email);",
+    "ALTER TABLE trips ADD COLUMN claimed_batches INTEGER NOT NULL DEFAULT -1;",
 };
 
 static const char *const queries[QUERY_COUNT] = {
@@ -180,6 +181,7 @@ static const struct records_ops ops = {
     .batches = sqlite_batches,
     .trip = sqlite_trip,
     .trip_claim = sqlite_trip_claim,
+    .trip_raise = sqlite_trip_raise,
     .trip_stored = sqlite_trip_stored,
     .trips_of = sqlite_trips_of,
     .pending_count = sqlite_pending_count,

@@ -52,14 +52,17 @@ enum status sqlite_trip(struct records *r, struct str trip_id,
 enum status sqlite_trip_claim(struct records *r, const struct trip_claim *c,
                               struct deadline d, struct arena *a,
                               struct trip *out, struct err *err);
+enum status sqlite_trip_raise(struct records *r, const struct trip *t,
+                              int64_t to_revision, struct deadline d,
+                              struct err *err);
 enum status sqlite_trip_stored(struct records *r, struct str trip_id,
                                int64_t revision, enum analysis_status as,
                                struct str key, struct deadline d,
                                struct err *err);
 enum status sqlite_trip_forward(struct records *r, struct str trip_id,
                                 int64_t revision, int64_t to_revision,
-                                struct str key, struct deadline d,
-                                struct err *err);
+                                struct str key, int64_t end_us,
+                                struct deadline d, struct err *err);
 enum status sqlite_trips_of(struct records *r, struct str user_id,
                             struct deadline d, records_trip_each each,
                             void *ctx, struct err *err);

@@ -128,7 +128,7 @@ static void widen(struct trip *t, const struct batch *b, bool is_new,
         t->highest_batch = b->number;
     if (t->status == TRIP_COMPLETED) {
         t->analysis_status = ANALYSIS_PENDING;
-        t->revision++;
+        t->revision += !trip_is_unclaimed(t);
     }
     trip_widen(t, b);
 }

@@ -24,6 +24,7 @@ static enum status read_trip(const struct sql_query *q, struct arena *a,
         .analysis_key = sql_str(q, 12, a),
         .trip_quality = sql_str(q, 13, a),
         .by_service = str_is(sql_str(q, 14, a), BY_SERVICE),
+        .claimed_batches = sql_int(q, 15),
     };
     if (trip_status_parse(status, &out->status) &&
         analysis_status_parse(analysis, &out->analysis_status))
@@ -55,6 +56,7 @@ enum status sqlite_put_trip(struct sql *sql, const struct trip *t,
     sql_bind_str(&q, t->analysis_key);
     sql_bind_str(&q, t->trip_quality);
     sql_bind_z(&q, t->by_service ? BY_SERVICE : NULL);
+    sql_bind_int(&q, t->claimed_batches);
     return sql_run(&q, err);
 }
 
@@ -99,7 +101,8 @@ enum status sqlite_own_trip(struct sql *sql, struct str trip_id,
                          .end_us = TIME_NONE,
                          .created_us = now_us,
                          .updated_us = now_us,
-                         .finalized_us = TIME_NONE};
+                         .finalized_us = TIME_NONE,
+                         .claimed_batches = -1};
     return ST_OK;
 }
 
@@ -110,25 +113,22 @@ enum status sqlite_trip(struct records *r, struct str trip_id,
     return find_trip(sql_of(r), trip_id, d, a, out, err);
 }
 
-static bool may_rescore(const struct trip *t, bool lost)
+static bool may_rescore(const struct trip *t, const struct trip_claim *c)
 {
+    bool seen = c->seen_revision > 0 && t->revision == c->seen_revision;
+
+    if (t->status != TRIP_COMPLETED)
+        return false;
     switch (t->analysis_status) {
     case ANALYSIS_NONE:
     case ANALYSIS_PENDING:
-        return t->status == TRIP_COMPLETED;
+        return true;
     case ANALYSIS_STORED:
-        return t->status == TRIP_COMPLETED && lost;
+        return c->lost || seen;
     case ANALYSIS_INSUFFICIENT:
-        return false;
+        return seen;
     }
     return false;
-}
-
-static enum status claim_refused(const struct trip_claim *c, const char *why,
-                                 struct err *err)
-{
-    return err_set(err, ST_PRECONDITION, NULL, "trip %.*s is not %s",
-                   STR_ARG(c->trip_id), why);
 }
 
 /* What the claim says of the trip; a rescore leaves that as it is. */
@@ -146,6 +146,16 @@ static void claim_end(const struct trip_claim *c, struct arena *a,
     out->trip_quality = arena_copy(a, c->trip_quality);
 }
 
+/* Who takes an unclaimed trip must know, and may take no other (rule 10). */
+static bool may_claim(const struct trip *t, const struct trip_claim *c)
+{
+    if (trip_is_unclaimed(t) || c->unclaimed_to)
+        return trip_is_unclaimed(t) && c->unclaimed_to;
+    if (c->abandoned)
+        return t->status == TRIP_ACTIVE && t->updated_us == c->seen_us;
+    return !c->rescore || may_rescore(t, c);
+}
+
 static enum status claim(struct sql *sql, const struct trip_claim *c,
                          struct deadline d, struct arena *a, struct trip *out,
                          struct err *err)
@@ -159,14 +169,14 @@ static enum status claim(struct sql *sql, const struct trip_claim *c,
     if (is_new && !c->create)
         return err_set(err, ST_NOT_FOUND, NULL, "no record of trip %.*s",
                        STR_ARG(c->trip_id));
-    if (c->rescore && !may_rescore(out, c->lost))
-        return claim_refused(c, "to be scored again", err);
-    if (c->abandoned &&
-        (out->status != TRIP_ACTIVE || out->updated_us != c->seen_us))
-        return claim_refused(c, "as it was seen", err);
+    if (!may_claim(out, c))
+        return err_set(err, ST_PRECONDITION, NULL,
+                       "trip %.*s is not to be claimed so",
+                       STR_ARG(c->trip_id));
     out->status = TRIP_COMPLETED;
     out->analysis_status = ANALYSIS_PENDING;
-    out->revision++;
+    out->revision = c->unclaimed_to ? c->unclaimed_to : out->revision + 1;
+    out->claimed_batches = out->total_batches;
     if (!c->rescore)
         claim_end(c, a, out);
     return sqlite_put_trip(sql, out, d, err);
@@ -188,20 +198,27 @@ enum status sqlite_trip_claim(struct records *r, const struct trip_claim *c,
 
 /*
     Sets what came of the scoring, if the record is still at revision `at`.
+    end_us, TIME_NONE for the others: of a forward, which takes what the object
+    says.
  */
 static enum status settle(struct sql *sql, struct str trip_id, int64_t at,
                           int64_t revision, enum analysis_status as,
-                          struct str key, struct deadline d, struct err *err)
+                          struct str key, int64_t end_us, struct deadline d,
+                          struct err *err)
 {
+    bool forward = end_us != TIME_NONE;
     struct sql_query q;
     enum status st = sql_begin(sql, d, err);
 
     if (st != ST_OK)
         return st;
-    if ((st = sql_query(sql, Q_TRIP_SETTLE, d, &q, err)) == ST_OK) {
+    if ((st = sql_query(sql, forward ? Q_TRIP_FORWARD : Q_TRIP_SETTLE, d, &q,
+                        err)) == ST_OK) {
         sql_bind_int(&q, revision);
         sql_bind_z(&q, analysis_status_word(as));
         sql_bind_str(&q, key);
+        if (forward)
+            sql_bind_time(&q, end_us);
         sql_bind_key(&q, trip_id);
         sql_bind_int(&q, at);
         st = sql_run(&q, err);
@@ -213,21 +230,30 @@ static enum status settle(struct sql *sql, struct str trip_id, int64_t at,
     return sql_end(sql, st, err);
 }
 
+enum status sqlite_trip_raise(struct records *r, const struct trip *t,
+                              int64_t to_revision, struct deadline d,
+                              struct err *err)
+{
+    return settle(sql_of(r), t->trip_id, t->revision, to_revision,
+                  ANALYSIS_PENDING, t->analysis_key, TIME_NONE, d, err);
+}
+
 enum status sqlite_trip_stored(struct records *r, struct str trip_id,
                                int64_t revision, enum analysis_status as,
                                struct str key, struct deadline d,
                                struct err *err)
 {
-    return settle(sql_of(r), trip_id, revision, revision, as, key, d, err);
+    return settle(sql_of(r), trip_id, revision, revision, as, key, TIME_NONE, d,
+                  err);
 }
 
 enum status sqlite_trip_forward(struct records *r, struct str trip_id,
                                 int64_t revision, int64_t to_revision,
-                                struct str key, struct deadline d,
-                                struct err *err)
+                                struct str key, int64_t end_us,
+                                struct deadline d, struct err *err)
 {
     return settle(sql_of(r), trip_id, revision, to_revision, ANALYSIS_STORED,
-                  key, d, err);
+                  key, end_us, d, err);
 }
 
 /* ---- lists ---- */

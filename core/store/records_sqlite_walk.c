@@ -103,17 +103,23 @@ static enum status walk_begin_once(struct sql *sql, struct trip_walk *w,
 static void walk_read_trip(const struct sql_query *q, struct arena *a,
                            struct trip_seen *t)
 {
+    struct trip all = {.end_us = TIME_NONE};
+
     *t = (struct trip_seen){.trip_id = sql_str(q, 0, a),
                             .user_id = sql_str(q, 1, a),
                             .end_us = TIME_NONE,
                             .updated_us = TIME_NONE};
-    t->readable = trip_status_parse(sql_str(q, 2, a), &t->status) &&
-                  analysis_status_parse(sql_str(q, 3, a), &t->analysis_status);
-    if (t->readable) {
-        t->end_us = sql_time(q, 4);
-        t->revision = sql_int(q, 5);
-        t->updated_us = sql_time(q, 6);
-    }
+    t->readable = trip_status_parse(sql_str(q, 2, a), &all.status) &&
+                  analysis_status_parse(sql_str(q, 3, a), &all.analysis_status);
+    if (!t->readable)
+        return;
+    all.end_us = sql_time(q, 4);
+    all.revision = sql_int(q, 5);
+    all.total_batches = sql_int(q, 6);
+    all.claimed_batches = sql_int(q, 7);
+    all.analysis_key = sql_str(q, 8, a);
+    all.updated_us = sql_time(q, 9);
+    trip_seen_of(&all, t);
 }
 
 static enum status walk_read_page(struct sql *sql, struct str after,

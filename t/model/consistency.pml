@@ -50,9 +50,12 @@
  *       the summary. (Of another writer's object: if it had a row. What else
  *       remains, reconcile removes, P4.)
  *
+ *   P9  Scenes 21 to 25: after another program finalized the trip, and one
+ *       reconcile, the answer is an analysis that was claimed after that.
+ *
  * Not in the model: time (deadlines, age limits), readers that wait for
- * another's fill, foreign writers at work, retention, object versions, pages
- * beyond the second, packs and the texts in the summary (README.md says why).
+ * another's fill, retention, object versions, pages beyond the second, packs
+ * and the texts in the summary (README.md says why).
  */
 
 /* ---- scenes ---- */
@@ -73,7 +76,12 @@
   17: as 8, a reader, a crash
   18: as 8, P8: what a finalize leaves behind
   19: an object of another writer, with a row; a finalize, a crash, reconcile
-  20: a listing of two pages; two end times, and reconcile removes doubles */
+  20: a listing of two pages; two end times, and reconcile removes doubles
+  21: another program finalizes the trip beside two finalizes of ours, a crash
+  22: as 21 with one end time, a crash, reconcile, no reader
+  23: another program adds a batch
+  24: another program finalizes it, and a late batch of ours comes
+  25: another program deletes the trip, and it begins again */
 
 /* ---- rules; the default is the corrected protocol ---- */
 #ifndef PUTCOND        /* 1: a trip object is PUT only over an older one     */
@@ -135,7 +143,7 @@
 #define DELROW 1       /*    own row is in the summary                       */
 #endif
 #ifndef GIVEUP         /* 1: finalize may give up on the summary, at any time*/
-#define GIVEUP 1
+#define GIVEUP (SCENE != 25) /* see README.md                              */
 #endif
 #ifndef DEDUPE         /* 1: a reader takes the later of two objects         */
 #define DEDUPE 1
@@ -156,10 +164,32 @@
 #define CLAIMCOND 1    /*    the pending state                               */
 #endif
 #ifndef BATCHSTEPS     /* a batch for a completed trip: 1 its record (a new  */
-#define BATCHSTEPS 1   /* stamp, pending) and the batch in one transaction;  */
+#if SCENE == 24        /* stamp, pending) and the batch in one transaction;  */
+#define BATCHSTEPS 2
+#else
+#define BATCHSTEPS 1
+#endif
 #endif
                        /* 2: record, batch, record again; 0: record, batch;  */
                        /* 3: the batch alone, the record is left as it was   */
+#ifndef ABOVE          /* the claim of a trip that others finalized: 2 above */
+#define ABOVE 2        /*    all claims that there were; 1 one above what is */
+#endif                 /*    stored; 0 its revision begins again             */
+#ifndef RISE           /* 1: a claim that is below what is stored of its     */
+#define RISE 1         /*    trip, and still the record's, goes above that   */
+#endif
+#ifndef UPLOADREV      /* 1: a late batch gives the record of a trip that    */
+#define UPLOADREV 0    /*    others finalized a revision                     */
+#endif
+#ifndef ADOPT          /* 1: for such a trip reconcile takes what is stored  */
+#define ADOPT 0
+#endif
+#ifndef COUNTED        /* 1: a batch that others counted makes reconcile     */
+#define COUNTED 1      /*    score the trip again                            */
+#endif
+#ifndef WAITS          /* 1: a claim that found fewer batches than counted   */
+#define WAITS 1        /*    does not end                                    */
+#endif
 #ifndef FORWARD        /* 1: reconcile moves a record on to a later object   */
 #define FORWARD 1
 #endif
@@ -288,6 +318,34 @@
 #define FINALIZES(F) F(1, 0); F(0, 1)
 #define D_READERS 1
 #define D_DOUBLES 1
+#elif SCENE == 21
+#define FINALIZES(F) F(0, 0); F(1, 1)
+#define D_READERS 1
+#define D_READS 2
+#define D_CRASH 1
+#define D_OLDFINAL 1
+#elif SCENE == 22
+#define FINALIZES(F) F(0, 0); F(0, 1)
+#define D_READERS 0
+#define D_CRASH 1
+#define D_RETRY 1
+#define D_RECONCILE 1
+#define D_OLDFINAL 1
+#elif SCENE == 23
+#define FINALIZES(F) F(0, 0); F(1, 1)
+#define D_READERS 0
+#define D_RECONCILE 1
+#define D_OLDBATCH 1
+#elif SCENE == 24
+#define FINALIZES(F) F(0, 0)
+#define D_READERS 0
+#define D_RECONCILE 1
+#define D_OLDFINAL 1
+#define D_BATCH 1
+#elif SCENE == 25
+#define FINALIZES(F) F(0, 0); F(1, 1)
+#define D_READERS 1
+#define D_OLDDELETE 1
 #endif
 #ifndef D_CRASH
 #define D_CRASH 0
@@ -318,6 +376,15 @@
 #endif
 #ifndef D_DOUBLES
 #define D_DOUBLES 0
+#endif
+#ifndef D_OLDFINAL
+#define D_OLDFINAL 0
+#endif
+#ifndef D_OLDBATCH
+#define D_OLDBATCH 0
+#endif
+#ifndef D_OLDDELETE
+#define D_OLDDELETE 0
 #endif
 #ifndef D_FOREIGN
 #define D_FOREIGN 0
@@ -371,6 +438,19 @@
 #define FOREIGN D_FOREIGN /* left, without a record; 2: it has a row         */
 #endif
 
+/* Another program in the records of trip 0, which knows no revision: it puts a
+ * record in the place of ours, counts a batch and puts it, removes the record. */
+#ifndef OLDFINAL
+#define OLDFINAL D_OLDFINAL
+#endif
+#ifndef OLDBATCH
+#define OLDBATCH D_OLDBATCH
+#endif
+#ifndef OLDDELETE
+#define OLDDELETE D_OLDDELETE
+#endif
+#define OLD (OLDFINAL || OLDBATCH || OLDDELETE)
+
 #define TRIP(k) ((k) >> 1)
 #define NSTAMP 16
 #define MAX(a, b) ((a) > (b) -> (a) : (b))
@@ -388,17 +468,28 @@ byte tok;              /* Redis: generation token                            */
 bit  stale;            /*        which another run of the server set         */
 byte tag;              /* Redis: the entry's tag, 0 when there is none       */
 byte ent[2];           /*        the cached answer                           */
-#if BATCH
+#if BATCH || OLDBATCH
 bit  batches;          /* trip 0: the late batch is stored                   */
 #endif
+#if OLD
+bit  unclaimed;        /* trip 0: its record is another program's finalize   */
+byte ukey;             /*         with this end                              */
+bit  counted, claimed; /* the late batch in its record's count, and in that  */
+#endif                 /* of the last claim                                  */
 byte away[2];          /* disk of each host: the invalidation not delivered  */
 
 /* ---- bookkeeping of the model, not visible to the protocol ---- */
 byte key_of[NSTAMP];
 byte epoch_of[NSTAMP]; /* driver's epoch when that finalize began            */
 bit  old_of[NSTAMP];   /* that finalize began before the erase did           */
-#if BATCH
+#if BATCH || OLDBATCH
 bit  saw_of[NSTAMP];   /* that scoring read the late batch                   */
+#endif
+#if OLD
+bit  restarted;        /* the record's revisions began again: the next is    */
+byte again_at = 1;     /*   this one, below all that were before             */
+byte old_at;           /* stamps from here on were claimed after the other   */
+bit  used[NSTAMP];     /*   program's finalize; which scorings have had      */
 #endif
 #if TIDY
 byte left_of[NSTAMP];  /* the object under the other key when it was claimed */
@@ -446,18 +537,57 @@ inline replace_token()
 /* What a reader takes for a token. */
 #define TOKEN_COUNTS (tok && !stale)
 
+#if OLD
+#define UNCLAIMED(t) ((t) == 0 && unclaimed)
+#define RESTARTED(t) ((t) == 0 && restarted)
+#define STORED MAX(MAX(obj[0], obj[1]), MAX(row[0], 7))
+#define RISES(t) (RISE && (t) == 0 && rec[0] == st)
+/* What is stored is above the claim, and no later claim put it there. */
+inline rise()
+{
+	rec[0] = high;
+	key_of[high] = k;
+#if BATCH || OLDBATCH
+	saw_of[high] = saw_of[st];
+#endif
+	st = high; high++;
+	restarted = 0; first = 0; beside = 0
+}
+#else
+#define UNCLAIMED(t) 0
+#define RESTARTED(t) 0
+#endif
+#if OLDBATCH
+#define MISSES (WAITS && counted && !saw_of[st] && TRIP(k) == 0)
+#else
+#define MISSES 0
+#endif
+
 inline new_stamp()
 {
 	if
+#if OLD
+	:: RESTARTED(TRIP(k)) -> st = again_at; again_at++
+	:: !RESTARTED(TRIP(k)) && UNCLAIMED(TRIP(k)) && ABOVE == 1 ->
+		st = STORED + 1; high = MAX(high, st + 1)
+	:: !RESTARTED(TRIP(k)) && !(UNCLAIMED(TRIP(k)) && ABOVE == 1) ->
+		st = high; high++
+#else
 	:: st = high; high++
+#endif
 #if CLOCK
 	:: st = low; low--
 #endif
 	fi;
 	assert(st < NSTAMP);
 	key_of[st] = k;
+#if OLD
+	assert(!used[st]);                                              /* P7 */
+	used[st] = 1;
+	m0 = acked[TRIP(k)];
+#endif
 	/* P1: a finalize begun after another was answered replaces that one */
-	assert(!VERSION || ERASE || st > acked[TRIP(k)]);
+	assert(!VERSION || ERASE || RESTARTED(TRIP(k)) || st > acked[TRIP(k)]);
 #if ERASE
 	epoch_of[st] = e0;
 	old_of[st] = !b0
@@ -473,9 +603,14 @@ inline new_stamp()
 		:: !won && !LOSERTOK && TOKPOS == 2 \
 		CRASHABLE \
 		fi }
+#if OLD
+#define FORGET_OLD m0 = 0
+#else
+#define FORGET_OLD skip
+#endif
 #define FORGET \
 	st = 0; x = 0; s0 = 0; s1 = 0; se = 0; e0 = 0; mine = 0; \
-	won = 0; fail = 0; b0 = 0; \
+	won = 0; fail = 0; b0 = 0; FORGET_OLD; \
 	first = 0; beside = 0; ended = 0
 #define SEEN_ROW (TRIP(k) -> s1 : s0)
 #define UNCHANGED (row[0] == s0 && row[1] == s1 && epoch == se)
@@ -495,6 +630,14 @@ inline new_stamp()
 #define LEFT(stamp) skip
 #endif
 
+/* What reconcile and maintenance look for. */
+#if OLD
+#define TO_SCORE(t) (pend[t] || UNCLAIMED(t) || \
+	((t) == 0 && COUNTED && rec[0] && counted != claimed))
+#else
+#define TO_SCORE(t) pend[t]
+#endif
+
 /*
  * A crash is tried before each request that changes something; before one
  * that only reads it would be the same as before the next that does not.
@@ -509,9 +652,12 @@ proctype Finalize(byte k; byte h; bit rescore)
 {
 	byte st, x, s0, s1, se, e0, tries, mine;
 	bit won, fail, b0, first, beside, ended;
+#if OLD
+	byte m0;               /* what had been acknowledged when it began */
+#endif
 
 	/* One that finds nothing to do is as none at all. */
-end_wait: atomic { (!rescore || (pend[TRIP(k)] && running)) ->
+end_wait: atomic { (!rescore || (TO_SCORE(TRIP(k)) && running)) ->
 		running = (rescore -> running + 1 : running) };
 
 again:
@@ -527,30 +673,42 @@ again:
 #endif
 	atomic {	/* claim the trip */
 		if
-		:: rescore && !pend[TRIP(k)] -> goto done
-		:: rescore && pend[TRIP(k)] ->
+		:: rescore && !TO_SCORE(TRIP(k)) -> goto done
+#if OLD
+		:: UNCLAIMED(TRIP(k)) ->
+			k = (rescore -> ukey : k);
+			first = (ABOVE == 0);
+			restarted = (ABOVE == 0);
+			new_stamp();
+			rec[0] = st; pend[0] = 1; unclaimed = 0
+#endif
+		:: rescore && TO_SCORE(TRIP(k)) && !UNCLAIMED(TRIP(k)) ->
 			k = key_of[rec[TRIP(k)]];     /* the record's end time */
 #if NEWCLAIM
 			new_stamp();
-			rec[TRIP(k)] = st
+			rec[TRIP(k)] = st; pend[TRIP(k)] = 1
 #else
 			st = rec[TRIP(k)]
 #endif
-		:: !rescore && !norec ->
+		:: !rescore && !norec && !UNCLAIMED(TRIP(k)) ->
 			first = !rec[TRIP(k)];
 			new_stamp();
 			rec[TRIP(k)] = st; pend[TRIP(k)] = 1
 		:: !rescore && norec -> goto done     /* 404 */
 		fi;
+#if OLD
+		claimed = counted;
+#endif
 		beside = (BESIDE == 2 || (BESIDE && first));
 		LEFT((TRIP(k) || (first && obj[k ^ 1] != row[0]) ->
 			0 : obj[k ^ 1])) }
-#if BATCH
+#if BATCH || OLDBATCH
 	atomic {	/* GET the batches */
 		if
 		:: TRIP(k) == 0 -> saw_of[st] = batches
 		:: else
-		fi }
+		fi;
+		beside = beside && !MISSES }
 #endif
 #if TOKPOS == 4
 	INVALIDATE;
@@ -560,12 +718,27 @@ again:
 		s0 = row[0]; s1 = row[1]; se = epoch;
 		beside = beside && (BESIDE != 1 || !SEEN_ROW);
 		first = first && (LOOK == 3 || !SEEN_ROW) };
+#if OLD
+	atomic {
+		if
+		:: RISES(TRIP(k)) && SEEN_ROW > st -> rise()
+		:: else
+		fi };
+put:
+#endif
 #endif
 	atomic {	/* PUT the trip object; P7 */
 		assert(obj[k] != st);
 		if
+#if OLD
+		:: (!PUTCOND || obj[k] < st) -> obj[k] = st;
+			assert(!VERSION || st > m0)                     /* P1 */
+		:: (PUTCOND && obj[k] > st && RISES(TRIP(k))) -> rise(); goto put
+		:: (PUTCOND && obj[k] > st && !RISES(TRIP(k))) ->
+#else
 		:: (!PUTCOND || obj[k] < st) -> obj[k] = st
 		:: (PUTCOND && obj[k] > st) ->        /* a later one is there */
+#endif
 			s0 = 0; s1 = 0; se = 0; beside = 0; goto record
 		:: (storefails < STOREFAIL) -> storefails++; fail = 1;
 			s0 = 0; s1 = 0; se = 0; beside = 0; goto reply
@@ -653,8 +826,8 @@ look:	atomic { x = rec[TRIP(k)] };
 #endif
 record:	atomic {	/* the claim ends, if it is still the record's */
 		if
-		:: !ended -> END_CLAIM
-		:: ended
+		:: !ended && !MISSES -> END_CLAIM
+		:: ended || MISSES
 		CRASHABLE
 		fi;
 		beside = 0; first = 0; ended = 0;
@@ -967,6 +1140,13 @@ end_row: if
 inline batch_record()
 {
 	if
+#if OLD
+	:: UNCLAIMED(0) && !UPLOADREV -> pend[0] = 1
+	:: UNCLAIMED(0) && UPLOADREV ->
+		key_of[again_at] = ukey;
+		rec[0] = again_at; pend[0] = 1; again_at++;
+		unclaimed = 0; restarted = 1
+#endif
 	:: rec[0] ->
 		assert(high < NSTAMP);
 		key_of[high] = key_of[rec[0]];
@@ -990,6 +1170,34 @@ proctype Batch()
 #endif
 		running-- }
 #endif
+}
+#endif
+
+#if OLDFINAL
+/* Its whole record is put in the place of ours; no analysis is made. */
+proctype OldFinal(byte k)
+{
+	atomic {
+		rec[0] = 0; pend[0] = 0;
+		unclaimed = 1; ukey = k; restarted = 0;
+		old_at = high; running-- }
+}
+#endif
+
+#if OLDBATCH
+/* The record's count, then the batch. It knows no stamp. */
+proctype OldBatch()
+{
+	atomic { counted = 1 };
+	atomic { batches = 1; running-- }
+}
+#endif
+
+#if OLDDELETE
+/* The record goes, objects and summary stay; the next claim makes a new one. */
+proctype OldDelete()
+{
+	atomic { (rec[0]) -> rec[0] = 0; pend[0] = 0; restarted = 1; running-- }
 }
 #endif
 
@@ -1061,13 +1269,32 @@ inline at_the_end()
 		do
 		:: i < 2 ->
 			if
+#if OLD
+			:: ADOPT && UNCLAIMED(i) && (obj[0] || obj[1]) ->
+				unclaimed = 0; pend[i] = 0
+			:: RESTARTED(i) && !RISE && pend[i] ->
+				key_of[again_at] = key_of[rec[i]];
+				obj[key_of[again_at]] = again_at;
+				rec[i] = again_at; pend[i] = 0;
+#if BATCH
+				saw_of[again_at] = batches;
+#endif
+				again_at++
+			:: TO_SCORE(i) && !(RESTARTED(i) && !RISE) &&
+				!(ADOPT && UNCLAIMED(i) && (obj[0] || obj[1])) ->
+				assert(high < NSTAMP);
+				key_of[high] = (UNCLAIMED(i) -> ukey : key_of[rec[i]]);
+				unclaimed = (i -> unclaimed : 0);
+				claimed = counted;
+#else
 			:: pend[i] && !norec ->
 				assert(high < NSTAMP);
 				key_of[high] = key_of[rec[i]];
+#endif
 				epoch_of[high] = epoch;
 				obj[key_of[high]] = high;
 				rec[i] = high; pend[i] = 0;
-#if BATCH
+#if BATCH || OLDBATCH
 				saw_of[high] = (batches && i == 0);
 #endif
 				high++
@@ -1095,11 +1322,17 @@ inline at_the_end()
 		fi;
 		row[0] = a[0]; row[1] = a[1];
 #if FORWARD
-		if :: a[0] > rec[0] && !norec -> rec[0] = a[0] :: else fi;
+		if
+		:: a[0] > rec[0] && !norec && (rec[0] || !OLDDELETE) -> rec[0] = a[0]
+		:: else
+		fi;
 		if :: a[1] > rec[1] && !norec -> rec[1] = a[1] :: else fi;
 #endif
-#if BATCH
+#if BATCH || OLDBATCH
 		assert(a[0] == 0 || saw_of[a[0]] == batches);                   /* P6 */
+#endif
+#if OLD
+		assert(a[0] >= old_at);                                         /* P9 */
 #endif
 #if ERASE
 		assert(a[0] == 0 || !old_of[a[0]]);                             /* P5 */
@@ -1113,7 +1346,8 @@ inline at_the_end()
 		assert(SHOWS(a[0], acked_at[0]) && SHOWS(a[0], acked_at[2]));
 		assert(SHOWS(a[1], acked_at[1]) && SHOWS(a[1], acked_at[3]));
 		assert((!promised[0] || a[0]) && (!promised[1] || a[1]));
-		assert(!RECORD_NAMES || a[0] == 0 || rec[0] == a[0]);
+		assert(!RECORD_NAMES || a[0] == 0 || rec[0] == a[0] ||
+			(OLDDELETE && !rec[0]));
 		assert(!RECORD_NAMES || a[1] == 0 || rec[1] == a[1]);
 #endif
 		a[0] = 0; a[1] = 0; i = 0
@@ -1153,6 +1387,15 @@ init
 #endif
 #if DOUBLES
 		run Doubles();
+#endif
+#if OLDFINAL
+		run OldFinal(1); running++;
+#endif
+#if OLDBATCH
+		run OldBatch(); running++;
+#endif
+#if OLDDELETE
+		run OldDelete(); running++;
 #endif
 #if AWAY
 		run Deliver(0);

@@ -221,6 +221,87 @@ static void without_a_start(void)
     CHECK(trip_now(c.trip_id).start_us == NOW + MINUTE);
 }
 
+/* What others added to a trip that counts as done. */
+static void rescoring_seen(void)
+{
+    struct str trip = id("seen"), user = id("u");
+    struct trip_claim first = claim_of(trip, user);
+    struct trip_claim again = {.trip_id = trip,
+                               .user_id = user,
+                               .rescore = true,
+                               .seen_revision = 1,
+                               .now_us = NOW + 999};
+    struct batch b = batch_of(trip, user, 1, "[1]");
+    struct trip t;
+
+    CHECK(upload(&b, NOW) == ST_OK);
+    CHECK(claim(&first, &t) == ST_OK && t.claimed_batches == 1);
+    CHECK(stored(trip, 1, "k") == ST_OK);
+    CHECK(claim(&again, &t) == ST_OK && t.revision == 2);
+    CHECK(records_trip_stored(store, trip, 2, ANALYSIS_INSUFFICIENT, STR_NONE,
+                              soon(), &err) == ST_OK);
+    CHECK(claim(&again, &t) == ST_PRECONDITION && t.revision == 2);
+    again.seen_revision = 2;
+    CHECK(claim(&again, &t) == ST_OK && t.revision == 3);
+    /* Who takes a trip for another's may take no other. */
+    again.unclaimed_to = 99;
+    CHECK(claim(&again, &t) == ST_PRECONDITION && t.revision == 3);
+    first.unclaimed_to = 99;
+    CHECK(claim(&first, &t) == ST_PRECONDITION && t.revision == 3);
+    CHECK(trip_now(trip).revision == 3);
+}
+
+static void raising(void)
+{
+    struct trip_claim c = claim_of(id("raise"), id("u"));
+    struct trip t, now;
+
+    c.create = true;
+    CHECK(claim(&c, &t) == ST_OK && t.revision == 1);
+    CHECK(records_trip_raise(store, &t, 7, soon(), &err) == ST_OK);
+    CHECK(records_trip_raise(store, &t, 8, soon(), &err) == ST_PRECONDITION);
+    now = trip_now(c.trip_id);
+    CHECK(now.revision == 7 && now.analysis_status == ANALYSIS_PENDING);
+    CHECK(stored(c.trip_id, 1, "k") == ST_PRECONDITION);
+    CHECK(stored(c.trip_id, 7, "k") == ST_OK);
+}
+
+static void foreign(void)
+{
+    struct str key = STR_LIT("users/u/trips/t_1000.json.gz");
+    const struct trip done = {.status = TRIP_COMPLETED,
+                              .analysis_status = ANALYSIS_STORED,
+                              .revision = 3,
+                              .end_us = 1000999,
+                              .total_batches = 2,
+                              .claimed_batches = 2,
+                              .analysis_key = key};
+    struct trip t = done;
+
+    CHECK(!trip_is_foreign(&t) && !trip_is_unclaimed(&t));
+    t.end_us = 1001000;
+    CHECK(trip_is_foreign(&t));
+    t.analysis_status = ANALYSIS_PENDING; /* it is owed already */
+    CHECK(!trip_is_foreign(&t));
+    t = done;
+    t.total_batches = 3;
+    CHECK(trip_is_foreign(&t) && !trip_is_unclaimed(&t));
+    t.claimed_batches = -1;
+    CHECK(!trip_is_foreign(&t)); /* claimed before it was written down */
+    t.analysis_status = ANALYSIS_INSUFFICIENT;
+    t.claimed_batches = 1;
+    CHECK(trip_is_foreign(&t));
+    t = done;
+    t.end_us = TIME_NONE;
+    CHECK(!trip_is_foreign(&t));
+    t.revision = 0;
+    CHECK(trip_is_foreign(&t) && trip_is_unclaimed(&t));
+    t.analysis_status = ANALYSIS_PENDING; /* by an upload of ours */
+    CHECK(trip_is_foreign(&t));
+    t.status = TRIP_ACTIVE;
+    CHECK(!trip_is_foreign(&t));
+}
+
 static void forwarding(void)
 {
     struct trip_claim c = claim_of(id("forward"), id("u"));
@@ -228,13 +309,14 @@ static void forwarding(void)
 
     c.create = true;
     CHECK(claim(&c, &t) == ST_OK && t.revision == 1);
-    CHECK(records_trip_forward(store, c.trip_id, 1, 7, STR_LIT("k7"), soon(),
-                               &err) == ST_OK);
-    CHECK(records_trip_forward(store, c.trip_id, 1, 8, STR_LIT("k8"), soon(),
-                               &err) == ST_PRECONDITION);
+    CHECK(records_trip_forward(store, c.trip_id, 1, 7, STR_LIT("k7"), NOW + 7,
+                               soon(), &err) == ST_OK);
+    CHECK(records_trip_forward(store, c.trip_id, 1, 8, STR_LIT("k8"), NOW + 8,
+                               soon(), &err) == ST_PRECONDITION);
     t = trip_now(c.trip_id);
     CHECK(t.revision == 7 && t.analysis_status == ANALYSIS_STORED &&
-          str_is(t.analysis_key, "k7"));
+          str_is(t.analysis_key, "k7") && t.end_us == NOW + 7 &&
+          t.claimed_batches == t.total_batches);
 }
 
 /* ---- lists ---- */
@@ -352,6 +434,9 @@ int main(int argc, char **argv)
     rescoring();
     abandoned();
     without_a_start();
+    rescoring_seen();
+    raising();
+    foreign();
     forwarding();
     lists();
     too_late();

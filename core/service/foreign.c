@@ -1,0 +1,152 @@
+#include "service/foreign.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include "base/log.h"
+#include "base/stats.h"
+#include "service/finalize.h"
+#include "store/keys.h"
+
+/* A step's share of a pass: the spool waits meanwhile. */
+#define STEP_MS 1000
+#define PAGE_DEADLINE_MS 30000
+#define TRIP_DEADLINE_MS 30000
+
+struct foreign_trip {
+    struct str user_id, trip_id;
+    struct foreign_trip *next;
+};
+
+struct foreign {
+    struct trip_walk *walk;     /* NULL: the next one is to come, */
+    int64_t due_ms;             /* then */
+    struct arena *arena;        /* of the trips found on the last page, */
+    struct foreign_trip *found; /* of which these are left */
+    int64_t scored;             /* in this walk */
+};
+
+struct foreign *foreign_new(void)
+{
+    struct foreign *f = calloc(1, sizeof *f);
+
+    assert(f);
+    f->arena = arena_new(4096);
+    return f;
+}
+
+void foreign_free(struct foreign **fp)
+{
+    struct foreign *f = *fp;
+
+    if (!f)
+        return;
+    trip_walk_free(&f->walk);
+    arena_free(&f->arena);
+    free(f);
+    *fp = NULL;
+}
+
+/* ---- a page ---- */
+
+static enum status foreign_note(void *ctx, const struct trip_seen *t)
+{
+    struct foreign *f = ctx;
+    struct foreign_trip *found;
+
+    /* Ids that no call can have are no trips of ours. */
+    if (!t->readable || !t->foreign || !id_valid(t->trip_id) ||
+        !id_valid(t->user_id))
+        return ST_OK;
+    found = arena_alloc(f->arena, sizeof *found);
+    *found = (struct foreign_trip){.user_id = arena_copy(f->arena, t->user_id),
+                                   .trip_id = arena_copy(f->arena, t->trip_id),
+                                   .next = f->found};
+    f->found = found;
+    return ST_OK;
+}
+
+static enum status foreign_page(struct foreign *f, const struct call *c)
+{
+    enum status st;
+
+    assert(!f->found);
+    arena_reset(f->arena);
+    st = records_walk(c->stores->records, f->walk,
+                      deadline_in(PAGE_DEADLINE_MS), foreign_note, f, c->err);
+    if (st != ST_OK)
+        f->found = NULL; /* the page is passed again */
+    return st;
+}
+
+/* ---- a trip ---- */
+
+static bool store_is_away(enum status st)
+{
+    return st == ST_UNAVAILABLE || st == ST_TIMEOUT || st == ST_DENIED;
+}
+
+static enum status foreign_score(struct foreign *f, const struct call *c)
+{
+    struct foreign_trip *t = f->found;
+    const struct debt owed = {
+        .kind = DEBT_trip, .user_id = t->user_id, .trip_id = t->trip_id};
+    struct call one = *c;
+    struct spool_entry entry;
+    bool scored = false;
+    enum status st = spool_owe(c->stores->spool, &owed, &entry, c->err);
+
+    if (st != ST_OK)
+        return st;
+    one.user_id = t->user_id;
+    one.deadline = deadline_in(TRIP_DEADLINE_MS);
+    st = finalize_foreign(&one, t->trip_id, &scored);
+    arena_reset(c->arena);
+    /* Once claimed it is nobody else's to see: the spool remembers it. */
+    if (st == ST_OK)
+        spool_done(c->stores->spool, &entry);
+    else
+        spool_leave(c->stores->spool, &entry);
+    if (store_is_away(st))
+        return st;
+    f->found = t->next;
+    f->scored += st == ST_OK && scored;
+    err_clear(c->err); /* told when the spool's entry comes to its turn */
+    return ST_OK;
+}
+
+/* ---- the walk ---- */
+
+static void foreign_end(struct foreign *f, const struct call *c)
+{
+    struct walk_progress p = trip_walk_progress(f->walk);
+
+    log_line(f->scored ? LOG_INFO : LOG_DEBUG, "foreign_walk",
+             "trips=%lld scored=%lld", (long long)p.trips,
+             (long long)f->scored);
+    stat_add(STAT_foreign_walks, 1);
+    trip_walk_free(&f->walk);
+    f->scored = 0;
+    f->due_ms = clock_mono_ms() + c->stores->conf->migration_foreign_every;
+}
+
+enum status foreign_step(struct foreign *f, const struct call *c)
+{
+    struct deadline end = deadline_in(STEP_MS);
+    enum status st = ST_OK;
+
+    if (!f->walk && clock_mono_ms() < f->due_ms)
+        return ST_OK;
+    if (!f->walk)
+        f->walk = trip_walk_new(1); /* one page at a time: nobody waits */
+    while (st == ST_OK && deadline_left_ms(end) > 0) {
+        if (f->found) {
+            st = foreign_score(f, c);
+        } else if (!trip_walk_over(f->walk)) {
+            st = foreign_page(f, c);
+        } else {
+            foreign_end(f, c);
+            break;
+        }
+    }
+    return st;
+}
