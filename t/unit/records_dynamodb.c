@@ -332,6 +332,9 @@ static void uploads(void)
           !strstr(srv.seen->last, "first_point") &&
           !strstr(srv.seen->last, "batch_size") &&
           !strstr(srv.seen->last, "quality_metrics"));
+    /* Nothing was there: if something is by then, it must not go. */
+    CHECK(strstr(srv.seen->last, "\"ConditionExpression\":"
+                                 "\"attribute_not_exists(batch_id)\""));
     mode(OLD_TRIP);
     CHECK(upload(4) == ST_OK && count(KEYS) == 3);
     mode(TOO_LARGE);
