@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Every recorded and simulated trip of ../shared/golden (or of t/golden, where that is
 not there), sent through nginx, gives the expected analysis, and every driver the
-expected aggregate; with both scoring versions."""
+expected aggregate; with both scoring versions. So do those that come as installed
+clients send them."""
 
 import json
 import os
@@ -98,6 +99,36 @@ def check_drivers(host, version, want):
     return read
 
 
+def percentages(value, path=""):
+    """(where, number) of all in an answer."""
+    if isinstance(value, dict):
+        for k, v in value.items():
+            if "percentage" in k:
+                yield f"{path}.{k}", v
+            yield from percentages(v, f"{path}.{k}")
+    elif isinstance(value, list):
+        for i, v in enumerate(value):
+            yield from percentages(v, f"{path}[{i}]")
+
+
+def check_clients(host, version):
+    users, trips = golden.clients()
+    tap.ok(len(trips) >= 4, "there are trips as clients send them")
+    host.ctl("user", "put", users)
+    answers = golden.send(host, trips)
+    for trip in trips:
+        check_finalize(trip, version, answers)
+    got = host.driver(user_id=trips[0]["user_id"]).json()
+    read = {t["trip_id"]: t for t in got["trips"]}
+    check_trips(trips, version, read)
+    for trip in trips:
+        want = trip["expected"]["duplicate_points_3_1"] if version == "3.1" else None
+        tap.is_(read[trip["trip_id"]].get("duplicate_points"), want,
+                f"{version} {trip['name']}: points that came again")
+    over = [p for p in percentages(got) if not 0 <= p[1] <= 100]
+    tap.is_(over, [], f"{version} no percentage is above 100")
+
+
 def check_order(trips, name):
     order = [(t["end_timestamp"], t["trip_id"]) for t in trips]
     newest = sorted(order, key=lambda o: o[1])
@@ -119,6 +150,7 @@ def main():
             check_trips(trips, version, read)
             again = check_drivers(s, version, drivers)
             tap.ok(again == read, f"{version} the second reading is like the first")
+            check_clients(s, version)
     tap.done()
 
 

@@ -1,6 +1,7 @@
 #include "score/aggregate.h"
 
 #include <assert.h>
+#include <math.h>
 
 #include "score/figure.h"
 #include "score/score.h"
@@ -113,6 +114,13 @@ static void split_by_context(const struct trip_figures *const *trips, size_t n,
     g->context_confidence = score_round(figure_ratio(most->miles, miles), 2);
 }
 
+/* Analyses may contradict themselves: points that came again have moved longer
+ * than the trip lasted. */
+static double percentage(double part, double whole)
+{
+    return score_round(fmin(100, figure_ratio(part, whole) * 100), 1);
+}
+
 static void rate_driving(const struct sums *s, size_t n, struct aggregate *g)
 {
     double hours = s->minutes / MINUTES_PER_HOUR;
@@ -125,14 +133,13 @@ static void rate_driving(const struct sums *s, size_t n, struct aggregate *g)
     g->driving_hours = score_round(hours, 2);
     g->moving_hours = score_round(moving, 2);
     g->stationary_hours = score_round(standing, 2);
-    g->moving_percentage = score_round(figure_ratio(moving, hours) * 100, 1);
+    g->moving_percentage = percentage(moving, hours);
     g->avg_distance_miles = score_round(s->miles / count, 2);
     g->avg_duration_minutes = score_round(s->minutes / count, 1);
     g->avg_speed_mph = score_round(figure_ratio(s->miles, hours), 1);
     g->moving_avg_speed_mph = score_round(figure_ratio(s->miles, moving), 1);
     g->max_speed_mph = s->max_mph;
-    g->privacy_percentage =
-        score_round((double)s->privacy_protected / count * 100, 1);
+    g->privacy_percentage = percentage((double)s->privacy_protected, count);
 }
 
 static void rate_behavior(const struct weighted_sums *w, struct aggregate *g)
@@ -168,7 +175,7 @@ struct aggregate aggregate_of(const struct trip_figures *const *trips, size_t n,
     if (s.miles > 0)
         g.events_per_100 = score_round(
             figure_bounded((double)g.harsh_events / s.miles * 100), 2);
-    g.safe_turns_percentage = score_round(
-        (double)s.safe_turns / (double)(s.turns > 1 ? s.turns : 1) * 100, 1);
+    g.safe_turns_percentage =
+        percentage((double)s.safe_turns, (double)(s.turns > 1 ? s.turns : 1));
     return g;
 }

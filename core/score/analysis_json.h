@@ -11,17 +11,18 @@
 struct analysis_head {
     struct str trip_id;
     int64_t start_us, end_us;
-    int64_t revision;     /* of the claim that this scoring belongs to */
+    int64_t revision; /* of the claim that this scoring belongs to */
     enum score_version version;
-    const char *zone;     /* the driver's IANA zone, for the display fields */
+    const char *zone; /* the driver's IANA zone, for the display fields */
 };
 
 void analysis_write(const struct analysis_head *h, const struct analysis *an,
                     struct arena *a, struct json_out *o);
 /*
     One whole JSON object: the fields of doc/scoring.md under their golden
-    names, then scoring_version, revision, user_timezone, start_time_display
-    and end_time_display (doc/wire.md). null for a time that is TIME_NONE.
+    names, then scoring_version, duplicate_points (where the version leaves such
+    points out), revision, user_timezone, start_time_display and
+    end_time_display (doc/wire.md). null for a time that is TIME_NONE.
  */
 
 enum status analysis_figures(struct json analysis, struct arena *a,

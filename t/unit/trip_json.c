@@ -39,6 +39,7 @@ static void one_delta(void)
     CHECK(l.deltas[0].dt_ms == 2000 && l.deltas[0].speed_mph == 34.5);
     CHECK(l.deltas[0].accuracy_m == 9.5);
     CHECK(l.deltas[0].time_us == INT64_C(1766237494000000));
+    CHECK(str_is(l.deltas[0].time_text, "2025-12-20T14:31:34+01:00"));
     CHECK(l.counts.accurate == 1 && l.counts.moved == 1);
     CHECK(l.counts.enhanced == 0 && l.counts.stationary == 0);
 }
@@ -48,7 +49,7 @@ static void absent_and_unreadable(void)
     struct delta_list l =
         deltas("[{\"delta_lat\":0,\"delta_long\":0,\"delta_time\":1,"
                "\"speed_mph\":null,\"gps_accuracy\":\"bad\","
-               "\"timestamp\":\"soon\"},"
+               "\"timestamp\":\"soon\",\"sequence\":null},"
                "{\"delta_lat\":0,\"delta_long\":0,\"delta_time\":1,"
                "\"speed_mph\":true,\"gps_accuracy\":\"nan\","
                "\"timestamp\":12}]");
@@ -57,7 +58,8 @@ static void absent_and_unreadable(void)
     CHECK(l.n == 2 && l.counts.speed.n == 0 && l.counts.moved == 0);
     for (i = 0; i < l.n; i++)
         CHECK(isnan(l.deltas[i].speed_mph) && isnan(l.deltas[i].accuracy_m) &&
-              l.deltas[i].time_us == TIME_NONE);
+              isnan(l.deltas[i].sequence) && l.deltas[i].time_us == TIME_NONE);
+    CHECK(str_is(l.deltas[0].time_text, "soon") && !l.deltas[1].time_text.n);
     CHECK(delta_average(l.counts.accuracy) == 0);
 }
 
@@ -144,9 +146,12 @@ static void counts(void)
                "{" POINT "\"speed_mph\":20,\"speed_confidence\":1,"
                "\"gps_accuracy\":4,\"data_quality\":\"high\"},"
                "{" POINT "\"data_quality\":\"low\",\"sequence\":3,"
-               "\"timestamp\":\"x\",\"speed_mph\":null}]");
+               "\"timestamp\":\"x\",\"speed_mph\":null},"
+               "{" POINT "\"gps_accuracy\":-1}]");
 
-    CHECK(l.counts.deltas == 3 && l.counts.moved == 3);
+    CHECK(l.counts.deltas == 4 && l.counts.moved == 4);
+    CHECK(l.deltas[2].sequence == 3 && isnan(l.deltas[3].sequence));
+    CHECK(l.deltas[3].accuracy_m == -1 && l.counts.accuracy.n == 2);
     CHECK(l.counts.stationary == 1 && l.counts.high_quality == 1);
     CHECK(l.counts.accurate == 1 && l.counts.speed.n == 2);
     CHECK(delta_average(l.counts.speed) == 15);
@@ -294,6 +299,12 @@ static void aggregate_rules(void)
     CHECK(g.behavior_score == 79.9 && g.events_per_100 == 0);
     CHECK(str_is(g.dominant_context, "stationary"));
     CHECK(g.context_confidence == 1 && g.avg_speed_mph == 0);
+    /* Points that came again moved for longer than the trip lasted. */
+    city.moving_minutes = 61;
+    city.safe_turns = 5;
+    g = aggregate_of(both, 2, a);
+    CHECK(g.moving_percentage == 100 && g.safe_turns_percentage == 100);
+    CHECK(g.moving_hours == 1.02);
 }
 
 static bool risk_is(double behavior, const char *want)

@@ -158,7 +158,8 @@ static void cursors(void)
 static void table(void)
 {
     const struct field_table *t = &analysis_fields;
-    struct analysis_head head = {.trip_id = STR_LIT("t"), .zone = "UTC"};
+    struct analysis_head head = {
+        .trip_id = STR_LIT("t"), .version = SCORE_3_1, .zone = "UTC"};
     struct analysis some = {.industry_rating = "",
                             .behavior_category = "",
                             .data_quality = "",
