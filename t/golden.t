@@ -19,6 +19,9 @@ TRIP_ADDITIONS = ("user_timezone", "start_time_display", "end_time_display",
 TOTALS = ("total_sudden_accelerations", "total_sudden_decelerations",
           "total_hard_stops", "smoothness_score", "frequency_score",
           "turn_safety_score")
+HABITS = ("avg_gentle_acceleration_score", "avg_acceleration_consistency",
+          "avg_turn_speed_score")
+CURVE = ((0, 100), (1, 95), (3, 85), (6, 70), (10, 50), (20, 20))
 
 
 def expected(trip, version):
@@ -65,6 +68,27 @@ def check_trips(trips, version, read):
             tap.is_(missing, [], f"{name} carries what the service adds")
 
 
+def habit(events, miles):
+    """doc/scoring.md, section 11; to be rounded."""
+    x = events / miles * 100
+    for (a, at_a), (b, at_b) in zip(CURVE, CURVE[1:]):
+        if x <= b:
+            return at_a + (x - a) * (at_b - at_a) / (b - a)
+    return CURVE[-1][1]
+
+
+def check_habits(got, name):
+    miles = sum(t["total_distance_miles"] for t in got["trips"])
+    if not miles:
+        return tap.is_([got.get(k, "missing") for k in HABITS], [None] * 3, f"{name}: no habits")
+    want = [habit(got["total_sudden_accelerations"], miles),
+            habit(got["total_sudden_decelerations"] + got["total_hard_stops"], miles),
+            got["turn_safety_score"]]
+    near = all(abs(got[k] - w) <= 0.0501 for k, w in zip(HABITS, want))
+    return tap.ok(near, f"{name}: the three habits") or tap.diag(
+        f"{[got.get(k) for k in HABITS]}, want {want}")
+
+
 def check_drivers(host, version, want):
     """Aggregates of all drivers; returns every trip read, by id."""
     read = {}
@@ -96,6 +120,7 @@ def check_drivers(host, version, want):
         if r.status == 200:
             check_order(got["trips"], name)
             tap.is_([k for k in TOTALS if k not in got], [], f"{name}: the portal's totals")
+            check_habits(got, name)
     return read
 
 

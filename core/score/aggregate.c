@@ -159,6 +159,42 @@ static void rate_behavior(const struct weighted_sums *w, struct aggregate *g)
     g->turn_safety = score_round(figure_ratio(w->turn_safety, w->weight), 1);
 }
 
+/* Linear between these, and the last beyond: events per 100 miles, score. */
+static double habit_score(double per_100)
+{
+    static const struct {
+        double per_100, score;
+    } curve[] = {{0, 100}, {1, 95}, {3, 85}, {6, 70}, {10, 50}, {20, 20}};
+    const size_t last = sizeof curve / sizeof *curve - 1;
+    size_t i = 0;
+
+    assert(per_100 >= 0);
+    if (per_100 >= curve[last].per_100)
+        return curve[last].score;
+    while (per_100 >= curve[i + 1].per_100)
+        i++;
+    return score_round(curve[i].score +
+                           (per_100 - curve[i].per_100) *
+                               (curve[i + 1].score - curve[i].score) /
+                               (curve[i + 1].per_100 - curve[i].per_100),
+                       1);
+}
+
+/* After rate_behavior, of whose scores one is the third habit. */
+static void rate_habits(double miles, struct aggregate *g)
+{
+    int64_t braking = g->sudden_decelerations + g->hard_stops;
+
+    g->has_habits = miles > 0;
+    if (!g->has_habits)
+        return;
+    g->gentle_acceleration = habit_score(
+        figure_bounded((double)g->sudden_accelerations / miles * 100));
+    g->gentle_braking =
+        habit_score(figure_bounded((double)braking / miles * 100));
+    g->turn_speed = g->turn_safety;
+}
+
 struct aggregate aggregate_of(const struct trip_figures *const *trips, size_t n,
                               struct arena *a)
 {
@@ -171,6 +207,7 @@ struct aggregate aggregate_of(const struct trip_figures *const *trips, size_t n,
     w = weigh(trips, n, s.miles > 0);
     rate_driving(&s, n, &g);
     rate_behavior(&w, &g);
+    rate_habits(s.miles, &g);
     split_by_context(trips, n, s.miles, a, &g);
     if (s.miles > 0)
         g.events_per_100 = score_round(

@@ -307,6 +307,52 @@ static void aggregate_rules(void)
     CHECK(g.moving_hours == 1.02);
 }
 
+static struct aggregate habits_of(double miles, int64_t accelerations,
+                                  int64_t decelerations, int64_t stops)
+{
+    struct trip_figures t = {.distance_miles = miles,
+                             .sudden_accelerations = accelerations,
+                             .sudden_decelerations = decelerations,
+                             .hard_stops = stops,
+                             .turn_safety = 81.5,
+                             .context = STR_LIT("city")};
+    const struct trip_figures *one = &t;
+
+    return aggregate_of(&one, 1, a);
+}
+
+/* So many accelerations in 1,000 miles, and as many brakings. */
+static bool habit_is(int64_t events, double want)
+{
+    struct aggregate g =
+        habits_of(1000, events, events - events / 3, events / 3);
+
+    return g.has_habits && g.gentle_acceleration == want &&
+           g.gentle_braking == want && g.turn_speed == 81.5;
+}
+
+static void habits(void)
+{
+    struct aggregate g = habits_of(0, 3, 3, 3);
+    struct buf b;
+    struct json_out o = {&b, false};
+
+    CHECK(habit_is(0, 100) && habit_is(10, 95) && habit_is(30, 85));
+    CHECK(habit_is(60, 70) && habit_is(100, 50) && habit_is(200, 20));
+    CHECK(habit_is(5, 97.5) && habit_is(20, 90) && habit_is(45, 77.5));
+    CHECK(habit_is(80, 60) && habit_is(150, 35) && habit_is(199, 20.3));
+    CHECK(habit_is(1000000000, 20));
+    CHECK(habits_of(1e-300, 1, 0, 0).gentle_acceleration == 20);
+    CHECK(!g.has_habits);
+    buf_init(&b, 10000);
+    aggregate_write(&g, a, &o);
+    CHECK(
+        str_ends(buf_str(&b), STR_LIT("\"avg_gentle_acceleration_score\":null,"
+                                      "\"avg_acceleration_consistency\":null,"
+                                      "\"avg_turn_speed_score\":null")));
+    buf_free(&b);
+}
+
 static bool risk_is(double behavior, const char *want)
 {
     struct trip_figures t = {.distance_miles = 1,
@@ -343,7 +389,7 @@ static void aggregate_of_the_largest(void)
     json_begin_object(&o, NULL);
     aggregate_write(&g, a, &o); /* asserts that all is finite */
     json_end_object(&o);
-    CHECK(buf_ok(&b) && json_count(json_of(buf_str(&b))) == 34);
+    CHECK(buf_ok(&b) && json_count(json_of(buf_str(&b))) == 37);
     buf_free(&b);
 }
 
@@ -361,6 +407,7 @@ int main(void)
     foreign_analysis();
     corrupt_analyses();
     aggregate_rules();
+    habits();
     risk_levels();
     aggregate_of_the_largest();
     arena_free(&a);
