@@ -104,7 +104,7 @@ static bool read_delta(const struct members *m, struct arena *a,
     d->accuracy_m = number_or_nan(m->v[FIELD_ACCURACY]);
     d->sequence = number_or_nan(m->v[FIELD_SEQUENCE]);
     d->time_text = json_string(when, a);
-    if (when.type != JSON_STRING || !time_parse(d->time_text, &d->time_us))
+    if (!time_read(when, a, &d->time_us))
         d->time_us = TIME_NONE;
     return true;
 }
@@ -127,6 +127,16 @@ static bool is_enhanced(const struct members *m)
     return 2 * there > OPTIONAL;
 }
 
+static void count_bad_time(struct json when, const struct delta *d,
+                           struct delta_counts *c)
+{
+    if (d->time_us != TIME_NONE || when.type == JSON_NONE ||
+        when.type == JSON_NULL)
+        return;
+    if (!c->bad_times++)
+        c->bad_time = when;
+}
+
 static void count(const struct members *m, const struct delta *d,
                   struct delta_counts *c)
 {
@@ -139,6 +149,7 @@ static void count(const struct members *m, const struct delta *d,
     c->accurate += accuracy_m < ACCURATE_M;
     c->high_quality += json_key_is(m->v[FIELD_QUALITY], "high");
     c->enhanced += is_enhanced(m);
+    count_bad_time(m->v[FIELD_TIMESTAMP], d, c);
     average_in(&c->speed, d->speed_mph);
     average_in(&c->accuracy, accuracy_m);
     average_in(&c->confidence, number_or_nan(m->v[FIELD_CONFIDENCE]));

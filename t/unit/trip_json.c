@@ -60,6 +60,13 @@ static void absent_and_unreadable(void)
         CHECK(isnan(l.deltas[i].speed_mph) && isnan(l.deltas[i].accuracy_m) &&
               isnan(l.deltas[i].sequence) && l.deltas[i].time_us == TIME_NONE);
     CHECK(str_is(l.deltas[0].time_text, "soon") && !l.deltas[1].time_text.n);
+    CHECK(l.counts.bad_times == 2 && str_is(l.counts.bad_time.raw, "\"soon\""));
+    l = deltas("[{\"delta_lat\":0,\"delta_long\":0,\"delta_time\":1,"
+               "\"timestamp\":1766241094000},"
+               "{\"delta_lat\":0,\"delta_long\":0,\"delta_time\":1,"
+               "\"timestamp\":null}]");
+    CHECK(l.counts.bad_times == 0 && l.deltas[1].time_us == TIME_NONE);
+    CHECK(l.deltas[0].time_us == INT64_C(1766241094000000));
     CHECK(delta_average(l.counts.accuracy) == 0);
 }
 
