@@ -52,7 +52,8 @@ static enum status read_query(struct reading *r)
         return err_set(r->call.err, ST_BAD_REQUEST, "missing_query",
                        "Query parameters are required");
     if ((st = read_whose(r, q)) != ST_OK ||
-        (st = view_parse(q, a, &r->variant.view, r->call.err)) != ST_OK)
+        (st = view_parse(q, r->call.stores->conf->answer_details, a,
+                         &r->variant.view, r->call.err)) != ST_OK)
         return st;
     r->variant.coding = coding_accepted(r->request->accept_encoding);
     if (r->variant.coding == CODING_NONE)
