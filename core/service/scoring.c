@@ -42,6 +42,9 @@ static enum status read_batches(const struct trip_batches *batches,
     out->batches = batches->n;
     out->counts = deltas->counts;
     out->has_counts = true;
+    /* Others count as they like; no more than all were accepted. */
+    if (out->original_deltas < (int64_t)out->counts.deltas)
+        out->original_deltas = (int64_t)out->counts.deltas;
     return ST_OK;
 }
 

@@ -61,6 +61,17 @@ static void versions(void)
               (enum score_version)v);
 }
 
+/* As a batch of another writer says it. */
+static void fewer_sent_than_there(void)
+{
+    struct scored out;
+
+    input_reset();
+    batch[1].original_count = 0;
+    CHECK(scored_by("3.1", &out) == ST_OK && out.counts.deltas == 3);
+    CHECK(out.original_deltas == 3);
+}
+
 static void stored(const char *version)
 {
     struct scored out;
@@ -111,6 +122,7 @@ int main(void)
 {
     arena = arena_new(1 << 16);
     versions();
+    fewer_sent_than_there();
     stored("3.0");
     stored("3.1");
     not_stored();
