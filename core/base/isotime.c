@@ -329,13 +329,22 @@ const char *time_zone_of_zip(struct str zipcode)
     }
 }
 
+enum status time_zone_check(const char *zone, struct err *err)
+{
+    if (time_zone_known(zone))
+        return ST_OK;
+    return err_set(err, ST_UNAVAILABLE, "no_zone_data",
+                   "the time zone %s is not installed: install tzdata", zone);
+}
+
 enum status time_zones_check(struct err *err)
 {
-    for (size_t i = 0; i < ZONES; i++)
-        if (!time_zone_known(zones[i]))
-            return err_set(err, ST_UNAVAILABLE, "no_zone_data",
-                           "the time zone %s is not installed: install tzdata",
-                           zones[i]);
+    enum status st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < ZONES; i++)
+        st = time_zone_check(zones[i], err);
+    if (st != ST_OK)
+        return st;
     /*
      * From here on TZ is there and is replaced in its place. Adding it would
      * move the whole environment, under the feet of a resolver's thread that

@@ -61,12 +61,14 @@ void time_local(int64_t us, const char *zone, struct time_display *out);
     safe: TZ is set for the moment of the call, and then as it was before.
  */
 
+enum status time_zone_check(const char *zone, struct err *err) MUST_CHECK;
+/*
+    ST_UNAVAILABLE (no_zone_data) when it is not known, and what to install.
+ */
 enum status time_zones_check(struct err *err) MUST_CHECK;
 /*
-    Whether all zones of time_zone_of_zip are known; ST_UNAVAILABLE
-    (no_zone_data) says which is not, and what to install. Without them local
-    times would be stored as UTC, for good. Once a program, before its
-    threads and children.
+    The same for all zones of time_zone_of_zip. Without them local times would
+    be stored as UTC, for good. Once a program, before its threads and children.
  */
 
 const char *time_zone_of_zip(struct str zipcode);
