@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 import harness
 import trips
 from drivers import drive
+from old_writer import OldWriter
 from tap import done, is_, ok, subtest
 
 BATCH, FINALIZE = "/store-trajectory-batch", "/finalize-trip"
@@ -105,10 +106,25 @@ def delta_forms(host):
     is_(two, one, "the same analysis")
 
 
+def records_without_zone(host):
+    """The functions before this service keep a client's text, and print their own times
+    without a zone: UTC."""
+    trip = trips.trip(5, points=30, batch=30)
+    batch, body = trip["batches"][0], dict(trip["finalize"])
+    batch["first_point_timestamp"] = "2025-12-20T19:31:34"
+    batch["last_point_timestamp"] = "2025-12-20 19:32:04"
+    OldWriter(host.stack.stores).batch(batch)
+    del body["start_timestamp"]
+    r = host.post(FINALIZE, body).json()
+    is_((r["start_timestamp"], r.get("warnings")), ("2025-12-20T19:31:34+00:00", None),
+        "the start is the record's")
+    is_(r["analysis"]["status"], "stored", "and the trip is scored")
+
+
 def main():
     with harness.Stack(workers=2) as s:
         s.users([trips.user()])
-        for test in (forms, no_end, deltas, delta_forms):
+        for test in (forms, no_end, deltas, delta_forms, records_without_zone):
             with subtest(test.__name__):
                 test(s)
     done()
