@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Every recorded and simulated trip of ../shared/golden (or of t/golden, where that is
 not there), sent through nginx, gives the expected analysis, and every driver the
-expected aggregate; with both scoring versions."""
+expected aggregate; with both scoring versions. So do those that come as installed
+clients send them."""
 
 import json
 import os
@@ -18,6 +19,9 @@ TRIP_ADDITIONS = ("user_timezone", "start_time_display", "end_time_display",
 TOTALS = ("total_sudden_accelerations", "total_sudden_decelerations",
           "total_hard_stops", "smoothness_score", "frequency_score",
           "turn_safety_score")
+HABITS = ("avg_gentle_acceleration_score", "avg_acceleration_consistency",
+          "avg_turn_speed_score")
+CURVE = ((0, 100), (1, 95), (3, 85), (6, 70), (10, 50), (20, 20))
 
 
 def expected(trip, version):
@@ -64,6 +68,27 @@ def check_trips(trips, version, read):
             tap.is_(missing, [], f"{name} carries what the service adds")
 
 
+def habit(events, miles):
+    """doc/scoring.md, section 11; to be rounded."""
+    x = events / miles * 100
+    for (a, at_a), (b, at_b) in zip(CURVE, CURVE[1:]):
+        if x <= b:
+            return at_a + (x - a) * (at_b - at_a) / (b - a)
+    return CURVE[-1][1]
+
+
+def check_habits(got, name):
+    miles = sum(t["total_distance_miles"] for t in got["trips"])
+    if not miles:
+        return tap.is_([got.get(k, "missing") for k in HABITS], [None] * 3, f"{name}: no habits")
+    want = [habit(got["total_sudden_accelerations"], miles),
+            habit(got["total_sudden_decelerations"] + got["total_hard_stops"], miles),
+            got["turn_safety_score"]]
+    near = all(abs(got[k] - w) <= 0.0501 for k, w in zip(HABITS, want))
+    return tap.ok(near, f"{name}: the three habits") or tap.diag(
+        f"{[got.get(k) for k in HABITS]}, want {want}")
+
+
 def check_drivers(host, version, want):
     """Aggregates of all drivers; returns every trip read, by id."""
     read = {}
@@ -95,7 +120,38 @@ def check_drivers(host, version, want):
         if r.status == 200:
             check_order(got["trips"], name)
             tap.is_([k for k in TOTALS if k not in got], [], f"{name}: the portal's totals")
+            check_habits(got, name)
     return read
+
+
+def percentages(value, path=""):
+    """(where, number) of all in an answer."""
+    if isinstance(value, dict):
+        for k, v in value.items():
+            if "percentage" in k:
+                yield f"{path}.{k}", v
+            yield from percentages(v, f"{path}.{k}")
+    elif isinstance(value, list):
+        for i, v in enumerate(value):
+            yield from percentages(v, f"{path}[{i}]")
+
+
+def check_clients(host, version):
+    users, trips = golden.clients()
+    tap.ok(len(trips) >= 4, "there are trips as clients send them")
+    host.ctl("user", "put", users)
+    answers = golden.send(host, trips)
+    for trip in trips:
+        check_finalize(trip, version, answers)
+    got = host.driver(user_id=trips[0]["user_id"]).json()
+    read = {t["trip_id"]: t for t in got["trips"]}
+    check_trips(trips, version, read)
+    for trip in trips:
+        want = trip["expected"]["duplicate_points_3_1"] if version == "3.1" else None
+        tap.is_(read[trip["trip_id"]].get("duplicate_points"), want,
+                f"{version} {trip['name']}: points that came again")
+    over = [p for p in percentages(got) if not 0 <= p[1] <= 100]
+    tap.is_(over, [], f"{version} no percentage is above 100")
 
 
 def check_order(trips, name):
@@ -119,6 +175,7 @@ def main():
             check_trips(trips, version, read)
             again = check_drivers(s, version, drivers)
             tap.ok(again == read, f"{version} the second reading is like the first")
+            check_clients(s, version)
     tap.done()
 
 

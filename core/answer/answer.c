@@ -152,13 +152,16 @@ enum status answer_make(const struct call *c, const struct user *u,
                         struct answer *out)
 {
     struct trip_list list = {.roster = r, .fields = wish->view->trips};
+    char members[FIELDS_TEXT_MAX];
     enum status st = ST_OK;
 
     assert(wish->plain || wish->gzip);
-    *out =
-        (struct answer){.email = u->email, .read_began_ms = r->read_began_ms};
+    *out = (struct answer){
+        .email = u->email,
+        .members = arena_copy(c->arena, fields_text(list.fields, members)),
+        .read_began_ms = r->read_began_ms};
     choose_trips(r, wish->view, c->arena, &list.from, &list.to, &out->next);
-    /* With chosen fields nobody knows the length before all is read. */
+    /* With some of the fields nobody knows the length before all is read. */
     if (fields_is_all(list.fields) &&
         trip_list_length(&list, CODING_PLAIN) > ANSWER_COLLECTED)
         answer_stream(c, &list, wish, out);

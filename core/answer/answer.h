@@ -22,6 +22,7 @@ struct answer {
     struct str front; /* JSON members, no comma around */
     struct answer_list plain; /* JSON objects with commas between them */
     struct answer_list gzip;  /* the same text as gzip fragments */
+    struct str members;       /* of each trip, that they show: fields_text */
     struct gzip_sum sum;      /* of `gzip` */
     size_t unreadable;
     bool streamed;   /* its trips are read while they are sent: once */

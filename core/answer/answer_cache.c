@@ -1,12 +1,12 @@
 /*
- * The head of a driver's cache entry, a line and three texts:
+ * The head of a driver's cache entry, a line and four texts:
  *
- *   5 EMAIL_LENGTH STATE_LENGTH FRONT_LENGTH CRC PLAIN GZIP\n
- *   EMAIL STATE FRONT
+ *   6 EMAIL_LENGTH STATE_LENGTH FRONT_LENGTH MEMBERS_LENGTH CRC PLAIN GZIP\n
+ *   EMAIL STATE FRONT MEMBERS
  *
- * CRC is the trips' text's; PLAIN and GZIP are the bytes of its two codings.
- * The pieces of the second follow those of the first. Read by a worker of any
- * version: another first number is a miss.
+ * MEMBERS says what each trip shows; CRC is the trips' text's; PLAIN and GZIP
+ * are the bytes of its two codings. The pieces of the second follow those of
+ * the first. Read by a worker of any version: another first number is a miss.
  */
 #include "answer/answer_cache.h"
 
@@ -15,7 +15,10 @@
 #include "answer/pieces.h"
 #include "base/log.h"
 
-#define HEAD_FORMAT 5
+/* Also to be raised when the front says something else: an ETag of today's
+ * FORMAT (representation.c) with yesterday's front would stay for ever. */
+#define HEAD_FORMAT 6
+#define HEAD_TEXTS 4
 /* More than cache.max_driver can be. */
 #define TRIPS_MAX ((int64_t)1 << 40)
 
@@ -66,7 +69,7 @@ enum status answer_found(const struct cache_entry *e, struct answer_entry *out,
     struct answer *ans = &out->answer;
     struct head_reader h = {.good = end != NULL};
     struct str rest;
-    size_t n[3];
+    size_t n[HEAD_TEXTS];
 
     *out = (struct answer_entry){.token = e->token};
     if (!end)
@@ -75,7 +78,7 @@ enum status answer_found(const struct cache_entry *e, struct answer_entry *out,
     rest = (struct str){end + 1, e->head.n - h.line.n - 1};
     if (next_number(&h, INT64_MAX) != HEAD_FORMAT)
         return strange_head(err);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < HEAD_TEXTS; i++)
         n[i] = (size_t)next_number(&h, INT32_MAX);
     ans->sum.crc = (uint32_t)next_number(&h, UINT32_MAX);
     out->plain = (size_t)next_number(&h, TRIPS_MAX);
@@ -84,6 +87,7 @@ enum status answer_found(const struct cache_entry *e, struct answer_entry *out,
     ans->email = next_text(&rest, n[0], &h);
     ans->state = next_text(&rest, n[1], &h);
     ans->front = next_text(&rest, n[2], &h);
+    ans->members = next_text(&rest, n[3], &h);
     ans->read_began_ms = e->read_began_ms;
     /* What is left over is another format's, whatever its first number says. */
     return h.good && !rest.n && !h.line.n ? ST_OK : strange_head(err);
@@ -261,11 +265,12 @@ void answer_filling_put(struct answer_filling *f, enum coding coding,
 
 static struct str head_text(const struct answer *ans, struct arena *a)
 {
-    return arena_printf(a, "%d %zu %zu %zu %u %zu %zu\n%.*s%.*s%.*s",
+    return arena_printf(a, "%d %zu %zu %zu %zu %u %zu %zu\n%.*s%.*s%.*s%.*s",
                         HEAD_FORMAT, ans->email.n, ans->state.n, ans->front.n,
-                        (unsigned)ans->sum.crc, ans->plain.length,
-                        ans->gzip.length, STR_ARG(ans->email),
-                        STR_ARG(ans->state), STR_ARG(ans->front));
+                        ans->members.n, (unsigned)ans->sum.crc,
+                        ans->plain.length, ans->gzip.length,
+                        STR_ARG(ans->email), STR_ARG(ans->state),
+                        STR_ARG(ans->front), STR_ARG(ans->members));
 }
 
 bool answer_filling_end(struct answer_filling *f)

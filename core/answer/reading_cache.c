@@ -44,11 +44,21 @@ static enum status load_trips(struct reading *r, struct answer_entry *e,
     struct call c = r->call;
 
     c.deadline = d;
-    if (e->plain <= ANSWER_COLLECTED)
+    /* What the cache loses meanwhile can be replaced for whole trips alone. */
+    if (e->plain <= ANSWER_COLLECTED || !fields_is_all(r->variant.view.trips))
         return answer_load(&c, e, coding);
     *(coding == CODING_GZIP ? &e->answer.gzip : &e->answer.plain) =
         answer_stream_kept(&r->call, e, coding);
     return ST_OK;
+}
+
+/* Whether the entry's trips have what this reader may see of them, and no more:
+ * a host whose answer.details is (or was) another fills the same entry. */
+static bool shows_same(const struct reading *r, const struct answer *ans)
+{
+    char space[FIELDS_TEXT_MAX];
+
+    return str_eq(ans->members, fields_text(r->variant.view.trips, space));
 }
 
 /* The driver's entry, which has what whole answers are made of. */
@@ -68,6 +78,8 @@ static enum status from_entry(struct reading *r, const struct cache_entry *e,
     /* The entry of a hint's driver who has another e-mail by now is not what
      * was asked for. */
     if (r->email.n && !str_eq(r->email, found.answer.email))
+        return ST_NOT_FOUND;
+    if (!r->variant.view.summary && !shows_same(r, &found.answer))
         return ST_NOT_FOUND;
     etag = variant_etag(&r->variant, found.answer.state, a);
     if (reading_reply_begin(r, etag, "cache")) {

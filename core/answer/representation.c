@@ -8,7 +8,8 @@
 #include "base/stats.h"
 
 /* Part of every ETag and variant: to be raised whenever the bytes of an answer
- * change with the same trips and user. */
+ * change with the same trips and user; with them HEAD_FORMAT (answer_cache.c),
+ * if they are bytes of the front. */
 #define FORMAT 2
 
 #define NAME_HEX 32  /* 128 bits of a hash: nobody shares a name by chance */

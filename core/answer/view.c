@@ -92,17 +92,19 @@ static enum status read_fields(struct str value, struct view *out,
             break;
         value.n--;
     } while (true);
-    out->trips = fields_and(out->trips, asked);
+    out->trips = asked;
     return ST_OK;
 }
 
-enum status view_parse(const struct query *q, struct arena *a, struct view *out,
-                       struct err *err)
+enum status view_parse(const struct query *q, bool details, struct arena *a,
+                       struct view *out, struct err *err)
 {
     const struct query_param *p;
     enum status st = ST_OK;
 
     *out = (struct view){.front = fields_all(), .trips = fields_all()};
+    if (!details)
+        out->trips = fields_less(out->trips, analysis_details());
     if ((p = query_find(q, "view"))) {
         if (!str_is(p->value, "summary"))
             return err_set(err, ST_BAD_REQUEST, "bad_view",
@@ -123,7 +125,7 @@ enum status view_parse(const struct query *q, struct arena *a, struct view *out,
 
 bool view_whole(const struct view *v)
 {
-    return !v->summary && !view_paged(v) && fields_is_all(v->trips);
+    return !v->summary && !view_paged(v) && fields_is_open(v->trips);
 }
 
 bool view_paged(const struct view *v)

@@ -36,17 +36,18 @@ struct view {
     struct fields front; /* of front_fields: what the front shows */
 };
 
-enum status view_parse(const struct query *q, struct arena *a, struct view *out,
-                       struct err *err) MUST_CHECK;
+enum status view_parse(const struct query *q, bool details, struct arena *a,
+                       struct view *out, struct err *err) MUST_CHECK;
 /*
     ST_BAD_REQUEST: bad_view, bad_limit, bad_cursor, bad_field. With
     view=summary the others are checked and mean nothing. The front is whole.
+    details: without `fields` a trip shows its details (analysis_details), too.
  */
 
 bool view_whole(const struct view *v);
 /*
-    All trips with all their fields, whatever of the front: it can be made of
-    what all readers share.
+    All trips, and no fields chosen by name; whatever of the front: it can be
+    made of what all readers share.
  */
 bool view_paged(const struct view *v);
 /*

@@ -25,6 +25,13 @@ struct fields fields_and(struct fields x, struct fields y)
     return x;
 }
 
+struct fields fields_less(struct fields x, struct fields y)
+{
+    for (int i = 0; i < FIELDS_WORDS; i++)
+        x.word[i] &= ~y.word[i];
+    return x;
+}
+
 bool fields_has(struct fields set, unsigned field)
 {
     assert(field < FIELDS_MAX);
@@ -47,6 +54,12 @@ bool fields_is_empty(struct fields set)
 bool fields_is_all(struct fields set)
 {
     return fields_equal(set, fields_all());
+}
+
+/* No table has a line for the last bit. */
+bool fields_is_open(struct fields set)
+{
+    return fields_has(set, FIELDS_MAX - 1);
 }
 
 /* The table's n when it has no such name. */
@@ -85,7 +98,8 @@ struct str fields_text(struct fields set, char space[FIELDS_TEXT_MAX])
 }
 
 /* Members' names are compared as written: none of ours is escaped, and a
- * foreign writer has no reason to. One that is escaped is not shown. */
+ * foreign writer has no reason to. One that is escaped is not shown, unless all
+ * are: it may be one that is left out. */
 static bool field_is_seen(struct fields set, const struct field_table *t,
                           struct json key)
 {
@@ -94,7 +108,10 @@ static bool field_is_seen(struct fields set, const struct field_table *t,
     assert(key.raw.n >= 2); /* with its quotes */
     field = field_number(t, (struct str){key.raw.p + 1, key.raw.n - 2});
 
-    return field < t->n ? fields_has(set, field) : fields_is_all(set);
+    if (field < t->n)
+        return fields_has(set, field);
+    return fields_is_all(set) ||
+           (fields_is_open(set) && !memchr(key.raw.p, '\\', key.raw.n));
 }
 
 void fields_put(struct fields set, const struct field_table *t,

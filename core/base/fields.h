@@ -4,9 +4,9 @@
  *
  * A set never means everything by being empty. "All" is a set of its own: it
  * also has what no table names (members of other writers), so it lets an
- * object pass as it is, and the set of all named fields does not. What is
- * asked for and what is allowed meet by fields_and, and nothing then is
- * nothing.
+ * object pass as it is, and the set of all named fields does not. All less some
+ * has those others still. What is asked for and what is allowed meet by
+ * fields_and, and nothing then is nothing.
  */
 #ifndef DG_BASE_FIELDS_H
 #define DG_BASE_FIELDS_H
@@ -29,6 +29,10 @@ struct field_table {
 struct fields fields_none(void);
 struct fields fields_all(void);
 struct fields fields_and(struct fields x, struct fields y);
+struct fields fields_less(struct fields x, struct fields y);
+/*
+    x without those of y.
+ */
 
 bool fields_add(struct fields *set, const struct field_table *t,
                 struct str name);
@@ -42,6 +46,11 @@ bool fields_is_empty(struct fields set);
 bool fields_is_all(struct fields set);
 /*
     Whether everything passes, named or not.
+ */
+bool fields_is_open(struct fields set);
+/*
+    Whether what no table names passes: "all", or "all less some", but no set of
+    names.
  */
 
 #define FIELDS_TEXT_MAX (FIELDS_MAX / 4)

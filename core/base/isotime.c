@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -22,9 +23,14 @@ static int64_t floor_div(int64_t a, int64_t b)
 
 /* ---- parsing: each take_* moves the view on only when it matches ---- */
 
+static bool next_is(const struct str *s, const char *any_of)
+{
+    return s->n && s->p[0] && strchr(any_of, s->p[0]);
+}
+
 static bool take_char(struct str *s, const char *any_of)
 {
-    if (!s->n || !s->p[0] || !strchr(any_of, s->p[0]))
+    if (!next_is(s, any_of))
         return false;
     s->p++;
     s->n--;
@@ -97,6 +103,9 @@ static bool take_fraction(struct str *s, int64_t *us)
     return n >= 1 && n <= 9;
 }
 
+/* 60 is a leap second, or a sender that rounds: the next one. */
+#define SECONDS_MAX 60
+
 static bool take_clock(struct str *s, int64_t *us)
 {
     int64_t minutes, fraction = 0;
@@ -105,7 +114,7 @@ static bool take_clock(struct str *s, int64_t *us)
     if (!take_hours_minutes(s, &minutes))
         return false;
     if (take_char(s, ":")) {
-        if (!take_digits(s, 2, &seconds) || seconds > 59)
+        if (!take_digits(s, 2, &seconds) || seconds > SECONDS_MAX)
             return false;
         if (take_char(s, ".") && !take_fraction(s, &fraction))
             return false;
@@ -114,29 +123,82 @@ static bool take_clock(struct str *s, int64_t *us)
     return true;
 }
 
+/* Behind its sign: HH:MM, HHMM or HH. */
+static bool take_offset(struct str *s, int64_t *seconds)
+{
+    int h, m = 0;
+
+    if (!take_digits(s, 2, &h) || h > 23)
+        return false;
+    if ((take_char(s, ":") || s->n) && (!take_digits(s, 2, &m) || m > 59))
+        return false;
+    *seconds = h * 3600 + m * 60;
+    return true;
+}
+
+/* The offset before it says all; the name of the zone may be anything. */
+static void drop_zone_name(struct str *s)
+{
+    const char *open = s->n ? memchr(s->p, '[', s->n) : NULL;
+    size_t n = open ? s->n - (size_t)(open - s->p) : 0;
+
+    if (n > 2 && memchr(open, ']', n) == open + n - 1)
+        s->n -= n;
+}
+
 static bool take_zone(struct str *s, int64_t *ahead_seconds)
 {
-    bool minus = s->n && s->p[0] == '-';
+    bool minus = next_is(s, "-");
 
     *ahead_seconds = 0;
+    if (next_is(s, "Zz+-"))
+        drop_zone_name(s);
     if (!take_char(s, "+-")) {
-        take_char(s, "Z");
+        take_char(s, "Zz");
         return true;
     }
-    if (!take_hours_minutes(s, ahead_seconds))
+    if (!take_offset(s, ahead_seconds))
         return false;
     if (minus)
         *ahead_seconds = -*ahead_seconds;
     return true;
 }
 
+/* Milliseconds of today's order: seconds or microseconds are not taken for
+ * some other age. 12 or 13 digits are the years 1973 to 2286. */
+#define MS_LEAST 1e11
+#define MS_END 1e13
+
+static bool take_ms(double ms, int64_t *us)
+{
+    double whole = floor(ms);
+
+    if (!(ms >= MS_LEAST && ms < MS_END))
+        return false;
+    *us = (int64_t)whole * 1000 + (int64_t)((ms - whole) * 1000);
+    return true;
+}
+
+static bool digits_alone(struct str s)
+{
+    if (s.n != 12 && s.n != 13)
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    return true;
+}
+
 bool time_parse(struct str s, int64_t *us)
 {
     int64_t day, clock = 0, ahead, t;
+    double ms;
 
+    if (digits_alone(s))
+        return str_to_double(s, &ms) && take_ms(ms, us);
     if (!take_date(&s, &day))
         return false;
-    if (take_char(&s, "T ") && !take_clock(&s, &clock))
+    if (take_char(&s, "Tt ") && !take_clock(&s, &clock))
         return false;
     if (!take_zone(&s, &ahead) || s.n)
         return false;
@@ -145,6 +207,15 @@ bool time_parse(struct str s, int64_t *us)
         return false;
     *us = t;
     return true;
+}
+
+bool time_read(struct json v, struct arena *a, int64_t *us)
+{
+    double ms;
+
+    if (v.type == JSON_STRING)
+        return time_parse(json_string(v, a), us);
+    return json_double(v, &ms) && take_ms(ms, us);
 }
 
 /* ---- printing ---- */
@@ -258,13 +329,22 @@ const char *time_zone_of_zip(struct str zipcode)
     }
 }
 
+enum status time_zone_check(const char *zone, struct err *err)
+{
+    if (time_zone_known(zone))
+        return ST_OK;
+    return err_set(err, ST_UNAVAILABLE, "no_zone_data",
+                   "the time zone %s is not installed: install tzdata", zone);
+}
+
 enum status time_zones_check(struct err *err)
 {
-    for (size_t i = 0; i < ZONES; i++)
-        if (!time_zone_known(zones[i]))
-            return err_set(err, ST_UNAVAILABLE, "no_zone_data",
-                           "the time zone %s is not installed: install tzdata",
-                           zones[i]);
+    enum status st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < ZONES; i++)
+        st = time_zone_check(zones[i], err);
+    if (st != ST_OK)
+        return st;
     /*
      * From here on TZ is there and is replaced in its place. Adding it would
      * move the whole environment, under the feet of a resolver's thread that

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/json.h"
 #include "base/str.h"
 
 #define TIME_NONE INT64_MIN
@@ -18,8 +19,16 @@ bool time_parse(struct str s, int64_t *us);
 /*
     `YYYY-MM-DD`, then optionally `T` or a blank and `HH:MM[:SS[.f]]` with 1 to
     9 digits of fraction (cut to microseconds), then optionally `Z` or +-HH:MM;
-    none means UTC; a date alone is its midnight. Checks the calendar. Source:
-    doc/wire.md, "Times".
+    none means UTC; a date alone is its midnight. Also a small t or z, +-HHMM,
+    +-HH, a second of 60 (the next one), a `[zone]` behind Z or offset (passed
+    over), and 12 or 13 digits of milliseconds since 1970. Checks the calendar.
+    Source: doc/wire.md, "Times".
+ */
+
+bool time_read(struct json v, struct arena *a, int64_t *us);
+/*
+    The time that a member says: a string by time_parse, or a number of
+    milliseconds since 1970 that has 12 or 13 digits before its point.
  */
 
 #define TIME_TEXT_MAX 40
@@ -52,12 +61,14 @@ void time_local(int64_t us, const char *zone, struct time_display *out);
     safe: TZ is set for the moment of the call, and then as it was before.
  */
 
+enum status time_zone_check(const char *zone, struct err *err) MUST_CHECK;
+/*
+    ST_UNAVAILABLE (no_zone_data) when it is not known, and what to install.
+ */
 enum status time_zones_check(struct err *err) MUST_CHECK;
 /*
-    Whether all zones of time_zone_of_zip are known; ST_UNAVAILABLE
-    (no_zone_data) says which is not, and what to install. Without them local
-    times would be stored as UTC, for good. Once a program, before its
-    threads and children.
+    The same for all zones of time_zone_of_zip. Without them local times would
+    be stored as UTC, for good. Once a program, before its threads and children.
  */
 
 const char *time_zone_of_zip(struct str zipcode);

@@ -1,6 +1,7 @@
 #include "score/aggregate.h"
 
 #include <assert.h>
+#include <math.h>
 
 #include "score/figure.h"
 #include "score/score.h"
@@ -113,6 +114,13 @@ static void split_by_context(const struct trip_figures *const *trips, size_t n,
     g->context_confidence = score_round(figure_ratio(most->miles, miles), 2);
 }
 
+/* Analyses may contradict themselves: points that came again have moved longer
+ * than the trip lasted. */
+static double percentage(double part, double whole)
+{
+    return score_round(fmin(100, figure_ratio(part, whole) * 100), 1);
+}
+
 static void rate_driving(const struct sums *s, size_t n, struct aggregate *g)
 {
     double hours = s->minutes / MINUTES_PER_HOUR;
@@ -125,14 +133,13 @@ static void rate_driving(const struct sums *s, size_t n, struct aggregate *g)
     g->driving_hours = score_round(hours, 2);
     g->moving_hours = score_round(moving, 2);
     g->stationary_hours = score_round(standing, 2);
-    g->moving_percentage = score_round(figure_ratio(moving, hours) * 100, 1);
+    g->moving_percentage = percentage(moving, hours);
     g->avg_distance_miles = score_round(s->miles / count, 2);
     g->avg_duration_minutes = score_round(s->minutes / count, 1);
     g->avg_speed_mph = score_round(figure_ratio(s->miles, hours), 1);
     g->moving_avg_speed_mph = score_round(figure_ratio(s->miles, moving), 1);
     g->max_speed_mph = s->max_mph;
-    g->privacy_percentage =
-        score_round((double)s->privacy_protected / count * 100, 1);
+    g->privacy_percentage = percentage((double)s->privacy_protected, count);
 }
 
 static void rate_behavior(const struct weighted_sums *w, struct aggregate *g)
@@ -152,6 +159,42 @@ static void rate_behavior(const struct weighted_sums *w, struct aggregate *g)
     g->turn_safety = score_round(figure_ratio(w->turn_safety, w->weight), 1);
 }
 
+/* Linear between these, and the last beyond: events per 100 miles, score. */
+static double habit_score(double per_100)
+{
+    static const struct {
+        double per_100, score;
+    } curve[] = {{0, 100}, {1, 95}, {3, 85}, {6, 70}, {10, 50}, {20, 20}};
+    const size_t last = sizeof curve / sizeof *curve - 1;
+    size_t i = 0;
+
+    assert(per_100 >= 0);
+    if (per_100 >= curve[last].per_100)
+        return curve[last].score;
+    while (per_100 >= curve[i + 1].per_100)
+        i++;
+    return score_round(curve[i].score +
+                           (per_100 - curve[i].per_100) *
+                               (curve[i + 1].score - curve[i].score) /
+                               (curve[i + 1].per_100 - curve[i].per_100),
+                       1);
+}
+
+/* After rate_behavior, of whose scores one is the third habit. */
+static void rate_habits(double miles, struct aggregate *g)
+{
+    int64_t braking = g->sudden_decelerations + g->hard_stops;
+
+    g->has_habits = miles > 0;
+    if (!g->has_habits)
+        return;
+    g->gentle_acceleration = habit_score(
+        figure_bounded((double)g->sudden_accelerations / miles * 100));
+    g->gentle_braking =
+        habit_score(figure_bounded((double)braking / miles * 100));
+    g->turn_speed = g->turn_safety;
+}
+
 struct aggregate aggregate_of(const struct trip_figures *const *trips, size_t n,
                               struct arena *a)
 {
@@ -164,11 +207,12 @@ struct aggregate aggregate_of(const struct trip_figures *const *trips, size_t n,
     w = weigh(trips, n, s.miles > 0);
     rate_driving(&s, n, &g);
     rate_behavior(&w, &g);
+    rate_habits(s.miles, &g);
     split_by_context(trips, n, s.miles, a, &g);
     if (s.miles > 0)
         g.events_per_100 = score_round(
             figure_bounded((double)g.harsh_events / s.miles * 100), 2);
-    g.safe_turns_percentage = score_round(
-        (double)s.safe_turns / (double)(s.turns > 1 ? s.turns : 1) * 100, 1);
+    g.safe_turns_percentage =
+        percentage((double)s.safe_turns, (double)(s.turns > 1 ? s.turns : 1));
     return g;
 }

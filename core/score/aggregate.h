@@ -46,6 +46,8 @@ struct aggregate { /* rounded as reported, but for context miles */
     size_t n_contexts;
     int64_t harsh_events, dangerous_events, dangerous_turns,
         sudden_accelerations, sudden_decelerations, hard_stops;
+    bool has_habits; /* somebody went somewhere: */
+    double gentle_acceleration, gentle_braking, turn_speed;
 };
 
 struct aggregate aggregate_of(const struct trip_figures *const *trips, size_t n,
@@ -59,7 +61,7 @@ void aggregate_write(const struct aggregate *g, struct arena *a,
                      struct json_out *o);
 /*
     The members of section 11 into an open object, from total_trips to
-    turn_safety_score; privacy_base_point is the caller's.
+    avg_turn_speed_score; privacy_base_point is the caller's.
  */
 
 #endif

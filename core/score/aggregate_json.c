@@ -62,6 +62,24 @@ static void put_speeds_and_turns(const struct aggregate *g, struct json_out *o)
     json_put_double(o, "privacy_protection_percentage", g->privacy_percentage);
 }
 
+static void put_habit(const struct aggregate *g, const char *key, double score,
+                      struct json_out *o)
+{
+    /* Not 100 for who never drove: that would be invented (rule 9). */
+    if (g->has_habits)
+        json_put_double(o, key, score);
+    else
+        json_put_null(o, key);
+}
+
+/* The names are those that the app reads. */
+static void put_habits(const struct aggregate *g, struct json_out *o)
+{
+    put_habit(g, "avg_gentle_acceleration_score", g->gentle_acceleration, o);
+    put_habit(g, "avg_acceleration_consistency", g->gentle_braking, o);
+    put_habit(g, "avg_turn_speed_score", g->turn_speed, o);
+}
+
 void aggregate_write(const struct aggregate *g, struct arena *a,
                      struct json_out *o)
 {
@@ -73,4 +91,5 @@ void aggregate_write(const struct aggregate *g, struct arena *a,
     json_put_double(o, "smoothness_score", g->smoothness);
     json_put_double(o, "frequency_score", g->frequency_score);
     json_put_double(o, "turn_safety_score", g->turn_safety);
+    put_habits(g, o);
 }

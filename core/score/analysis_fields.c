@@ -11,3 +11,22 @@ static const char *const names[FIELD_COUNT] = {
 };
 
 const struct field_table analysis_fields = {names, FIELD_COUNT};
+
+struct fields analysis_details(void)
+{
+    static const enum analysis_field details[] = {
+#define FIELD(name)
+#define DETAIL(name) FIELD_##name,
+#include "score/analysis_fields.def"
+#undef FIELD
+    };
+    struct fields set = fields_none();
+
+    for (size_t i = 0; i < sizeof details / sizeof *details; i++) {
+        bool known =
+            fields_add(&set, &analysis_fields, str_of(names[details[i]]));
+
+        assert(known);
+    }
+    return set;
+}

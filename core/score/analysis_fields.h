@@ -14,4 +14,9 @@ enum analysis_field {
 
 extern const struct field_table analysis_fields;
 
+struct fields analysis_details(void);
+/*
+    The DETAILs.
+ */
+
 #endif

@@ -206,6 +206,8 @@ static void put_display(struct json_out *o, const char *key, int64_t us,
 void analysis_write(const struct analysis_head *h, const struct analysis *an,
                     struct arena *a, struct json_out *o)
 {
+    const struct score_rules *rules = score_rules_of(h->version);
+
     json_begin_object(o, NULL);
     put_trip(h, an, a, o);
     put_speeds(an, o);
@@ -214,7 +216,9 @@ void analysis_write(const struct analysis_head *h, const struct analysis *an,
     put_frequency(an, o);
     put_turns(an, o);
     put_verdict(an, o);
-    json_put_z(o, "scoring_version", score_rules_of(h->version)->name);
+    json_put_z(o, "scoring_version", rules->name);
+    if (rules->mends->repeats_left_out)
+        json_put_int(o, "duplicate_points", (int64_t)an->duplicate_points);
     json_put_int(o, "revision", h->revision);
     if (h->by_service)
         json_put_z(o, "finalized_by", "service");

@@ -21,9 +21,10 @@ void analysis_write(const struct analysis_head *h, const struct analysis *an,
                     struct arena *a, struct json_out *o);
 /*
     One whole JSON object: the fields of doc/scoring.md under their golden
-    names, then scoring_version, revision, finalized_by (where it was this
-    service), user_timezone, start_time_display and end_time_display
-    (doc/wire.md). null for a time that is TIME_NONE.
+    names, then scoring_version, duplicate_points (where the version leaves such
+    points out), revision, finalized_by (where it was this service),
+    user_timezone, start_time_display and end_time_display (doc/wire.md). null
+    for a time that is TIME_NONE.
  */
 
 enum status analysis_figures(struct json analysis, struct arena *a,

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <math.h>
 
+#include "score/versions.h"
+
 #define EARTH_MILES 3959.0
 #define SHORTEST_MILES 0.000001
 #define LONGEST_MILES 1.0
@@ -63,13 +65,14 @@ static bool moves_fixed(const struct delta *d)
 }
 
 /*
- * 3.0 asks the first delta alone, and takes a car that stands at first for one
- * that sends degrees. The largest decides in 3.1: any above the limit will do.
+ * The first delta alone takes a car that stands at first for one that sends
+ * degrees. Where the largest decides, any above the limit will do.
  */
 static bool is_fixed_point(const struct delta *d, size_t n,
                            enum score_version version)
 {
-    size_t i, asked = version == SCORE_3_0 ? 1 : n;
+    bool all = score_rules_of(version)->mends->all_decide_format;
+    size_t i, asked = all ? n : 1;
 
     for (i = 0; i < asked; i++)
         if (moves_fixed(&d[i]))

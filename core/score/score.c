@@ -1,7 +1,7 @@
 /*
- * The life of one trip: deltas (less those that 3.0 leaves out) -> path and
- * distance -> speeds -> context -> events, consistency, frequency, turns ->
- * one behaviour score out of these four.
+ * The life of one trip: deltas, as the version takes them -> path and distance
+ * -> speeds -> context -> events, consistency, frequency, turns -> one
+ * behaviour score out of these four.
  */
 #include "score/score.h"
 
@@ -14,10 +14,10 @@
 #include "score/frequency.h"
 #include "score/motion.h"
 #include "score/path.h"
+#include "score/select.h"
 #include "score/turns.h"
 
 #define FEWEST_DELTAS 2
-#define LONGEST_DELTA_3_0_MS 3600.0
 #define LEAST_MINUTES 1.0
 #define US_PER_MINUTE 60e6
 #define MS_PER_MINUTE 60e3
@@ -38,33 +38,6 @@ const char *score_category(double score)
            : score >= 55 ? "Fair"
            : score >= 40 ? "Poor"
                          : "Dangerous";
-}
-
-static bool left_out(const struct delta *d)
-{
-    return d->dt_ms > LONGEST_DELTA_3_0_MS;
-}
-
-/* The deltas of this version: the caller's own, or a copy without some. */
-static const struct delta *select_deltas(const struct score_input *in,
-                                         struct arena *a, size_t *n)
-{
-    struct delta *kept;
-    size_t i, bad = 0;
-
-    *n = in->n_deltas;
-    if (in->version != SCORE_3_0)
-        return in->deltas;
-    for (i = 0; i < in->n_deltas; i++)
-        bad += left_out(&in->deltas[i]);
-    if (bad == 0)
-        return in->deltas;
-    kept = arena_alloc_n(a, in->n_deltas - bad, sizeof *kept);
-    *n = 0;
-    for (i = 0; i < in->n_deltas; i++)
-        if (!left_out(&in->deltas[i]))
-            kept[(*n)++] = in->deltas[i];
-    return kept;
 }
 
 static double minutes_of(const struct delta *d, size_t n)
@@ -165,21 +138,21 @@ static void judge(const struct delta *d, size_t n, const struct path *path,
 enum status score_trip(const struct score_input *in, struct arena *a,
                        struct analysis *out)
 {
+    struct selection s = deltas_select(in, a);
     struct path path;
-    size_t n;
-    const struct delta *d = select_deltas(in, a, &n);
 
-    if (n < FEWEST_DELTAS)
+    if (s.n < FEWEST_DELTAS)
         return ST_NOT_FOUND;
     *out = (struct analysis){
         .privacy_protected = !str_is(in->base.source, "fallback"),
         .base_point_city = in->base.city,
+        .duplicate_points = s.repeats,
     };
-    path_walk(d, n, &in->base, in->version, a, &path);
-    measure(in, d, n, &path, out);
+    path_walk(s.deltas, s.n, &in->base, in->version, a, &path);
+    measure(in, s.deltas, s.n, &path, out);
     if (out->distance_miles <= 0)
         rest_stationary(out);
     else
-        judge(d, n, &path, a, out);
+        judge(s.deltas, s.n, &path, a, out);
     return ST_OK;
 }

@@ -19,17 +19,21 @@ enum score_version { /* versions.h says what each does */
 #define SCORE_VERSION(id, name) SCORE_##id,
 #include "base/score_versions.def"
 #undef SCORE_VERSION
-    SCORE_VERSIONS
+                     SCORE_VERSIONS
 };
 
 /* One position update relative to the one before (section 1). */
 struct delta {
-    double lat, lon;   /* as sent: degrees x 1e6, or plain degrees */
+    double lat, lon; /* as sent: degrees x 1e6, or plain degrees */
     double dt_ms;
     double speed_mph;  /* NAN when absent or not a number (any value else,
                           also one out of 0..150: section 3 decides) */
-    double accuracy_m; /* NAN when absent, null or unreadable */
+    double accuracy_m; /* NAN when absent, null or unreadable; below 0 as sent
+                          (section 10) */
     int64_t time_us;   /* TIME_NONE when absent or not a time */
+    double sequence;   /* NAN when absent or not a number */
+    struct str time_text; /* timestamp as sent, a time or not; empty when it is
+                             no text */
 };
 
 struct base_point {
@@ -52,14 +56,18 @@ struct score_input {
     struct client_totals totals;
 };
 
-enum context { CONTEXT_MIXED, CONTEXT_CITY, CONTEXT_HIGHWAY,
-               CONTEXT_STATIONARY };
+enum context {
+    CONTEXT_MIXED,
+    CONTEXT_CITY,
+    CONTEXT_HIGHWAY,
+    CONTEXT_STATIONARY
+};
 const char *context_name(enum context c);
 
 struct harsh_event { /* section 7, rounded as reported */
     int segment_start, segment_end;
     double duration_s, avg_ms2, max_ms2, speed_from, speed_to, speed_change;
-    const char *severity; /* "harsh", "dangerous", "extreme" */
+    const char *severity;      /* "harsh", "dangerous", "extreme" */
     bool dangerous, hard_stop; /* hard_stop: decelerations only */
 };
 
@@ -88,8 +96,8 @@ struct analysis {
     enum context context;
     bool context_short; /* fewer than five speeds: only the four fields */
     double city_probability, confidence, accel_threshold_ms2,
-        decel_threshold_ms2, context_avg_speed, speed_deviation,
-        stops_per_mile, turns_per_mile; /* unrounded */
+        decel_threshold_ms2, context_avg_speed, speed_deviation, stops_per_mile,
+        turns_per_mile; /* unrounded */
     double events_per_100, weighted_per_100, dangerous_per_100;
     const char *industry_rating;
     double frequency_score, risk_percentile, context_weight;
@@ -105,14 +113,15 @@ struct analysis {
     bool privacy_protected;
     struct str base_point_city;
     const char *data_quality, *data_source, *coordinate_format;
+    size_t duplicate_points; /* left out as points that came again */
 };
 
 enum status score_trip(const struct score_input *in, struct arena *a,
                        struct analysis *out) MUST_CHECK;
 /*
     ST_OK, or ST_NOT_FOUND when fewer than two deltas are there: "insufficient
-    data", no analysis. Lists live in the arena. (3.0 drops deltas above 3600 ms
-    first, section 10; what is left counts.)
+    data", no analysis. Lists live in the arena. (What counts is what is left
+    after deltas_select: section 10.)
  */
 
 double score_round(double x, int places);

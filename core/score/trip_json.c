@@ -102,8 +102,9 @@ static bool read_delta(const struct members *m, struct arena *a,
         return false;
     d->speed_mph = number_or_nan(m->v[FIELD_SPEED]);
     d->accuracy_m = number_or_nan(m->v[FIELD_ACCURACY]);
-    if (when.type != JSON_STRING ||
-        !time_parse(json_string(when, a), &d->time_us))
+    d->sequence = number_or_nan(m->v[FIELD_SEQUENCE]);
+    d->time_text = json_string(when, a);
+    if (!time_read(when, a, &d->time_us))
         d->time_us = TIME_NONE;
     return true;
 }
@@ -126,17 +127,31 @@ static bool is_enhanced(const struct members *m)
     return 2 * there > OPTIONAL;
 }
 
+static void count_bad_time(struct json when, const struct delta *d,
+                           struct delta_counts *c)
+{
+    if (d->time_us != TIME_NONE || when.type == JSON_NONE ||
+        when.type == JSON_NULL)
+        return;
+    if (!c->bad_times++)
+        c->bad_time = when;
+}
+
 static void count(const struct members *m, const struct delta *d,
                   struct delta_counts *c)
 {
+    /* Below 0 a phone says that its fix is none. */
+    double accuracy_m = d->accuracy_m < 0 ? NAN : d->accuracy_m;
+
     c->deltas++;
     c->stationary += m->v[FIELD_STATIONARY].type == JSON_TRUE;
     c->moved += d->lat != 0 || d->lon != 0;
-    c->accurate += d->accuracy_m < ACCURATE_M;
+    c->accurate += accuracy_m < ACCURATE_M;
     c->high_quality += json_key_is(m->v[FIELD_QUALITY], "high");
     c->enhanced += is_enhanced(m);
+    count_bad_time(m->v[FIELD_TIMESTAMP], d, c);
     average_in(&c->speed, d->speed_mph);
-    average_in(&c->accuracy, d->accuracy_m);
+    average_in(&c->accuracy, accuracy_m);
     average_in(&c->confidence, number_or_nan(m->v[FIELD_CONFIDENCE]));
 }
 

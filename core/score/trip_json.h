@@ -17,20 +17,22 @@ struct delta_average {
 
 /* What the answers of batch and finalize say about deltas (doc/wire.md). */
 struct delta_counts {
-    size_t deltas;       /* read into the list */
-    size_t unusable;     /* left out: no object, or delta_lat, delta_long or
-                            delta_time is no number; the store call keeps none
-                            of them */
-    size_t stationary;   /* is_stationary is true */
-    size_t moved;        /* delta_lat or delta_long is not 0 */
-    size_t accurate;     /* gps_accuracy is a number under 10 */
-    size_t high_quality; /* data_quality is "high" */
-    size_t enhanced;     /* more than half of speed_mph, speed_confidence,
-                            gps_accuracy, is_stationary, data_quality,
-                            sequence, timestamp are there and not null */
+    size_t deltas;        /* read into the list */
+    size_t unusable;      /* left out: no object, or delta_lat, delta_long or
+                             delta_time is no number; the store call keeps none
+                             of them */
+    size_t stationary;    /* is_stationary is true */
+    size_t moved;         /* delta_lat or delta_long is not 0 */
+    size_t accurate;      /* gps_accuracy is a number from 0 to under 10 */
+    size_t high_quality;  /* data_quality is "high" */
+    size_t bad_times;     /* timestamp is there and not null, and is no time */
+    struct json bad_time; /* the first of them */
+    size_t enhanced;      /* more than half of speed_mph, speed_confidence,
+                             gps_accuracy, is_stationary, data_quality,
+                             sequence, timestamp are there and not null */
     /*
      * Over those deltas whose speed_mph, speed_confidence, gps_accuracy is a
-     * number; `n` of speed is how many carry a speed.
+     * number, the last from 0; `n` of speed is how many carry a speed.
      */
     struct delta_average speed, confidence, accuracy;
 };
@@ -57,7 +59,8 @@ enum status deltas_read(struct str text, struct arena *a,
 /*
     Appends the deltas of one batch, in order, and adds to the counts. *out
     starts as {0}. The text is a JSON array, checked in the one pass that reads
-    it; ST_CORRUPT when it is not, and then *out is of no use any more.
+    it; ST_CORRUPT when it is not, and then *out is of no use any more. The
+    deltas' time_text are views of it, or in the arena.
  */
 
 struct client_totals client_totals_read(struct json trip_quality);

@@ -11,9 +11,19 @@
 
 #include "score/analysis_json.h"
 
+/* What of doc/scoring.md, section 10, a version does; by its numbers there. */
+struct score_mends {
+    bool all_decide_format;  /* 1: else the first delta alone does */
+    double longest_ms;       /* 3: deltas above it are left out */
+    bool repeats_left_out;   /* 4: then an analysis says how many */
+    bool seconds_seen;       /* 5 */
+    bool accuracy_from_zero; /* 6 */
+};
+
 struct score_rules {
     const char *name; /* as in the settings and in an analysis */
     enum score_version version;
+    const struct score_mends *mends;
     enum status (*score)(const struct score_input *in, struct arena *a,
                          struct analysis *out); /* as score_trip */
     void (*write)(const struct analysis_head *h, const struct analysis *an,

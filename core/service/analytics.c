@@ -78,7 +78,8 @@ static enum status read_query(struct reading *r, struct wanted *out)
         return err_set(r->call.err, ST_BAD_REQUEST, "missing_query",
                        "Query parameters are required");
     if ((st = read_wanted(r, q, out)) != ST_OK ||
-        (st = view_parse(q, a, &r->variant.view, r->call.err)) != ST_OK)
+        (st = view_parse(q, r->call.stores->conf->answer_details, a,
+                         &r->variant.view, r->call.err)) != ST_OK)
         return st;
     r->variant.coding = coding_accepted(r->request->accept_encoding);
     if (r->variant.coding == CODING_NONE)

@@ -26,6 +26,7 @@ struct intake { /* a batch while its body is read */
     size_t n_issues;
     struct delta_list list; /* what was accepted, and its counts */
     double quality_score;
+    struct input_warnings warnings;
 };
 
 static enum status read_number(struct json root, struct intake *in,
@@ -84,9 +85,9 @@ static enum status read_head(const struct call *c, struct json root,
     if (in->deltas.type != JSON_ARRAY)
         return input_type(c->err, "deltas", "an array");
     if ((st = read_number(root, in, c->err)) != ST_OK ||
-        (st = input_time(root, "first_point_timestamp", c->arena,
+        (st = input_time(root, "first_point_timestamp", c->arena, &in->warnings,
                          &in->batch.first_us, c->err)) != ST_OK ||
-        (st = input_time(root, "last_point_timestamp", c->arena,
+        (st = input_time(root, "last_point_timestamp", c->arena, &in->warnings,
                          &in->batch.last_us, c->err)) != ST_OK)
         return st;
     in->batch.batch_id =
@@ -222,6 +223,7 @@ static void put_batch_answer(const struct intake *in, struct buf *answer)
     put_statistics(in, "batch_statistics", &o);
     json_put_int(&o, "quality_issues_count", (int64_t)in->n_issues);
     json_put_bool(&o, "movement_detected", in->list.counts.moved > 0);
+    input_put_warnings(&in->warnings, &o);
     json_end_object(&o);
 }
 
@@ -313,6 +315,7 @@ static enum status read_and_store(const struct call *c, struct str body,
             ST_OK ||
         (st = fit_item(c, in)) != ST_OK)
         return st;
+    input_warn_deltas(&in->list.counts, c->arena, &in->warnings);
     in->batch.uploaded_us = now;
     return store_intake(c, in, now);
 }
@@ -329,6 +332,7 @@ enum status batch_store(const struct call *c, struct str body,
     if (st == ST_OK) {
         put_batch_answer(&in, answer);
         stat_add(STAT_deltas_rejected, in.n_issues);
+        input_warned(&in.warnings, in.batch.user_id, in.batch.trip_id);
     }
     buf_free(&in.issues);
     buf_free(&in.accepted);

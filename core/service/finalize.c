@@ -21,7 +21,8 @@
 #include "service/settle.h"
 
 static enum status read_request(const struct call *c, struct str body,
-                                struct trip_claim *claim)
+                                struct trip_claim *claim,
+                                struct input_warnings *w)
 {
     struct json root, quality;
     enum status st;
@@ -30,9 +31,9 @@ static enum status read_request(const struct call *c, struct str body,
     if ((st = input_body(body, &root, c->err)) != ST_OK ||
         (st = input_ids(root, c->arena, &claim->user_id, &claim->trip_id,
                         c->err)) != ST_OK ||
-        (st = input_time(root, "start_timestamp", c->arena, &claim->start_us,
+        (st = input_time(root, "start_timestamp", c->arena, w, &claim->start_us,
                          c->err)) != ST_OK ||
-        (st = input_time(root, "end_timestamp", c->arena, &claim->end_us,
+        (st = input_time(root, "end_timestamp", c->arena, w, &claim->end_us,
                          c->err)) != ST_OK ||
         (st = input_object(root, "trip_quality", &quality, c->err)) != ST_OK)
         return st;
@@ -175,6 +176,7 @@ static void put_analysis(const struct conf *conf, bool settled,
 
 static void put_finalize_answer(const struct conf *conf, const struct trip *t,
                                 bool settled, const struct settlement *done,
+                                const struct input_warnings *w,
                                 struct buf *answer)
 {
     struct json_out o = {.b = answer};
@@ -190,6 +192,7 @@ static void put_finalize_answer(const struct conf *conf, const struct trip *t,
     json_put_bool(&o, "iphone_gps_enabled",
                   json_member(quality, "use_gps_metrics").type == JSON_TRUE);
     put_analysis(conf, settled, done, &o);
+    input_put_warnings(w, &o);
     json_end_object(&o);
 }
 
@@ -209,7 +212,9 @@ static enum status promise_trip(const struct call *c, struct spool_entry *entry)
 }
 
 static enum status settle_claimed(const struct call *c, const struct trip *t,
-                                  struct spool_entry *entry, struct buf *answer)
+                                  struct spool_entry *entry,
+                                  const struct input_warnings *w,
+                                  struct buf *answer)
 {
     struct settlement *done = arena_alloc(c->arena, sizeof *done);
     struct err why = ERR_NONE;
@@ -230,7 +235,8 @@ static enum status settle_claimed(const struct call *c, const struct trip *t,
     if (!settled)
         stat_add(STAT_analyses_pending, 1);
     stat_add(STAT_trips_finalized, 1);
-    put_finalize_answer(c->stores->conf, t, settled, done, answer);
+    input_warned(w, t->user_id, t->trip_id);
+    put_finalize_answer(c->stores->conf, t, settled, done, w, answer);
     return ST_OK;
 }
 
@@ -247,6 +253,7 @@ static void end_unclaimed(const struct call *c, enum status st,
 enum status finalize_trip(const struct call *c, struct str body,
                           struct buf *answer)
 {
+    struct input_warnings warnings = {.n = 0};
     struct call inner = *c;
     struct trip_claim claim;
     struct spool_entry entry;
@@ -258,7 +265,7 @@ enum status finalize_trip(const struct call *c, struct str body,
      * and for the client not to give up before it. */
     inner.deadline =
         deadline_sooner(c->deadline, c->stores->conf->server_finalize_timeout);
-    if ((st = read_request(c, body, &claim)) != ST_OK)
+    if ((st = read_request(c, body, &claim, &warnings)) != ST_OK)
         return st;
     owed = (struct debt){
         .kind = DEBT_trip, .user_id = claim.user_id, .trip_id = claim.trip_id};
@@ -271,7 +278,7 @@ enum status finalize_trip(const struct call *c, struct str body,
      */
     st = claim_trip(&inner, &claim, &trip);
     if (st == ST_OK)
-        return settle_claimed(&inner, &trip, &entry, answer);
+        return settle_claimed(&inner, &trip, &entry, &warnings, answer);
     end_unclaimed(c, st, &entry);
     return st;
 }

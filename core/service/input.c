@@ -1,6 +1,8 @@
 #include "service/input.h"
 
 #include <assert.h>
+#include "base/log.h"
+#include "base/stats.h"
 #include "store/keys.h"
 
 static enum status numbers_fit(struct json v, bool in_delta, struct err *err);
@@ -129,20 +131,80 @@ enum status input_ids(struct json root, struct arena *a, struct str *user_id,
     return id_read(trip, "trip_id", a, trip_id, err);
 }
 
+/* ---- times ---- */
+
+#define TIME_EXAMPLE "a time such as 2025-12-20T14:31:34Z"
+
+static void warn_of(struct input_warnings *w, struct str text, size_t times,
+                    const char *field, struct json value)
+{
+    assert(w->n < INPUT_WARNINGS && times > 0);
+    w->text[w->n++] = text;
+    if (!w->times) {
+        w->field = field;
+        w->value = value.raw;
+    }
+    w->times += times;
+}
+
 enum status input_time(struct json root, const char *field, struct arena *a,
-                       int64_t *us, struct err *err)
+                       struct input_warnings *w, int64_t *us, struct err *err)
 {
     struct json v = json_member(root, field);
 
     *us = TIME_NONE;
     if (is_absent(v))
         return ST_OK;
-    if (v.type != JSON_STRING)
-        return input_type(err, field, "a time such as 2025-12-20T14:31:34Z");
-    if (!time_parse(json_string(v, a), us))
-        *us = TIME_NONE;
+    if (v.type != JSON_STRING && v.type != JSON_NUMBER)
+        return input_type(err, field, TIME_EXAMPLE);
+    if (time_read(v, a, us))
+        return ST_OK;
+    *us = TIME_NONE;
+    warn_of(w,
+            arena_printf(a, "%s is no time and counts as absent; send %s",
+                         field, TIME_EXAMPLE),
+            1, field, v);
     return ST_OK;
 }
+
+void input_warn_deltas(const struct delta_counts *n, struct arena *a,
+                       struct input_warnings *w)
+{
+    if (!n->bad_times)
+        return;
+    warn_of(w,
+            arena_printf(a,
+                         "timestamp of %zu deltas is no time and counts as "
+                         "absent; send %s",
+                         n->bad_times, TIME_EXAMPLE),
+            n->bad_times, "timestamp", n->bad_time);
+}
+
+void input_warned(const struct input_warnings *w, struct str user_id,
+                  struct str trip_id)
+{
+    struct log_value user, trip, value;
+
+    if (!w->n)
+        return;
+    stat_add(STAT_times_unreadable, w->times);
+    log_line(LOG_WARN, "times_unreadable",
+             "user_id=%s trip_id=%s times=%zu first=%s value=%s",
+             log_quoted(user_id, &user), log_quoted(trip_id, &trip), w->times,
+             w->field, log_quoted(w->value, &value));
+}
+
+void input_put_warnings(const struct input_warnings *w, struct json_out *o)
+{
+    if (!w->n)
+        return;
+    json_begin_array(o, "warnings");
+    for (size_t i = 0; i < w->n; i++)
+        json_put_str(o, NULL, w->text[i]);
+    json_end_array(o);
+}
+
+/* ---- others ---- */
 
 enum status input_object(struct json root, const char *field,
                          struct json *value, struct err *err)

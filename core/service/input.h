@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/isotime.h"
 #include "base/json.h"
+#include "score/trip_json.h"
 
 enum status input_body(struct str body, struct json *root,
                        struct err *err) MUST_CHECK;
@@ -34,12 +35,47 @@ enum status input_type(struct err *err, const char *field,
     ST_BAD_REQUEST bad_type: field is not what it must be.
  */
 
+/* ---- times ---- */
+
+#define INPUT_WARNINGS 4 /* more than a body has places for times */
+
+/* What stands where a time belongs and is none: it counts as absent, which
+ * nobody would notice. So the client, the log and a counter are told. */
+struct input_warnings {
+    struct str text[INPUT_WARNINGS]; /* in the arena */
+    size_t n;
+    size_t times;      /* such values, in all */
+    const char *field; /* the first of them, */
+    struct str value;  /* and what it says */
+};
+
 enum status input_time(struct json root, const char *field, struct arena *a,
-                       int64_t *us, struct err *err) MUST_CHECK;
+                       struct input_warnings *w, int64_t *us,
+                       struct err *err) MUST_CHECK;
 /*
-    TIME_NONE when the member is absent, null, or a string that is no time (as
-    the clients' old versions send); any other JSON type is bad_type.
+    TIME_NONE when the member is absent or null; also, with a warning, when it
+    is a string or a number that is no time (as the clients' old versions
+    send). Any other JSON type is bad_type.
  */
+
+void input_warn_deltas(const struct delta_counts *n, struct arena *a,
+                       struct input_warnings *w);
+/*
+    A warning when timestamps of deltas are no times.
+ */
+
+void input_warned(const struct input_warnings *w, struct str user_id,
+                  struct str trip_id);
+/*
+    Counts (times_unreadable) and logs, once a call, if there is anything.
+ */
+
+void input_put_warnings(const struct input_warnings *w, struct json_out *o);
+/*
+    The member `warnings`; none when there is nothing to say.
+ */
+
+/* ---- others ---- */
 
 enum status input_object(struct json root, const char *field,
                          struct json *value, struct err *err) MUST_CHECK;

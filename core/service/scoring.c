@@ -44,6 +44,9 @@ static enum status read_batches(const struct trip_batches *batches,
         out->batches += !batch_is_beside(batches->batch[i].number);
     out->counts = deltas->counts;
     out->has_counts = true;
+    /* Others count as they like; no more than all were accepted. */
+    if (out->original_deltas < (int64_t)out->counts.deltas)
+        out->original_deltas = (int64_t)out->counts.deltas;
     return ST_OK;
 }
 
@@ -141,6 +144,10 @@ enum status scoring_write(const struct scoring_input *in, struct arena *a,
     enum status st;
 
     assert(!out->insufficient);
+    /* They were there at the start; a machine may be upgraded since. */
+    st = time_zone_check(time_zone_of_zip(in->user->zipcode), err);
+    if (st != ST_OK)
+        return st;
     o->key = key_trip(a, t->user_id, t->trip_id, time_ms(t->end_us));
     if ((st = write_body(in, &out->analysis, a, &o->body, err)) != ST_OK ||
         (st = trip_object_open(o->key, &(struct object){.body = o->body}, a,

@@ -45,6 +45,7 @@ enum status scoring_write(const struct scoring_input *in, struct arena *a,
 /*
     The second, to the object, when there is an analysis. Nothing may run beside
     it (time_local). ST_TOO_LARGE: the analysis is over TRIP_JSON_MAX.
+    ST_UNAVAILABLE (no_zone_data): the driver's zone is not installed.
  */
 
 #endif

@@ -52,7 +52,7 @@ static void check_again(const struct query *q, const struct view *v,
     }
     assert(query_parse(buf_str(&b), a, &again, NULL) == ST_OK);
     assert(again.n == q->n);
-    assert(view_parse(&again, a, &same, NULL) == st);
+    assert(view_parse(&again, true, a, &same, NULL) == st);
     if (st == ST_OK)
         assert(str_eq(view_text(v, a), view_text(&same, a)));
     buf_free(&b);
@@ -70,7 +70,7 @@ static void check_view(const struct view *v, struct arena *a)
     if (!v->after)
         return;
     q.at[0] = (struct query_param){STR_LIT("before"), view_cursor(&row, a)};
-    assert(view_parse(&q, a, &next, NULL) == ST_OK);
+    assert(view_parse(&q, true, a, &next, NULL) == ST_OK);
     assert(next.end_us == v->end_us && str_eq(next.trip_id, v->trip_id));
     assert(!view_behind(v, &row));
 }
@@ -90,7 +90,7 @@ static void check_query(struct str in, struct arena *a)
     for (size_t i = 0; i < q.n; i++)
         for (size_t k = 0; k < i; k++)
             assert(!str_eq(q.at[i].name, q.at[k].name));
-    st = view_parse(&q, a, &v, &err);
+    st = view_parse(&q, true, a, &v, &err);
     assert(st == ST_OK || (st == ST_BAD_REQUEST && err.st == st));
     if (st == ST_OK)
         check_view(&v, a);

@@ -40,6 +40,14 @@ def trips():
     return [_read("trips", name) for name in names]
 
 
+def clients():
+    """Trips as installed clients upload them: the same points again, seconds for
+    milliseconds. (The file of their driver, the trips)"""
+    names = sorted(os.listdir(os.path.join(FOLDER, "clients")))
+    return (os.path.join(FOLDER, "clients", "users.json"),
+            [_read("clients", name) for name in names if name.endswith(".gz")])
+
+
 def answers():
     """The reference's: by e-mail for scoring 3.0, by "3.1 " and e-mail, and by "query " and
     its parameters as JSON. A body of None: that driver has other trips besides, so that

@@ -12,6 +12,7 @@ static struct answer an_answer(struct arena *a)
                          .state = STR_LIT("state"),
                          .front = STR_LIT("\"user_id\":\"u\""),
                          .next = STR_LIT("abc"),
+                         .members = STR_LIT("*"),
                          .read_began_ms = clock_wall_us() / 1000};
     struct pieces *plain = pieces_new("/tmp", a), *gzip = pieces_new("/tmp", a);
     struct gzip_sum sum;

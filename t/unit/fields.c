@@ -43,6 +43,11 @@ static void sets(void)
         if (i)
             CHECK(fields_is_empty(fields_and(only(i - 1), one)));
     }
+    CHECK(fields_is_open(all) && !fields_is_open(none));
+    CHECK(!fields_is_open(named) && fields_is_open(fields_less(all, named)));
+    CHECK(!fields_is_all(fields_less(all, only(3))));
+    CHECK(!fields_has(fields_less(all, only(3)), 3));
+    CHECK(fields_equal(fields_less(named, none), named));
     /* Each name is not everything: what has none is not in it. */
     CHECK(!fields_is_all(named));
     CHECK(fields_is_all(fields_and(all, all)));
@@ -124,6 +129,10 @@ static void objects(void)
     CHECK(put_is(abc, &few, "{}", "{}"));
     CHECK(put_is(a, &few, "{\"b\":1}", "{}"));
     CHECK(put_is(a, &few, "{\"\\u0061\":1}", "{}")); /* it fails closed */
+    abc = fields_less(fields_all(), ab); /* what no table names stays */
+    CHECK(put_is(abc, &few, object, "{\"x\":[1,{\"a\":2}],\"c\":null}"));
+    CHECK(put_is(abc, &few, "{\"\\u0061\":1,\"\\u0078\":1}", "{}"));
+    CHECK(put_is(fields_less(ab, a), &few, object, "{\"b\":3}"));
     CHECK(put_is(only(99), &many, "{\"f98\":1,\"f99\":2}", "{\"f99\":2}"));
 }
 

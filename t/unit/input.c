@@ -85,10 +85,46 @@ static void ids(void)
     CHECK(ids_refused("{\"user_id\":\"\",\"trip_id\":\"t\"}", "bad_id"));
 }
 
+static struct input_warnings warnings;
+
 static enum status time_in(const char *text, int64_t *us)
 {
     *us = 1;
-    return input_time(parsed(text), "t", a, us, &err);
+    warnings = (struct input_warnings){.n = 0};
+    return input_time(parsed(text), "t", a, &warnings, us, &err);
+}
+
+/* A warning about it, which names it. */
+static bool warned(const char *value)
+{
+    struct buf b;
+    struct json_out o = {&b, false};
+    struct json said;
+    bool named;
+
+    buf_init(&b, 1000);
+    json_begin_object(&o, NULL);
+    input_put_warnings(&warnings, &o);
+    json_end_object(&o);
+    said = json_member(json_of(buf_str(&b)), "warnings");
+    named = warnings.n == 1 && warnings.times == 1 && json_count(said) == 1 &&
+            strstr(arena_z(a, said.raw), "t is no time") != NULL &&
+            !strcmp(warnings.field, "t") && str_is(warnings.value, value);
+    buf_free(&b);
+    return named;
+}
+
+static bool silent(void)
+{
+    struct buf b;
+    struct json_out o = {&b, false};
+    bool none;
+
+    buf_init(&b, 1000);
+    input_put_warnings(&warnings, &o);
+    none = !warnings.n && !b.n;
+    buf_free(&b);
+    return none;
 }
 
 static void times(void)
@@ -96,11 +132,32 @@ static void times(void)
     int64_t us;
 
     CHECK(time_in("{\"t\":\"1970-01-01T00:00:02Z\"}", &us) == ST_OK &&
-          us == 2000000);
-    CHECK(time_in("{}", &us) == ST_OK && us == TIME_NONE);
-    CHECK(time_in("{\"t\":null}", &us) == ST_OK && us == TIME_NONE);
-    CHECK(time_in("{\"t\":\"soon\"}", &us) == ST_OK && us == TIME_NONE);
-    CHECK(time_in("{\"t\":2}", &us) == ST_BAD_REQUEST && us == TIME_NONE);
+          us == 2000000 && silent());
+    CHECK(time_in("{\"t\":1766241094000}", &us) == ST_OK &&
+          us == INT64_C(1766241094000000) && silent());
+    CHECK(time_in("{}", &us) == ST_OK && us == TIME_NONE && silent());
+    CHECK(time_in("{\"t\":null}", &us) == ST_OK && us == TIME_NONE && silent());
+    CHECK(time_in("{\"t\":\"soon\"}", &us) == ST_OK && us == TIME_NONE &&
+          warned("\"soon\""));
+    CHECK(time_in("{\"t\":2}", &us) == ST_OK && us == TIME_NONE && warned("2"));
+    CHECK(time_in("{\"t\":true}", &us) == ST_BAD_REQUEST && us == TIME_NONE);
+    CHECK(silent());
+}
+
+static void delta_times(void)
+{
+    const struct delta_counts none = {.deltas = 3};
+    const struct delta_counts two = {
+        .deltas = 3, .bad_times = 2, .bad_time = parsed("\"now\"")};
+    int64_t us;
+
+    CHECK(time_in("{}", &us) == ST_OK);
+    input_warn_deltas(&none, a, &warnings);
+    CHECK(silent());
+    input_warn_deltas(&two, a, &warnings);
+    CHECK(warnings.n == 1 && warnings.times == 2);
+    CHECK(str_starts(warnings.text[0], STR_LIT("timestamp of 2 deltas")));
+    CHECK(str_is(warnings.value, "\"now\""));
 }
 
 static void objects(void)
@@ -143,6 +200,7 @@ int main(void)
     bodies();
     ids();
     times();
+    delta_times();
     objects();
     compact();
     arena_free(&a);

@@ -1,5 +1,6 @@
 #include "service/scoring.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "base/gzip.h"
 
@@ -61,6 +62,31 @@ static void versions(void)
               (enum score_version)v);
 }
 
+/* As a batch of another writer says it. */
+static void fewer_sent_than_there(void)
+{
+    struct scored out;
+
+    input_reset();
+    batch[1].original_count = 0;
+    CHECK(scored_by("3.1", &out) == ST_OK && out.counts.deltas == 3);
+    CHECK(out.original_deltas == 3);
+}
+
+/* Gone since the start: a local time would be UTC, and stay so. */
+static void no_zone_data(void)
+{
+    struct scored out;
+
+    input_reset();
+    setenv("TZDIR", "/nowhere", 1);
+    CHECK(scored_by("3.1", &out) == ST_UNAVAILABLE);
+    CHECK(!strcmp(err.code, "no_zone_data") && !out.object.key.n);
+    unsetenv("TZDIR");
+    err_clear(&err);
+    CHECK(scored_by("3.1", &out) == ST_OK);
+}
+
 static void stored(const char *version)
 {
     struct scored out;
@@ -111,6 +137,8 @@ int main(void)
 {
     arena = arena_new(1 << 16);
     versions();
+    fewer_sent_than_there();
+    no_zone_data();
     stored("3.0");
     stored("3.1");
     not_stored();

@@ -23,7 +23,8 @@ __attribute__((unused)) static struct trip drive(const double *mph, size_t n)
                                 .dt_ms = 1000,
                                 .speed_mph = mph[i],
                                 .accuracy_m = 5,
-                                .time_us = TIME_NONE};
+                                .time_us = TIME_NONE,
+                                .sequence = (double)i};
     return t;
 }
 #define DRIVE(...)                                                             \

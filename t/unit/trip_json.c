@@ -39,6 +39,7 @@ static void one_delta(void)
     CHECK(l.deltas[0].dt_ms == 2000 && l.deltas[0].speed_mph == 34.5);
     CHECK(l.deltas[0].accuracy_m == 9.5);
     CHECK(l.deltas[0].time_us == INT64_C(1766237494000000));
+    CHECK(str_is(l.deltas[0].time_text, "2025-12-20T14:31:34+01:00"));
     CHECK(l.counts.accurate == 1 && l.counts.moved == 1);
     CHECK(l.counts.enhanced == 0 && l.counts.stationary == 0);
 }
@@ -48,7 +49,7 @@ static void absent_and_unreadable(void)
     struct delta_list l =
         deltas("[{\"delta_lat\":0,\"delta_long\":0,\"delta_time\":1,"
                "\"speed_mph\":null,\"gps_accuracy\":\"bad\","
-               "\"timestamp\":\"soon\"},"
+               "\"timestamp\":\"soon\",\"sequence\":null},"
                "{\"delta_lat\":0,\"delta_long\":0,\"delta_time\":1,"
                "\"speed_mph\":true,\"gps_accuracy\":\"nan\","
                "\"timestamp\":12}]");
@@ -57,7 +58,15 @@ static void absent_and_unreadable(void)
     CHECK(l.n == 2 && l.counts.speed.n == 0 && l.counts.moved == 0);
     for (i = 0; i < l.n; i++)
         CHECK(isnan(l.deltas[i].speed_mph) && isnan(l.deltas[i].accuracy_m) &&
-              l.deltas[i].time_us == TIME_NONE);
+              isnan(l.deltas[i].sequence) && l.deltas[i].time_us == TIME_NONE);
+    CHECK(str_is(l.deltas[0].time_text, "soon") && !l.deltas[1].time_text.n);
+    CHECK(l.counts.bad_times == 2 && str_is(l.counts.bad_time.raw, "\"soon\""));
+    l = deltas("[{\"delta_lat\":0,\"delta_long\":0,\"delta_time\":1,"
+               "\"timestamp\":1766241094000},"
+               "{\"delta_lat\":0,\"delta_long\":0,\"delta_time\":1,"
+               "\"timestamp\":null}]");
+    CHECK(l.counts.bad_times == 0 && l.deltas[1].time_us == TIME_NONE);
+    CHECK(l.deltas[0].time_us == INT64_C(1766241094000000));
     CHECK(delta_average(l.counts.accuracy) == 0);
 }
 
@@ -144,9 +153,12 @@ static void counts(void)
                "{" POINT "\"speed_mph\":20,\"speed_confidence\":1,"
                "\"gps_accuracy\":4,\"data_quality\":\"high\"},"
                "{" POINT "\"data_quality\":\"low\",\"sequence\":3,"
-               "\"timestamp\":\"x\",\"speed_mph\":null}]");
+               "\"timestamp\":\"x\",\"speed_mph\":null},"
+               "{" POINT "\"gps_accuracy\":-1}]");
 
-    CHECK(l.counts.deltas == 3 && l.counts.moved == 3);
+    CHECK(l.counts.deltas == 4 && l.counts.moved == 4);
+    CHECK(l.deltas[2].sequence == 3 && isnan(l.deltas[3].sequence));
+    CHECK(l.deltas[3].accuracy_m == -1 && l.counts.accuracy.n == 2);
     CHECK(l.counts.stationary == 1 && l.counts.high_quality == 1);
     CHECK(l.counts.accurate == 1 && l.counts.speed.n == 2);
     CHECK(delta_average(l.counts.speed) == 15);
@@ -294,6 +306,58 @@ static void aggregate_rules(void)
     CHECK(g.behavior_score == 79.9 && g.events_per_100 == 0);
     CHECK(str_is(g.dominant_context, "stationary"));
     CHECK(g.context_confidence == 1 && g.avg_speed_mph == 0);
+    /* Points that came again moved for longer than the trip lasted. */
+    city.moving_minutes = 61;
+    city.safe_turns = 5;
+    g = aggregate_of(both, 2, a);
+    CHECK(g.moving_percentage == 100 && g.safe_turns_percentage == 100);
+    CHECK(g.moving_hours == 1.02);
+}
+
+static struct aggregate habits_of(double miles, int64_t accelerations,
+                                  int64_t decelerations, int64_t stops)
+{
+    struct trip_figures t = {.distance_miles = miles,
+                             .sudden_accelerations = accelerations,
+                             .sudden_decelerations = decelerations,
+                             .hard_stops = stops,
+                             .turn_safety = 81.5,
+                             .context = STR_LIT("city")};
+    const struct trip_figures *one = &t;
+
+    return aggregate_of(&one, 1, a);
+}
+
+/* So many accelerations in 1,000 miles, and as many brakings. */
+static bool habit_is(int64_t events, double want)
+{
+    struct aggregate g =
+        habits_of(1000, events, events - events / 3, events / 3);
+
+    return g.has_habits && g.gentle_acceleration == want &&
+           g.gentle_braking == want && g.turn_speed == 81.5;
+}
+
+static void habits(void)
+{
+    struct aggregate g = habits_of(0, 3, 3, 3);
+    struct buf b;
+    struct json_out o = {&b, false};
+
+    CHECK(habit_is(0, 100) && habit_is(10, 95) && habit_is(30, 85));
+    CHECK(habit_is(60, 70) && habit_is(100, 50) && habit_is(200, 20));
+    CHECK(habit_is(5, 97.5) && habit_is(20, 90) && habit_is(45, 77.5));
+    CHECK(habit_is(80, 60) && habit_is(150, 35) && habit_is(199, 20.3));
+    CHECK(habit_is(1000000000, 20));
+    CHECK(habits_of(1e-300, 1, 0, 0).gentle_acceleration == 20);
+    CHECK(!g.has_habits);
+    buf_init(&b, 10000);
+    aggregate_write(&g, a, &o);
+    CHECK(
+        str_ends(buf_str(&b), STR_LIT("\"avg_gentle_acceleration_score\":null,"
+                                      "\"avg_acceleration_consistency\":null,"
+                                      "\"avg_turn_speed_score\":null")));
+    buf_free(&b);
 }
 
 static bool risk_is(double behavior, const char *want)
@@ -332,7 +396,7 @@ static void aggregate_of_the_largest(void)
     json_begin_object(&o, NULL);
     aggregate_write(&g, a, &o); /* asserts that all is finite */
     json_end_object(&o);
-    CHECK(buf_ok(&b) && json_count(json_of(buf_str(&b))) == 34);
+    CHECK(buf_ok(&b) && json_count(json_of(buf_str(&b))) == 37);
     buf_free(&b);
 }
 
@@ -350,6 +414,7 @@ int main(void)
     foreign_analysis();
     corrupt_analyses();
     aggregate_rules();
+    habits();
     risk_levels();
     aggregate_of_the_largest();
     arena_free(&a);

@@ -39,14 +39,19 @@ static struct reading reader(const struct view *view)
     return r;
 }
 
-static struct view view_of(const char *query)
+static struct view view_with(const char *query, bool details)
 {
     struct query *q = arena_alloc(a, sizeof *q);
     struct view v = {.limit = -1};
 
     CHECK(query_parse(str_of(query), a, q, &err) == ST_OK);
-    CHECK(view_parse(q, a, &v, &err) == ST_OK);
+    CHECK(view_parse(q, details, a, &v, &err) == ST_OK);
     return v;
+}
+
+static struct view view_of(const char *query)
+{
+    return view_with(query, true);
 }
 
 /* All that the table names, but that one. */
@@ -191,6 +196,36 @@ static struct str read_as(const struct view *view)
     return reading_from_cache(&r, D) == ST_OK ? text_of(&r) : STR_NONE;
 }
 
+/* A host with answer.details = off fills the same entry in another form: each
+ * finds its own, and never the other's. */
+static void two_forms(void)
+{
+    struct view full = view_of("user_id=u");
+    struct view brief = view_with("user_id=u", false);
+    struct view summary = view_with("view=summary", false);
+    struct answer ans = an_answer(a);
+    char space[FIELDS_TEXT_MAX];
+    struct reading r;
+
+    differ(&full, &brief, true);
+    r = reader(&full);
+    for (int round = 0; round < 2; round++) {
+        ans.members = fields_text(round ? full.trips : brief.trips, space);
+        CHECK(cache_fill_begin(stores.cache, r.call.user_id, reading_fill(&r),
+                               &r.token, D, &err) == ST_OK);
+        CHECK(answer_fill(&r.call, &r.token, &ans));
+        cache_fill_end(stores.cache, r.call.user_id, reading_fill(&r), &r.token,
+                       D);
+        /* Of the round before its own bytes are kept, beside the entry. */
+        if (!round)
+            CHECK(!read_as(&full).n && read_as(&brief).n > 0);
+        else
+            CHECK(read_as(&full).n > 0 && read_as(&brief).n > 0);
+        CHECK(read_as(&summary).n > 0);
+    }
+    freeReplyObject(redis_do("FLUSHALL"));
+}
+
 /* Another reader, who may see everything, has filled and kept all there is. */
 static void shared_entry(void)
 {
@@ -243,6 +278,7 @@ int main(void)
     one_field("view=summary");
     spellings();
     shared_entry();
+    two_forms();
     cache_close(&stores.cache);
     spool_close(&stores.spool);
     files_close(&stores.files);

@@ -13,7 +13,53 @@ static enum status view_of(const char *query, struct view *v, struct err *err)
     *err = ERR_NONE;
     if (query_parse(str_of(query), a, q, err) != ST_OK)
         return ST_INTERNAL;
-    return view_parse(q, a, v, err);
+    return view_parse(q, true, a, v, err);
+}
+
+static struct view without_details(const char *query)
+{
+    struct query *q = arena_alloc(a, sizeof *q);
+    struct view v = {.limit = -1};
+    struct err err = ERR_NONE;
+
+    CHECK(query_parse(str_of(query), a, q, &err) == ST_OK);
+    CHECK(view_parse(q, false, a, &v, &err) == ST_OK);
+    return v;
+}
+
+static bool shows(const struct view *v, const char *name)
+{
+    struct fields one = fields_none();
+
+    CHECK(fields_add(&one, &analysis_fields, str_of(name)));
+    return fields_equal(fields_and(v->trips, one), one);
+}
+
+/* Left out unless they are asked for by name. */
+static void details(void)
+{
+    static const char *const names[] = {"turn_details", "acceleration_events",
+                                        "deceleration_events",
+                                        "event_breakdown"};
+    struct view brief = without_details("user_id=u"), v, full;
+    struct err err;
+
+    CHECK(view_of("user_id=u", &full, &err) == ST_OK);
+    CHECK(view_whole(&brief) && fields_is_open(brief.trips));
+    CHECK(!str_eq(view_text(&brief, a), view_text(&full, a)));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        CHECK(!shows(&brief, names[i]) && shows(&full, names[i]));
+    CHECK(shows(&brief, "trip_id") && shows(&brief, "total_turns"));
+    CHECK(fields_equal(fields_and(brief.trips, analysis_details()),
+                       fields_none()));
+    v = without_details("fields=turn_details");
+    CHECK(shows(&v, "turn_details") && !shows(&v, "trip_id"));
+    CHECK(!view_whole(&v));
+    v = without_details("limit=5");
+    CHECK(!shows(&v, "turn_details") && shows(&v, "trip_id"));
+    v = without_details("view=summary");
+    CHECK(view_of("view=summary", &full, &err) == ST_OK);
+    CHECK(str_eq(view_text(&v, a), view_text(&full, a)));
 }
 
 static bool refused(const char *query, const char *code)
@@ -100,9 +146,10 @@ static void half_a_byte(void)
     struct query q = {.at = {{STR_LIT("before"), {"312f7474", 7}}}, .n = 1};
     struct view v;
 
-    CHECK(view_parse(&q, a, &v, NULL) == ST_BAD_REQUEST);
+    CHECK(view_parse(&q, true, a, &v, NULL) == ST_BAD_REQUEST);
     q.at[0].value.n = 8;
-    CHECK(view_parse(&q, a, &v, NULL) == ST_OK && str_is(v.trip_id, "tt"));
+    CHECK(view_parse(&q, true, a, &v, NULL) == ST_OK &&
+          str_is(v.trip_id, "tt"));
 }
 
 /* The longest that an answer gives is taken; none that is far longer is read,
@@ -158,8 +205,10 @@ static void cursors(void)
 static void table(void)
 {
     const struct field_table *t = &analysis_fields;
-    struct analysis_head head = {
-        .trip_id = STR_LIT("t"), .by_service = true, .zone = "UTC"};
+    struct analysis_head head = {.trip_id = STR_LIT("t"),
+                                 .by_service = true,
+                                 .version = SCORE_3_1,
+                                 .zone = "UTC"};
     struct analysis some = {.industry_rating = "",
                             .behavior_category = "",
                             .data_quality = "",
@@ -199,6 +248,7 @@ int main(void)
 {
     a = arena_new(4096);
     parameters();
+    details();
     half_a_byte();
     long_cursors();
     cursors();
