@@ -28,11 +28,13 @@ struct str reading_fill(const struct reading *r)
     return view_whole(&r->variant.view) ? CACHE_WHOLE : r->variant.name;
 }
 
-struct keeping reading_keeping(const struct reading *r, int64_t read_began_ms)
+struct keeping reading_keeping(const struct reading *r, struct str user,
+                               int64_t read_began_ms)
 {
     return (struct keeping){.c = &r->call,
                             .variant = &r->variant,
                             .token = &r->token,
+                            .user = user,
                             .read_began_ms = read_began_ms};
 }
 
@@ -116,7 +118,7 @@ void reading_end(struct reading *r)
 static enum status send_and_keep(struct reading *r, const struct sink *out)
 {
     struct answer *ans = r->streamed;
-    struct keeping k = reading_keeping(r, ans->read_began_ms);
+    struct keeping k = reading_keeping(r, ans->user, ans->read_began_ms);
 
     assert(ans->streamed);
     stat_add(STAT_answers_streamed, 1);

@@ -61,7 +61,8 @@ struct str reading_fill(const struct reading *r);
     reader of one page wait for another page, which is of no use to him.
  */
 
-struct keeping reading_keeping(const struct reading *r, int64_t read_began_ms);
+struct keeping reading_keeping(const struct reading *r, struct str user,
+                               int64_t read_began_ms);
 
 bool reading_reply_begin(struct reading *r, struct str etag,
                          const char *source);
@@ -76,6 +77,20 @@ enum status reading_from_cache(struct reading *r, struct deadline d) MUST_CHECK;
 /*
     ST_OK: the reply is made. ST_NOT_FOUND: a miss, r->token is set if there is
     a cache to fill.
+ */
+
+bool reading_user_stands(struct reading *r, const struct cache_entry *e,
+                         struct deadline d);
+/*
+    Before the entry, a hit, is used: whether the user's record still says what
+    it said to the fill. That was so cache.user_ttl ago at most, or the record
+    is read again, for a share of the deadline. One that cannot be read stands.
+    False: others changed or removed him; what is cached of him is forgotten.
+ */
+void reading_forget(struct reading *r);
+/*
+    The user's record is another one, or gone, without a word to the cache: its
+    token is replaced, as a change of ours does it, so that all hosts follow.
  */
 
 enum status reading_lock_fill(struct reading *r, struct deadline d) MUST_CHECK;

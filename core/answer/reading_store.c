@@ -27,15 +27,21 @@ static enum status look_at_driver(struct reading *r, struct user *u,
 {
     enum status st = driver_look(&r->call, r->email, u, look);
 
-    return st == ST_NOT_FOUND ? reading_unknown(r) : st;
+    if (st != ST_NOT_FOUND)
+        return st;
+    /* Others may have removed him: what is cached in another variant would be
+     * given for cache.user_ttl. */
+    if (!u->user_id.n)
+        reading_forget(r);
+    return reading_unknown(r);
 }
 
 /* Nothing but the listing says that the reader has it: no object is read. */
 static bool reply_unchanged(struct reading *r, const struct user *u,
                             const struct roster *roster)
 {
-    struct keeping k = reading_keeping(r, roster->read_began_ms);
-    char state[ROSTER_STATE + 1];
+    char state[ROSTER_STATE + 1], record[USER_STATE + 1];
+    struct keeping k;
     struct str etag;
 
     roster_state(roster, u, state);
@@ -43,8 +49,11 @@ static bool reply_unchanged(struct reading *r, const struct user *u,
     if (!reading_reply_begin(r, etag, "store"))
         return false;
     /* So that the next one who has it is told by one look into the cache. */
-    if (r->token.z[0] && !roster->unreadable)
+    if (r->token.z[0] && !roster->unreadable) {
+        user_state(u, record);
+        k = reading_keeping(r, str_of(record), roster->read_began_ms);
         keep_etag(&k, etag, true);
+    }
     return true;
 }
 
@@ -82,7 +91,7 @@ static enum status read_and_make(struct reading *r, const struct user *u,
 
 static enum status fill_and_keep(struct reading *r, struct answer *ans)
 {
-    struct keeping k = reading_keeping(r, ans->read_began_ms);
+    struct keeping k = reading_keeping(r, ans->user, ans->read_began_ms);
     struct arena *a = r->call.arena;
     struct file_name name;
     struct body body;
@@ -114,15 +123,17 @@ enum status reading_from_store(struct reading *r)
     struct answer *answer = arena_alloc(r->call.arena, sizeof *answer);
     struct roster_look *look;
     struct user u;
-    enum status st = look_at_driver(r, &u, &look);
+    enum status st;
 
-    for (int tries = 0; st == ST_OK && tries < ROSTER_TRIES; tries++) {
-        /* The look was taken with the record; the next ones list anew. */
-        st = read_and_make(r, &u, tries ? NULL : look, answer);
+    for (int tries = 0; tries < ROSTER_TRIES; tries++) {
+        /* The record each time, too: the answer is as old as all that it is
+         * made of (rule 5). */
+        if ((st = look_at_driver(r, &u, &look)) != ST_OK)
+            return st;
+        st = read_and_make(r, &u, look, answer);
         if (st == ST_PRECONDITION) { /* changed under our hands */
             stat_add(STAT_listings_retaken, 1);
             err_clear(r->call.err);
-            st = ST_OK;
             continue;
         }
         if (st != ST_OK || r->reply.unchanged)
@@ -131,9 +142,6 @@ enum status reading_from_store(struct reading *r)
             return err_set(r->call.err, ST_UNAVAILABLE, NULL, "fault point");
         return fill_and_keep(r, answer);
     }
-    return st != ST_OK
-               ? st
-               : err_set(r->call.err, ST_UNAVAILABLE, "changing_too_fast",
-                         "The driver's trips change too fast to be "
-                         "read; try again");
+    return err_set(r->call.err, ST_UNAVAILABLE, "changing_too_fast",
+                   "The driver's trips change too fast to be read; try again");
 }

@@ -209,6 +209,8 @@ static enum status append_part(void *to, struct str part)
 static void keep_entry(const struct keeping *k, struct str etag, char where,
                        const struct body *b)
 {
+    struct cache_fill fill = {.user = k->user,
+                              .read_began_ms = k->read_began_ms};
     struct err err = ERR_NONE;
     enum status st = ST_OK;
     struct buf head;
@@ -220,10 +222,10 @@ static void keep_entry(const struct keeping *k, struct str etag, char where,
     if (b)
         st = body_each(b, append_part, &head, &err);
     assert(buf_ok(&head));
+    fill.head = buf_str(&head);
     if (st == ST_OK)
         st = cache_commit(k->c->stores->cache, k->c->user_id, k->variant->name,
-                          k->token, buf_str(&head), k->read_began_ms,
-                          k->c->deadline, &err);
+                          k->token, &fill, k->c->deadline, &err);
     if (st != ST_OK)
         log_err(LOG_DEBUG, "not_kept", &err);
     buf_free(&head);

@@ -15,13 +15,14 @@
 /*
  * The life of an entry, in Redis commands:
  *
- *   lookup         MGET token head; no token of this run: SET_TOKEN
+ *   lookup         MGET token head seen; no token of this run: SET_TOKEN
  *   fill_begin     SET fill NX PX, the value names the fill
  *   piece_put      SET piece PX, under the fill's name
  *   commit         COMMIT: the head, if the token is the one looked up
  *   fill_end       RELEASE: only one's own lock
  *   piece          GET piece, named by the fill that the head names
- *   replace_token  DEL token head; variants die with their token
+ *   user_seen      SET seen PX; it names the token
+ *   replace_token  DEL token head; what else names the token dies with it
  *
  * Scripts are sent whole: they are short, Redis finds the compiled one by its
  * hash, and there is no case of a script that the server has forgotten.
@@ -93,6 +94,11 @@ static struct str entry_key(struct word *w, struct str user_id,
     return word(w, "dg:{%.*s}:rep:%.*s", STR_ARG(user_id), STR_ARG(variant));
 }
 
+static struct str seen_key(struct word *w, struct str user_id)
+{
+    return word(w, "dg:{%.*s}:seen", STR_ARG(user_id));
+}
+
 static struct str fill_key(struct word *w, struct str user_id,
                            struct str variant, const struct cache_token *t)
 {
@@ -154,6 +160,19 @@ static bool take_line(struct str *rest, struct str *line)
     return true;
 }
 
+/* The word behind a blank, at the end of a line. */
+static bool take_user(struct str *line, struct str *user)
+{
+    const char *blank = line->n ? memchr(line->p, ' ', line->n) : NULL;
+    size_t n = blank ? (size_t)(blank - line->p) : line->n;
+
+    if (n + 1 >= line->n)
+        return false;
+    *user = (struct str){blank + 1, line->n - n - 1};
+    line->n = n;
+    return user->n <= CACHE_USER_MAX; /* it goes into entries of ours */
+}
+
 /* Redis lets entries expire; the age is checked again, because neither its
  * clock nor the filler's is ours. */
 static void head_read(const struct cache_redis *c, struct str text,
@@ -163,7 +182,8 @@ static void head_read(const struct cache_redis *c, struct str text,
 
     if (!take_line(&text, &token) || !str_is(token, out->token.z) ||
         !take_line(&text, &fill) || !is_random(fill) ||
-        !take_line(&text, &began) || !str_to_i64(began, &out->read_began_ms))
+        !take_line(&text, &began) || !take_user(&began, &out->user) ||
+        !str_to_i64(began, &out->read_began_ms))
         return;
     if (clock_wall_us() / 1000 - out->read_began_ms >= c->ttl_ms)
         return;
@@ -171,6 +191,15 @@ static void head_read(const struct cache_redis *c, struct str text,
     out->token.fill[fill.n] = '\0';
     out->head = text;
     out->hit = true;
+}
+
+/* "T USER": under the same token, about the same record. */
+static bool seen_is(struct str seen, const struct cache_entry *e)
+{
+    struct str user;
+
+    return e->hit && take_user(&seen, &user) && str_is(seen, e->token.z) &&
+           str_eq(user, e->user);
 }
 
 /* Sets a token where `seen` is: nothing, or one of another run. */
@@ -207,13 +236,13 @@ enum status cache_redis_lookup(struct cache_redis *c, struct str user_id,
                                struct arena *a, struct cache_entry *out,
                                struct err *err)
 {
-    struct word tk, hk;
-    struct str key = token_key(&tk, user_id), text[2];
-    enum status st =
-        redis_link_texts(&c->link,
-                         LINK_COMMAND(LINK_PATIENT, STR_LIT("MGET"), key,
-                                      entry_key(&hk, user_id, variant)),
-                         d, a, text, 2, err);
+    struct word tk, hk, sk;
+    struct str key = token_key(&tk, user_id), text[3];
+    enum status st = redis_link_texts(
+        &c->link,
+        LINK_COMMAND(LINK_PATIENT, STR_LIT("MGET"), key,
+                     entry_key(&hk, user_id, variant), seen_key(&sk, user_id)),
+        d, a, text, 3, err);
 
     if (st)
         return st;
@@ -221,6 +250,7 @@ enum status cache_redis_lookup(struct cache_redis *c, struct str user_id,
         return token_set(c, key, text[0], d, a, &out->token, err);
     token_take(&out->token, text[0]);
     head_read(c, text[1], out);
+    out->user_seen = seen_is(text[2], out);
     return ST_OK;
 }
 
@@ -317,27 +347,44 @@ static enum status store_head(struct cache_redis *c, struct str user_id,
 
 enum status cache_redis_commit(struct cache_redis *c, struct str user_id,
                                struct str variant, const struct cache_token *t,
-                               struct str head, int64_t read_began_ms,
-                               struct deadline d, struct err *err)
+                               const struct cache_fill *f, struct deadline d,
+                               struct err *err)
 {
-    int64_t left = read_began_ms + c->ttl_ms - clock_wall_us() / 1000;
+    int64_t left = f->read_began_ms + c->ttl_ms - clock_wall_us() / 1000;
     struct buf text;
     enum status st;
 
-    assert(t->z[0]);
+    assert(t->z[0] && f->user.n && f->user.n <= CACHE_USER_MAX);
     if (left <= 0)
         return err_set(err, ST_PRECONDITION, NULL,
                        "the read took longer than cache.ttl");
     if (fault_point("cache.commit"))
         return err_set(err, ST_UNAVAILABLE, NULL, "fault point cache.commit");
-    buf_init(&text, head.n + sizeof(struct word));
-    buf_printf(&text, "%s\n%s\n%lld\n", t->z, c->fill,
-               (long long)read_began_ms);
-    buf_put(&text, head);
+    buf_init(&text, f->head.n + sizeof(struct word));
+    buf_printf(&text, "%s\n%s\n%lld %.*s\n", t->z, c->fill,
+               (long long)f->read_began_ms, STR_ARG(f->user));
+    buf_put(&text, f->head);
     assert(buf_ok(&text));
     st = store_head(c, user_id, variant, t, buf_str(&text), left, d, err);
     buf_free(&text);
     return st;
+}
+
+enum status cache_redis_user_seen(struct cache_redis *c, struct str user_id,
+                                  const struct cache_token *t, struct str user,
+                                  int64_t ms, struct deadline d,
+                                  struct err *err)
+{
+    struct word key, value, px;
+    bool set;
+
+    assert(t->z[0] && user.n <= CACHE_USER_MAX && ms > 0);
+    return redis_link_set(
+        &c->link,
+        LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"), seen_key(&key, user_id),
+                     word(&value, "%s %.*s", t->z, STR_ARG(user)),
+                     STR_LIT("PX"), number(&px, ms)),
+        d, &set, err);
 }
 
 enum status cache_redis_replace_token(struct cache_redis *c, struct str user_id,
