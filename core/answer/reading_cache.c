@@ -36,8 +36,8 @@ static bool from_kept(struct reading *r, const struct cache_entry *e)
 }
 
 /* The trips of the entry. */
-static enum status load_trips(struct reading *r, struct answer_entry *e,
-                              struct deadline d)
+enum status reading_load_trips(struct reading *r, struct answer_entry *e,
+                               struct deadline d)
 {
     enum coding coding = r->variant.coding;
     struct call c = r->call;
@@ -78,7 +78,8 @@ static enum status from_entry(struct reading *r, const struct cache_entry *e,
         reading_reply_file(r, &name, "file");
         return ST_OK;
     }
-    if (!r->variant.view.summary && (st = load_trips(r, &found, d)) != ST_OK)
+    if (!r->variant.view.summary &&
+        (st = reading_load_trips(r, &found, d)) != ST_OK)
         return st;
     st = body_make(&r->variant, &found.answer, a, &body, r->call.err);
     if (st != ST_OK)
@@ -99,6 +100,7 @@ static enum status look_for(struct reading *r, struct str entry,
                                   d, r->call.arena, out, r->call.err);
 
     r->token = out->token;
+    r->aged = r->aged || out->aged;
     if (st != ST_OK || !out->hit)
         return st == ST_OK ? ST_NOT_FOUND : st;
     assert(r->token.z[0]);

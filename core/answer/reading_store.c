@@ -26,7 +26,12 @@ static enum status look_at_driver(struct reading *r, struct user *u,
                                   struct roster_look **look)
 {
     enum status st = driver_look(&r->call, r->email, u, look);
+    char state[USER_STATE + 1];
 
+    if (u->user_id.n) {
+        user_state(u, state);
+        r->user = arena_copy(r->call.arena, str_of(state));
+    }
     if (st != ST_NOT_FOUND)
         return st;
     /* Others may have removed him: what is cached in another variant would be
@@ -40,7 +45,7 @@ static enum status look_at_driver(struct reading *r, struct user *u,
 static bool reply_unchanged(struct reading *r, const struct user *u,
                             const struct roster *roster)
 {
-    char state[ROSTER_STATE + 1], record[USER_STATE + 1];
+    char state[ROSTER_STATE + 1];
     struct keeping k;
     struct str etag;
 
@@ -50,8 +55,7 @@ static bool reply_unchanged(struct reading *r, const struct user *u,
         return false;
     /* So that the next one who has it is told by one look into the cache. */
     if (r->token.z[0] && !roster->unreadable) {
-        user_state(u, record);
-        k = reading_keeping(r, str_of(record), roster->read_began_ms);
+        k = reading_keeping(r, r->user, roster->read_began_ms);
         keep_etag(&k, etag, true);
     }
     return true;

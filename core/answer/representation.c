@@ -88,6 +88,18 @@ static enum status narrow_front(struct fields seen, struct buf *b,
     return st;
 }
 
+/* Before all else, and whatever may be seen of the rest. */
+static void put_notice(struct str notice, struct buf *b)
+{
+    struct buf rest = *b;
+
+    assert(rest.n >= 1);
+    buf_init(b, FRONT_MAX);
+    buf_printf(b, "{%.*s%s", STR_ARG(notice), rest.n > 1 ? "," : "");
+    buf_put(b, (struct str){rest.p + 1, rest.n - 1});
+    buf_free(&rest);
+}
+
 static enum status front_text(const struct variant *v, const struct answer *ans,
                               struct arena *a, struct str *out, struct err *err)
 {
@@ -98,6 +110,8 @@ static enum status front_text(const struct variant *v, const struct answer *ans,
     put_whole_front(v, ans, &b);
     if (!fields_is_all(v->view.front))
         st = narrow_front(v->view.front, &b, err);
+    if (st == ST_OK && ans->notice.n)
+        put_notice(ans->notice, &b);
     /* b.n is 1 when nothing of the front may be seen: no comma then. */
     if (!v->view.summary && b.n > 1)
         buf_putc(&b, ',');

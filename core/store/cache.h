@@ -82,11 +82,12 @@ enum status cache_check(struct cache *c, struct deadline d,
 struct cache_entry {
     struct cache_token token; /* the driver's token now (set if there was
                                  none); empty with the `none` cache */
-    bool hit;                 /* head is valid, tagged with token, in age */
-    bool user_seen;           /* of a hit: see cache_user_seen */
-    struct str head, user;    /* of a hit, as they were committed; in the
-                                 arena */
-    int64_t read_began_ms;    /* wall clock of the filler's store read */
+    bool hit;  /* head is valid, tagged with token, younger than cache.ttl */
+    bool aged; /* the same, but older, by less than cache.stale_if_error */
+    bool user_seen;        /* of either: see cache_user_seen */
+    struct str head, user; /* of either, as they were committed; in the
+                              arena */
+    int64_t read_began_ms; /* wall clock of the filler's store read */
 };
 
 enum status cache_lookup(struct cache *c, struct str user_id,
@@ -96,7 +97,7 @@ enum status cache_lookup(struct cache *c, struct str user_id,
     One round trip when a token is there, two when it has to be set. It is set
     only where none is, or in place of the very one of another run that was
     seen, so readers at the same moment get the same. `none` returns ST_OK with
-    no hit and an empty token.
+    no hit and an empty token. A miss may be `aged`: for who cannot get it anew.
  */
 
 enum status cache_piece(struct cache *c, struct str user_id,
@@ -141,8 +142,9 @@ enum status cache_commit(struct cache *c, struct str user_id,
                          struct err *err) MUST_CHECK;
 /*
     Stores the head in one atomic script, only if the token is still the
-    driver's: ST_PRECONDITION else. Lives until read_began_ms + cache.ttl;
-    ST_PRECONDITION also when that is over already.
+    driver's: ST_PRECONDITION else. A hit until read_began_ms + cache.ttl, and
+    aged for cache.stale_if_error more. ST_PRECONDITION also when it would never
+    be a hit.
  */
 
 enum status cache_user_seen(struct cache *c, struct str user_id,

@@ -59,6 +59,7 @@ static_assert(RANDOM_HEX == CACHE_FILL_ID, "a fill is named by random_hex");
 struct cache_redis {
     struct redis_link link;
     int64_t ttl_ms;
+    int64_t stale_ms; /* what is older than ttl_ms is kept for so long */
     char fill[CACHE_FILL_ID + 1]; /* the fill under way */
 };
 
@@ -179,18 +180,21 @@ static void head_read(const struct cache_redis *c, struct str text,
                       struct cache_entry *out)
 {
     struct str token, fill, began;
+    int64_t age_ms;
 
     if (!take_line(&text, &token) || !str_is(token, out->token.z) ||
         !take_line(&text, &fill) || !is_random(fill) ||
         !take_line(&text, &began) || !take_user(&began, &out->user) ||
         !str_to_i64(began, &out->read_began_ms))
         return;
-    if (clock_wall_us() / 1000 - out->read_began_ms >= c->ttl_ms)
+    age_ms = clock_wall_us() / 1000 - out->read_began_ms;
+    if (age_ms >= c->ttl_ms + c->stale_ms)
         return;
     memcpy(out->token.fill, fill.p, fill.n);
     out->token.fill[fill.n] = '\0';
     out->head = text;
-    out->hit = true;
+    out->hit = age_ms < c->ttl_ms;
+    out->aged = !out->hit;
 }
 
 /* "T USER": under the same token, about the same record. */
@@ -198,8 +202,13 @@ static bool seen_is(struct str seen, const struct cache_entry *e)
 {
     struct str user;
 
-    return e->hit && take_user(&seen, &user) && str_is(seen, e->token.z) &&
+    return (e->hit || e->aged) && take_user(&seen, &user) && str_is(seen, e->token.z) &&
            str_eq(user, e->user);
+}
+
+static int64_t token_ms(const struct cache_redis *c)
+{
+    return c->ttl_ms * TOKEN_TTLS + c->stale_ms;
 }
 
 /* Sets a token where `seen` is: nothing, or one of another run. */
@@ -219,7 +228,7 @@ static enum status token_set(struct cache_redis *c, struct str key,
         LINK_COMMAND(LINK_PATIENT, STR_LIT("EVAL"), STR_LIT(SET_TOKEN),
                      STR_LIT("1"), key, seen,
                      word(&fresh, "%s-%s", redis_link_run_id(&c->link), hex),
-                     number(&ms, c->ttl_ms * TOKEN_TTLS)),
+                     number(&ms, token_ms(c))),
         d, a, &now, 1, err);
     if (st)
         return st;
@@ -319,7 +328,7 @@ enum status cache_redis_piece_put(struct cache_redis *c, struct str user_id,
                           LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"),
                                        piece_key(&key, user_id, c->fill, index),
                                        bytes, STR_LIT("PX"),
-                                       number(&ms, c->ttl_ms)),
+                                       number(&ms, c->ttl_ms + c->stale_ms)),
                           d, &set, err);
 }
 
@@ -335,8 +344,7 @@ static enum status store_head(struct cache_redis *c, struct str user_id,
         LINK_COMMAND(LINK_PATIENT, STR_LIT("EVAL"), STR_LIT(COMMIT),
                      STR_LIT("2"), token_key(&tk, user_id),
                      entry_key(&hk, user_id, variant), str_of(t->z), text,
-                     number(&left, left_ms),
-                     number(&keep, c->ttl_ms * TOKEN_TTLS)),
+                     number(&left, left_ms), number(&keep, token_ms(c))),
         d, &stored, err);
 
     if (!st && !stored)
@@ -365,7 +373,8 @@ enum status cache_redis_commit(struct cache_redis *c, struct str user_id,
                (long long)f->read_began_ms, STR_ARG(f->user));
     buf_put(&text, f->head);
     assert(buf_ok(&text));
-    st = store_head(c, user_id, variant, t, buf_str(&text), left, d, err);
+    st = store_head(c, user_id, variant, t, buf_str(&text), left + c->stale_ms,
+                    d, err);
     buf_free(&text);
     return st;
 }
@@ -424,6 +433,7 @@ enum status cache_redis_open(const struct conf *conf, struct cache_redis **out,
     (*out)->link.at = at;
     (*out)->link.timeout_ms = conf->cache_timeout;
     (*out)->ttl_ms = conf->cache_ttl;
+    (*out)->stale_ms = conf->cache_stale_if_error;
     random_hex((*out)->fill);
     return ST_OK;
 }

@@ -37,7 +37,8 @@ struct stores {
     struct cache *cache;
     struct spool *spool;
     struct files *files;      /* NULL: cache.files is off */
-    struct outage users_away; /* for answers that can do without the record */
+    struct outage users_away; /* for answers that can do without the record, */
+    struct outage away;       /* and those that have an aged copy */
 };
 
 enum status stores_open(const struct conf *c, struct stores **out,

@@ -284,6 +284,40 @@ static void users_seen(struct cache *c, struct cache *other)
     CHECK(!seen(c));
 }
 
+/* What is older is no hit, but there for who cannot get it anew. */
+static void aged(void)
+{
+    struct cache *c = cache_stale_at(NULL, 1000, 600, LIMIT);
+    struct cache_entry e = look(c, U);
+    long long left;
+
+    CHECK(fill(c, &e, "h", "p", now_ms() - 1000) == ST_PRECONDITION);
+    CHECK(fill(c, &e, "h", "p", now_ms() - 600) == ST_OK);
+    e = look(c, U);
+    CHECK(e.hit && !e.aged);
+    left = redis_number(redis_do("PTTL dg:{%s}:head", U.p));
+    CHECK(left > 600 && left <= 1000);
+    left = redis_number(redis_do("PTTL dg:{%s}:piece:%s:0", U.p, e.token.fill));
+    CHECK(left > 1200 && left <= 1600);
+    freeReplyObject(redis_do("PERSIST dg:{%s}:head", U.p));
+    clock_sleep_ms(420);
+    e = look(c, U);
+    CHECK(!e.hit && e.aged && str_is(e.head, "h") && str_is(e.user, "user1"));
+    CHECK(piece_is(c, &e, "p") && !e.user_seen);
+    CHECK(cache_user_seen(c, U, &e.token, e.user, 5000, D, &err) == ST_OK);
+    CHECK(look(c, U).user_seen);
+    CHECK(cache_replace_token(c, U, D, &err) == ST_OK);
+    CHECK(!look(c, U).aged);
+
+    e = look(c, U);
+    CHECK(fill(c, &e, "h", "p", now_ms() - 900) == ST_OK);
+    freeReplyObject(redis_do("PERSIST dg:{%s}:head", U.p));
+    clock_sleep_ms(720);
+    e = look(c, U);
+    CHECK(!e.hit && !e.aged);
+    cache_close(&c);
+}
+
 /* Whether the token that is in Redis now was replaced by who looked. */
 static bool token_replaced(struct cache *c, const char *byte_before_last)
 {
@@ -433,6 +467,8 @@ int main(void)
     users_seen(c, other);
     fresh();
     ages();
+    fresh();
+    aged();
     fresh();
     garbage(c);
     fresh();
