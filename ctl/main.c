@@ -35,7 +35,8 @@ static const struct command {
      ctl_bucket_policy},
     {"tables init", "", "makes the tables of [dynamodb] that are missing", 0,
      ctl_tables_init},
-    {"reconcile", "[--user ID]", "completes whatever was left half done", HOST,
+    {"reconcile", "[--user ID|--orphans]",
+     "completes what was left half done; --orphans only lists", HOST,
      ctl_reconcile},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
