@@ -64,10 +64,6 @@ void reading_reply_body(struct reading *r, struct body b)
 
 /* ---- the way ---- */
 
-/* Of a deadline, for the stores, when an aged copy is at hand: apps give up
- * before request_timeout is over. */
-#define STALE_SHARE 4
-
 enum status reading_lock_fill(struct reading *r, struct deadline d)
 {
     enum status st =
@@ -132,6 +128,8 @@ enum status reading_answer(struct reading *r)
     enum status st;
 
     assert(r->call.user_id.n && r->variant.name.n && !r->lock.z[0]);
+    r->aged = false; /* not of whom a wrong hint led to */
+    r->user = STR_NONE;
     st = reading_from_cache(r, r->call.deadline);
     if (st != ST_OK)
         return answer_missed(r);

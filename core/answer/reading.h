@@ -85,9 +85,9 @@ enum status reading_from_cache(struct reading *r, struct deadline d) MUST_CHECK;
 bool reading_user_stands(struct reading *r, const struct cache_entry *e,
                          struct deadline d);
 /*
-    Before the entry, a hit or aged, is used: whether the user's record still says what
-    it said to the fill. That was so cache.user_ttl ago at most, or the record
-    is read again, for a share of the deadline. One that cannot be read stands.
+    Before the entry, a hit or aged, is used: whether the user's record still
+    says what it said to the fill. That was so cache.user_ttl ago at most, or
+    the record is read again, within a second. One that cannot be read stands.
     False: others changed or removed him; what is cached of him is forgotten.
  */
 void reading_forget(struct reading *r);
@@ -114,6 +114,9 @@ enum status reading_load_trips(struct reading *r, struct answer_entry *e,
     while they are sent. ST_NOT_FOUND: a piece is gone.
  */
 
+/* Of a deadline, for the stores, when an aged copy is at hand: apps give up
+ * before request_timeout is over. */
+#define STALE_SHARE 4
 bool reading_stale(struct reading *r);
 /*
     The stores cannot be reached (why is in the call's err, and is logged):

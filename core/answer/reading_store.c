@@ -3,7 +3,9 @@
 #include "answer/reading.h"
 #include "base/fault.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/stats.h"
+#include "driver/driver.h"
 #include "driver/driver_look.h"
 
 static enum status no_trips(struct reading *r)
@@ -93,6 +95,19 @@ static enum status read_and_make(struct reading *r, const struct user *u,
     return ST_OK;
 }
 
+/* So that a worker who has not seen the e-mail finds its aged copies while the
+ * records are away. */
+static void keep_email(const struct reading *r, struct str email)
+{
+    struct stores *s = r->call.stores;
+    struct err err = ERR_NONE;
+
+    if (s->conf->cache_stale_if_error && email.n && email.n <= EMAIL_MAX &&
+        cache_email_put(s->cache, email, r->call.user_id, r->call.deadline,
+                        &err) != ST_OK)
+        log_err(LOG_DEBUG, "email_not_kept", &err);
+}
+
 static enum status fill_and_keep(struct reading *r, struct answer *ans)
 {
     struct keeping k = reading_keeping(r, ans->user, ans->read_began_ms);
@@ -107,6 +122,8 @@ static enum status fill_and_keep(struct reading *r, struct answer *ans)
                               "store");
     r->reply.unchanged = false; /* that was asked before its trips were read */
     reading_reply_body(r, body);
+    if (r->token.z[0])
+        keep_email(r, ans->email);
     if (ans->streamed) {
         r->streamed = ans;
         return ST_OK; /* until it is sent: send_and_keep */

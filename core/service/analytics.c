@@ -67,15 +67,52 @@ static enum status read_query(struct reading *r)
     return ST_OK;
 }
 
+/* Whoever may give an aged copy must have time to. */
+static struct deadline id_deadline(const struct reading *r)
+{
+    struct deadline d = r->call.deadline;
+
+    if (!r->call.stores->conf->cache_stale_if_error)
+        return d;
+    return deadline_sooner(d, deadline_left_ms(d) / STALE_SHARE);
+}
+
+/* The records cannot say whose the e-mail is. Whose it was at a fill, on
+ * whichever host, leads to what is cached, which says whether it is still his.
+ */
+static enum status answer_by_kept_email(struct reading *r, int64_t began_ms)
+{
+    struct err *why = r->call.err, err = ERR_NONE;
+    struct stores *s = r->call.stores;
+    enum status st;
+
+    if (!s->conf->cache_stale_if_error || !outage_is(why->st))
+        return why->st;
+    outage_met(&s->away, began_ms);
+    r->call.err = &err;
+    st = cache_email_get(s->cache, r->email, r->call.deadline, r->call.arena,
+                         &r->call.user_id, &err);
+    err_clear(&err);
+    if (st == ST_OK)
+        st = reading_answer(r);
+    r->call.err = why;
+    r->stranger = false; /* the records have not said so */
+    if (st != ST_OK)
+        return why->st;
+    if (r->reply.stale && outage_tell(&s->away))
+        log_err(LOG_WARN, "stale_answer", why);
+    err_clear(why);
+    return ST_OK;
+}
+
 static enum status id_from_records(struct reading *r, struct email_hints *hints)
 {
     struct log_value space;
     enum status st;
 
     assert(r->email.n && hints);
-    st =
-        records_id_by_email(r->call.stores->records, r->email, r->call.deadline,
-                            r->call.arena, &r->call.user_id, r->call.err);
+    st = records_id_by_email(r->call.stores->records, r->email, id_deadline(r),
+                             r->call.arena, &r->call.user_id, r->call.err);
 
     if (st == ST_NOT_FOUND)
         return reading_unknown(r);
@@ -95,6 +132,7 @@ static enum status id_from_records(struct reading *r, struct email_hints *hints)
  * what it leads to is not found, and then the records decide. */
 static enum status answer_for(struct reading *r, struct email_hints *hints)
 {
+    int64_t began_ms;
     enum status st;
 
     if (!r->email.n)
@@ -109,7 +147,10 @@ static enum status answer_for(struct reading *r, struct email_hints *hints)
         email_hint_drop(hints, r->email);
         err_clear(r->call.err);
     }
+    began_ms = clock_mono_ms();
     st = id_from_records(r, hints);
+    if (st != ST_OK && !r->stranger)
+        return answer_by_kept_email(r, began_ms);
     if (st == ST_OK)
         st = reading_answer(r);
     /* The index named a user whose record has another e-mail by now. */

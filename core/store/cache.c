@@ -131,6 +131,24 @@ enum status cache_user_seen(struct cache *c, struct str user_id,
         cache_redis_user_seen(c->redis, user_id, t, user, ms, d, err));
 }
 
+enum status cache_email_put(struct cache *c, struct str email,
+                            struct str user_id, struct deadline d,
+                            struct err *err)
+{
+    if (!c->redis)
+        return ST_OK;
+    return counted(cache_redis_email_put(c->redis, email, user_id, d, err));
+}
+
+enum status cache_email_get(struct cache *c, struct str email,
+                            struct deadline d, struct arena *a,
+                            struct str *user_id, struct err *err)
+{
+    if (!c->redis)
+        return err_set(err, ST_NOT_FOUND, NULL, "there is no cache");
+    return counted(cache_redis_email_get(c->redis, email, d, a, user_id, err));
+}
+
 enum status cache_replace_token(struct cache *c, struct str user_id,
                                 struct deadline d, struct err *err)
 {

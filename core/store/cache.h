@@ -28,6 +28,7 @@
  *   dg:{U}:piece:F:N  piece N
  *   dg:{U}:fill:T:V   the fill under way
  *   dg:{U}:seen       T and a text, a blank between: see cache_user_seen
+ *   dg:email:E        the user_id whose e-mail E was
  * The braces keep a driver on one cluster slot. All of them expire.
  *
  * Counted here: cache_errors, cache_fills, variants_kept,
@@ -155,6 +156,18 @@ enum status cache_user_seen(struct cache *c, struct str user_id,
     The user's record says the same as it did to the fills with that `user`: for
     so many ms from now on, hits of them are user_seen, on all hosts, unless the
     token is replaced. Only the last one that was seen is remembered.
+ */
+
+enum status cache_email_put(struct cache *c, struct str email,
+                            struct str user_id, struct deadline d,
+                            struct err *err) MUST_CHECK;
+enum status cache_email_get(struct cache *c, struct str email,
+                            struct deadline d, struct arena *a,
+                            struct str *user_id, struct err *err) MUST_CHECK;
+/*
+    Whose an e-mail was at a fill, for as long as the fill's copies are kept: a
+    hint for when the records cannot be asked. An id_valid user_id, or
+    ST_NOT_FOUND.
  */
 
 enum status cache_replace_token(struct cache *c, struct str user_id,

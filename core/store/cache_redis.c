@@ -22,6 +22,8 @@
  *   fill_end       RELEASE: only one's own lock
  *   piece          GET piece, named by the fill that the head names
  *   user_seen      SET seen PX; it names the token
+ *   email_put      SET email PX
+ *   email_get      GET email
  *   replace_token  DEL token head; what else names the token dies with it
  *
  * Scripts are sent whole: they are short, Redis finds the compiled one by its
@@ -113,6 +115,11 @@ static struct str piece_key(struct word *w, struct str user_id,
     return word(w, "dg:{%.*s}:piece:%s:%d", STR_ARG(user_id), fill, index);
 }
 
+static struct str email_key(struct word *w, struct str email)
+{
+    return word(w, "dg:email:%.*s", STR_ARG(email));
+}
+
 static struct str number(struct word *w, int64_t v)
 {
     return word(w, "%lld", (long long)v);
@@ -202,8 +209,8 @@ static bool seen_is(struct str seen, const struct cache_entry *e)
 {
     struct str user;
 
-    return (e->hit || e->aged) && take_user(&seen, &user) && str_is(seen, e->token.z) &&
-           str_eq(user, e->user);
+    return (e->hit || e->aged) && take_user(&seen, &user) &&
+           str_is(seen, e->token.z) && str_eq(user, e->user);
 }
 
 static int64_t token_ms(const struct cache_redis *c)
@@ -275,6 +282,38 @@ enum status cache_redis_piece(struct cache_redis *c, struct str user_id,
         LINK_COMMAND(LINK_PATIENT, STR_LIT("GET"),
                      piece_key(&key, user_id, t->fill, index)),
         d, out, size, err);
+}
+
+/* ---- whose an e-mail was ---- */
+
+enum status cache_redis_email_put(struct cache_redis *c, struct str email,
+                                  struct str user_id, struct deadline d,
+                                  struct err *err)
+{
+    struct word key, ms;
+    bool set;
+
+    return redis_link_set(&c->link,
+                          LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"),
+                                       email_key(&key, email), user_id,
+                                       STR_LIT("PX"),
+                                       number(&ms, c->ttl_ms + c->stale_ms)),
+                          d, &set, err);
+}
+
+enum status cache_redis_email_get(struct cache_redis *c, struct str email,
+                                  struct deadline d, struct arena *a,
+                                  struct str *user_id, struct err *err)
+{
+    struct word key;
+    enum status st = redis_link_texts(
+        &c->link,
+        LINK_COMMAND(LINK_PATIENT, STR_LIT("GET"), email_key(&key, email)), d,
+        a, user_id, 1, err);
+
+    if (st == ST_OK && !id_valid(*user_id))
+        st = err_set(err, ST_NOT_FOUND, NULL, "the cache has no such e-mail");
+    return st;
 }
 
 /* ---- filling ---- */

@@ -80,6 +80,7 @@ static void none(void)
 {
     struct cache *c = cache_at("none", TTL, LIMIT);
     struct cache_entry e = look(c, U);
+    struct str user_id;
     char byte;
 
     CHECK(!e.hit && !e.token.z[0]);
@@ -88,6 +89,8 @@ static void none(void)
     CHECK(commit(c, &e, "x") == ST_OK);
     CHECK(cache_user_seen(c, U, &e.token, STR_LIT("x"), 1, D, &err) == ST_OK);
     CHECK(cache_piece(c, U, &e.token, 0, 1, D, &byte, &err) == ST_NOT_FOUND);
+    CHECK(cache_email_put(c, U, U, D, &err) == ST_OK);
+    CHECK(cache_email_get(c, U, D, a, &user_id, &err) == ST_NOT_FOUND);
     CHECK(cache_replace_token(c, U, D, &err) == ST_OK);
     CHECK(cache_check(c, D, &err) == ST_OK);
     cache_close(&c);
@@ -318,6 +321,21 @@ static void aged(void)
     cache_close(&c);
 }
 
+static void emails(struct cache *c, struct cache *other)
+{
+    struct str e = STR_LIT("e@x"), id;
+    long long left;
+
+    CHECK(cache_email_get(c, e, D, a, &id, &err) == ST_NOT_FOUND);
+    CHECK(cache_email_put(c, e, U, D, &err) == ST_OK);
+    CHECK(cache_email_get(other, e, D, a, &id, &err) == ST_OK);
+    CHECK(str_eq(id, U));
+    left = redis_number(redis_do("PTTL dg:email:e@x"));
+    CHECK(left > TTL - 10000 && left <= TTL);
+    freeReplyObject(redis_do("SET dg:email:e@x %s", "../another"));
+    CHECK(cache_email_get(c, e, D, a, &id, &err) == ST_NOT_FOUND);
+}
+
 /* Whether the token that is in Redis now was replaced by who looked. */
 static bool token_replaced(struct cache *c, const char *byte_before_last)
 {
@@ -465,6 +483,8 @@ int main(void)
     two_fillers(c, other);
     fresh();
     users_seen(c, other);
+    fresh();
+    emails(c, other);
     fresh();
     ages();
     fresh();
