@@ -20,7 +20,7 @@ from tap import done, is_, ok, subtest
 
 harness.need_faults()
 
-TTL = 1.5  # cache.user_ttl, in seconds
+TTL = 2  # cache.user_ttl, in seconds
 PATH = path(trips.EMAIL)
 SUMMARY = path(trips.EMAIL, view="summary")
 # An e-mail that a worker has not seen yet is looked up in the records.
