@@ -22,8 +22,7 @@
  *   fill_end       RELEASE: only one's own lock
  *   piece          GET piece, named by the fill that the head names
  *   user_seen      SET seen PX; it names the token
- *   email_put      SET email PX
- *   email_get      GET email
+ *   email_put/get  SET email PX; GET
  *   replace_token  DEL token head; what else names the token dies with it
  *
  * Scripts are sent whole: they are short, Redis finds the compiled one by its
