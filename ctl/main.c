@@ -36,7 +36,8 @@ static const struct command {
      "makes what is missing of the tables of [dynamodb]", 0, ctl_tables_init},
     {"inspect", "[--json] [--again]",
      "counts what is in the tables, before a migration", HOST, ctl_inspect},
-    {"reconcile", "[--user ID]", "completes whatever was left half done", HOST,
+    {"reconcile", "[--user ID|--orphans]",
+     "completes what was left half done; --orphans only lists", HOST,
      ctl_reconcile},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)

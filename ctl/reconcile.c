@@ -24,6 +24,21 @@ static void print_report(const struct reconcile_report *r)
            r->failures ? " (in the log above; run it again)" : "");
 }
 
+static void print_without_user(const struct reconcile_report *r)
+{
+    printf("without a user      %lld%s\n", (long long)r->without_user,
+           r->without_user ? " (reconcile --orphans lists them)" : "");
+}
+
+static enum status print_id(void *ctx, struct str user_id)
+{
+    struct err *err = ctx;
+
+    return printf("%.*s\n", STR_ARG(user_id)) > 0
+               ? ST_OK
+               : err_set(err, ST_UNAVAILABLE, NULL, "cannot print");
+}
+
 static enum status reconcile(struct call *c, const char *user_id,
                              struct reconcile_report *report)
 {
@@ -47,6 +62,22 @@ static void know_hosts(struct stores *s)
         log_err(LOG_WARN, "installation_unknown", &err);
 }
 
+/* Nothing but the ids, and nothing is changed. */
+static int list_orphans(const struct ctl *ctl)
+{
+    struct err err = ERR_NONE;
+    struct call c = {.err = &err, .request_id = STR_LIT("reconcile")};
+    enum status st = stores_open(ctl->conf, &c.stores, &err);
+
+    if (st != ST_OK)
+        return ctl_complain(&err);
+    st = reconcile_orphans(&c, print_id, &err);
+    stores_close(&c.stores);
+    if (st != ST_OK)
+        return ctl_complain(&err);
+    return fflush(stdout) != 0 ? CTL_FAILED : CTL_DONE;
+}
+
 int ctl_reconcile(const struct ctl *ctl, int argc, char **argv)
 {
     bool one = argc == 3 && strcmp(argv[1], "--user") == 0;
@@ -55,6 +86,8 @@ int ctl_reconcile(const struct ctl *ctl, int argc, char **argv)
     struct call c = {.err = &err, .request_id = STR_LIT("reconcile")};
     enum status st;
 
+    if (argc == 2 && strcmp(argv[1], "--orphans") == 0)
+        return list_orphans(ctl);
     if (argc != 1 && !one)
         return CTL_USAGE;
     if (time_zones_check(&err) != ST_OK ||
@@ -63,6 +96,8 @@ int ctl_reconcile(const struct ctl *ctl, int argc, char **argv)
     know_hosts(c.stores);
     st = reconcile(&c, one ? argv[2] : NULL, &report);
     print_report(&report);
+    if (!one)
+        print_without_user(&report);
     stores_close(&c.stores);
     if (st != ST_OK)
         return ctl_complain(&err);

@@ -209,6 +209,17 @@ static void head_file(struct exchange *x, struct buf *h, struct str name)
                STR_ARG(x->files), STR_ARG(name));
 }
 
+/* RFC 9111 has no word for it any more; 5.5 of RFC 7234 has, and RFC 5861 says
+ * that it should be said. */
+static void head_stale(struct buf *h, int64_t age_ms)
+{
+    buf_printf(h,
+               "Age: %lld\r\n"
+               "Warning: 110 - \"Response is Stale\"\r\n"
+               "Access-Control-Expose-Headers: Age, Warning\r\n",
+               (long long)(age_ms / 1000));
+}
+
 static enum status sink_begin(void *ctx, const struct reply *reply)
 {
     struct exchange *x = ctx;
@@ -227,6 +238,8 @@ static enum status sink_begin(void *ctx, const struct reply *reply)
                "Server-Timing: %s;dur=%.3f\r\n",
                STR_ARG(reply->etag), reply->source,
                (double)reply->took_us / 1000);
+    if (reply->stale)
+        head_stale(&h, reply->age_ms);
     if (reply->gzip && !reply->unchanged)
         buf_putz(&h, "Content-Encoding: gzip\r\n");
     if (reply->file.n)

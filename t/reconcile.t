@@ -31,6 +31,11 @@ def reconcile(s, code=0, **more):
     return {what: int(n) for what, n in found}, r.stderr
 
 
+def orphans(s):
+    """Drivers who have objects and no user, as it lists them."""
+    return sorted(s.ctl("reconcile", "--orphans").stdout.splitlines())
+
+
 def pending(s, trip):
     """As a crash behind the claim leaves it."""
     s.stores.change_trip(trip["trip_id"], analysis_status="pending", analysis_key=None)
@@ -59,7 +64,9 @@ with harness.Stack({"maintenance.interval": "10m"}, redis=False,
         report, _ = reconcile(s)
         is_(report, {"drivers looked at": DRIVERS, "trips scored": 0,
                      "objects removed": 0, "packs removed": 0,
-                     "records moved on": 0, "failures": 0}, "each driver once")
+                     "records moved on": 0, "failures": 0,
+                     "without a user": 0}, "each driver once")
+        is_(orphans(s), [], "none is without a user")
 
     with subtest("pending trips and lost objects of several drivers"):
         pending(s, of[1][0])
@@ -89,6 +96,27 @@ with harness.Stack({"maintenance.interval": "10m"}, redis=False,
         report, _ = reconcile(s)
         is_((report["drivers looked at"], report["trips scored"]), (DRIVERS, 2),
             "but by a finalize that was promised")
+
+    with subtest("drivers who have objects and no user"):
+        s.stores.remove_user(name(5))
+        s.users([trips.user("entered", "entered@example.com")])  # has no objects
+        drivers.drive(s, trips.trip(77, "uploads-before-he-is-entered"))
+        s.quiet()
+        want = sorted([name(3), name(5), "uploads-before-he-is-entered"])
+        before = s.stores.image()
+        is_(orphans(s), want, "are listed")
+        is_(s.stores.image(), before, "and nothing is changed")
+        report, _ = reconcile(s)
+        is_((report["without a user"], report["drivers looked at"]),
+            (3, DRIVERS + 2), "and counted")
+        ok("drivers looked at" in s.ctl("reconcile", "--user", name(5)).stdout and
+           "without a user" not in s.ctl("reconcile", "--user", name(5)).stdout,
+           "of one driver nothing is said")
+        s.users([trips.user(name(5), f"{name(5)}@example.com")])
+        s.ctl("user", "remove", "entered")
+        for key in s.stores.keys("users/uploads-before-he-is-entered/"):
+            s.stores.delete(key)
+        is_(orphans(s), [name(3)], "until they are entered")
 
     with subtest("a record that nobody can read"):
         s.stores.change_trip(of[4][0]["trip_id"], status="odd")

@@ -117,7 +117,7 @@ static void put_front(const struct user *u, const struct roster *r,
 static enum status make_front(const struct call *c, const struct user *u,
                               const struct roster *r, struct answer *out)
 {
-    char state[ROSTER_STATE + 1];
+    char state[ROSTER_STATE + 1], user[USER_STATE + 1];
     struct buf front;
     struct json_out o = {.b = &front};
     enum status st = ST_OK;
@@ -134,6 +134,8 @@ static enum status make_front(const struct call *c, const struct user *u,
      * in it, so the next reader's ETag tells when they are mended. */
     roster_state(r, u, state);
     out->state = arena_copy(c->arena, str_of(state));
+    user_state(u, user);
+    out->user = arena_copy(c->arena, str_of(user));
     out->unreadable = r->unreadable;
     return st;
 }

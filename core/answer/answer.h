@@ -17,9 +17,11 @@
 #include "driver/roster.h"
 
 struct answer {
-    struct str email; /* the driver's own, lower case: whose answer it is */
-    struct str state; /* of the roster it was made from: roster_state */
-    struct str front; /* JSON members, no comma around */
+    struct str email;  /* the driver's own, lower case: whose answer it is */
+    struct str state;  /* of the roster it was made from: roster_state */
+    struct str user;   /* of the record it was made from: user_state */
+    struct str front;  /* JSON members, no comma around */
+    struct str notice; /* the same, what every reader sees first; or empty */
     struct answer_list plain; /* JSON objects with commas between them */
     struct answer_list gzip;  /* the same text as gzip fragments */
     struct str members;       /* of each trip, that they show: fields_text */

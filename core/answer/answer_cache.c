@@ -88,6 +88,7 @@ enum status answer_found(const struct cache_entry *e, struct answer_entry *out,
     ans->state = next_text(&rest, n[1], &h);
     ans->front = next_text(&rest, n[2], &h);
     ans->members = next_text(&rest, n[3], &h);
+    ans->user = e->user;
     ans->read_began_ms = e->read_began_ms;
     /* What is left over is another format's, whatever its first number says. */
     return h.good && !rest.n && !h.line.n ? ST_OK : strange_head(err);
@@ -276,13 +277,15 @@ static struct str head_text(const struct answer *ans, struct arena *a)
 bool answer_filling_end(struct answer_filling *f)
 {
     const struct answer *ans = f->answer;
+    struct cache_fill fill = {.user = ans->user,
+                              .read_began_ms = ans->read_began_ms};
     struct err err = ERR_NONE;
 
     if (!f->over) {
         assert(!f->open[CODING_PLAIN].left && !f->open[CODING_GZIP].left);
+        fill.head = head_text(ans, f->c->arena);
         f->st = cache_commit(f->c->stores->cache, f->c->user_id, CACHE_WHOLE,
-                             f->token, head_text(ans, f->c->arena),
-                             ans->read_began_ms, filling_deadline(f), &err);
+                             f->token, &fill, filling_deadline(f), &err);
         if (f->st != ST_OK)
             filling_failed(f, f->st, &err);
     }

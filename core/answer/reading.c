@@ -28,11 +28,13 @@ struct str reading_fill(const struct reading *r)
     return view_whole(&r->variant.view) ? CACHE_WHOLE : r->variant.name;
 }
 
-struct keeping reading_keeping(const struct reading *r, int64_t read_began_ms)
+struct keeping reading_keeping(const struct reading *r, struct str user,
+                               int64_t read_began_ms)
 {
     return (struct keeping){.c = &r->call,
                             .variant = &r->variant,
                             .token = &r->token,
+                            .user = user,
                             .read_began_ms = read_began_ms};
 }
 
@@ -74,6 +76,21 @@ enum status reading_lock_fill(struct reading *r, struct deadline d)
     return st;
 }
 
+static enum status answer_from_store(struct reading *r)
+{
+    struct deadline whole = r->call.deadline;
+    enum status st;
+
+    if (fault_point("analytics.before_store"))
+        return err_set(r->call.err, ST_UNAVAILABLE, NULL, "fault point");
+    if (r->aged)
+        r->call.deadline =
+            deadline_sooner(whole, deadline_left_ms(whole) / STALE_SHARE);
+    st = reading_from_store(r);
+    r->call.deadline = whole;
+    return st;
+}
+
 static enum status answer_cold(struct reading *r)
 {
     stat_add(STAT_cache_misses, 1);
@@ -82,9 +99,28 @@ static enum status answer_cold(struct reading *r)
     if (r->token.z[0] && reading_lock_fill(r, r->call.deadline) == ST_BUSY &&
         reading_wait_for_fill(r))
         return ST_OK;
-    if (fault_point("analytics.before_store"))
-        return err_set(r->call.err, ST_UNAVAILABLE, NULL, "fault point");
-    return reading_from_store(r);
+    return answer_from_store(r);
+}
+
+/* Trips that will not hold still are no outage: somebody changes them. */
+static bool stores_are_away(enum status st, const struct err *err)
+{
+    return outage_is(st) && !str_is(str_of(err->code), "changing_too_fast");
+}
+
+static enum status answer_missed(struct reading *r)
+{
+    struct outage *away = &r->call.stores->away;
+    int64_t began_ms = clock_mono_ms();
+    enum status st;
+
+    if (r->aged && outage_lasts(away) && reading_stale(r))
+        return ST_OK;
+    st = answer_cold(r);
+    if (!r->aged || !stores_are_away(st, r->call.err))
+        return st;
+    outage_met(away, began_ms);
+    return reading_stale(r) ? ST_OK : st;
 }
 
 enum status reading_answer(struct reading *r)
@@ -92,9 +128,11 @@ enum status reading_answer(struct reading *r)
     enum status st;
 
     assert(r->call.user_id.n && r->variant.name.n && !r->lock.z[0]);
+    r->aged = false; /* not of whom a wrong hint led to */
+    r->user = STR_NONE;
     st = reading_from_cache(r, r->call.deadline);
     if (st != ST_OK)
-        return answer_cold(r);
+        return answer_missed(r);
     stat_add(STAT_cache_hits, 1);
     return ST_OK;
 }
@@ -116,7 +154,7 @@ void reading_end(struct reading *r)
 static enum status send_and_keep(struct reading *r, const struct sink *out)
 {
     struct answer *ans = r->streamed;
-    struct keeping k = reading_keeping(r, ans->read_began_ms);
+    struct keeping k = reading_keeping(r, ans->user, ans->read_began_ms);
 
     assert(ans->streamed);
     stat_add(STAT_answers_streamed, 1);

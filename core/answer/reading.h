@@ -5,6 +5,7 @@
 #ifndef DG_ANSWER_READING_H
 #define DG_ANSWER_READING_H
 
+#include "answer/answer_cache.h"
 #include "answer/reply.h"
 #include "answer/representation.h"
 #include "driver/call.h"
@@ -23,6 +24,8 @@ struct reading {
     struct variant variant;
     bool stranger; /* user_id is nobody, or not who was asked for */
     struct cache_token token;
+    bool aged;       /* there is a copy for when the stores are away */
+    struct str user; /* user_state of the record, once that was read */
     struct reply reply;
     struct body body;
     struct answer *streamed; /* whose trips are read while they are sent */
@@ -61,7 +64,8 @@ struct str reading_fill(const struct reading *r);
     reader of one page wait for another page, which is of no use to him.
  */
 
-struct keeping reading_keeping(const struct reading *r, int64_t read_began_ms);
+struct keeping reading_keeping(const struct reading *r, struct str user,
+                               int64_t read_began_ms);
 
 bool reading_reply_begin(struct reading *r, struct str etag,
                          const char *source);
@@ -78,6 +82,20 @@ enum status reading_from_cache(struct reading *r, struct deadline d) MUST_CHECK;
     a cache to fill.
  */
 
+bool reading_user_stands(struct reading *r, const struct cache_entry *e,
+                         struct deadline d);
+/*
+    Before the entry, a hit or aged, is used: whether the user's record still
+    says what it said to the fill. That was so cache.user_ttl ago at most, or
+    the record is read again, within a second. One that cannot be read stands.
+    False: others changed or removed him; what is cached of him is forgotten.
+ */
+void reading_forget(struct reading *r);
+/*
+    The user's record is another one, or gone, without a word to the cache: its
+    token is replaced, as a change of ours does it, so that all hosts follow.
+ */
+
 enum status reading_lock_fill(struct reading *r, struct deadline d) MUST_CHECK;
 /*
     ST_OK: it is this reader who fills, until reading_end. ST_BUSY: another
@@ -87,6 +105,24 @@ enum status reading_lock_fill(struct reading *r, struct deadline d) MUST_CHECK;
 bool reading_wait_for_fill(struct reading *r);
 /*
     Somebody else fills: waits for the entry. False: help yourself.
+ */
+
+enum status reading_load_trips(struct reading *r, struct answer_entry *e,
+                               struct deadline d) MUST_CHECK;
+/*
+    Those of the driver's entry in the variant's coding, collected, or read
+    while they are sent. ST_NOT_FOUND: a piece is gone.
+ */
+
+/* Of a deadline, for the stores, when an aged copy is at hand: apps give up
+ * before request_timeout is over. */
+#define STALE_SHARE 4
+bool reading_stale(struct reading *r);
+/*
+    The stores cannot be reached (why is in the call's err, and is logged):
+    makes the reply of a copy that is older than cache.ttl. False: there is none
+    that may be given. Not one of before a change that this host knows of, nor
+    of another record than the one that was read.
  */
 
 enum status reading_from_store(struct reading *r) MUST_CHECK;

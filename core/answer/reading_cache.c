@@ -16,12 +16,11 @@
 /* The variant's own entry. */
 static bool from_kept(struct reading *r, const struct cache_entry *e)
 {
-    struct keeping k = reading_keeping(r, e->read_began_ms);
+    struct keeping k = reading_keeping(r, e->user, e->read_began_ms);
     struct file_name name;
     struct kept kept;
 
-    assert(!e->hit || e->token.z[0]);
-    if (!e->hit || kept_read(e->head, &kept, r->call.err) != ST_OK)
+    if (kept_read(e->head, &kept, r->call.err) != ST_OK)
         return false;
     if (reading_reply_begin(r, kept.etag, "cache"))
         return true;
@@ -37,8 +36,8 @@ static bool from_kept(struct reading *r, const struct cache_entry *e)
 }
 
 /* The trips of the entry. */
-static enum status load_trips(struct reading *r, struct answer_entry *e,
-                              struct deadline d)
+enum status reading_load_trips(struct reading *r, struct answer_entry *e,
+                               struct deadline d)
 {
     enum coding coding = r->variant.coding;
     struct call c = r->call;
@@ -65,7 +64,7 @@ static bool shows_same(const struct reading *r, const struct answer *ans)
 static enum status from_entry(struct reading *r, const struct cache_entry *e,
                               struct deadline d)
 {
-    struct keeping k = reading_keeping(r, e->read_began_ms);
+    struct keeping k = reading_keeping(r, e->user, e->read_began_ms);
     struct arena *a = r->call.arena;
     struct answer_entry found;
     struct file_name name;
@@ -91,7 +90,8 @@ static enum status from_entry(struct reading *r, const struct cache_entry *e,
         reading_reply_file(r, &name, "file");
         return ST_OK;
     }
-    if (!r->variant.view.summary && (st = load_trips(r, &found, d)) != ST_OK)
+    if (!r->variant.view.summary &&
+        (st = reading_load_trips(r, &found, d)) != ST_OK)
         return st;
     st = body_make(&r->variant, &found.answer, a, &body, r->call.err);
     if (st != ST_OK)
@@ -102,13 +102,43 @@ static enum status from_entry(struct reading *r, const struct cache_entry *e,
     return ST_OK;
 }
 
-enum status reading_from_cache(struct reading *r, struct deadline d)
+/* ST_OK: there is an entry that may be used, under r->token, which is that of
+ * this look (the one before may be gone). ST_PRECONDITION: there was, but the
+ * user is another by now. ST_NOT_FOUND: there is none. */
+static enum status look_for(struct reading *r, struct str entry,
+                            struct deadline d, struct cache_entry *out)
+{
+    enum status st = cache_lookup(r->call.stores->cache, r->call.user_id, entry,
+                                  d, r->call.arena, out, r->call.err);
+
+    r->token = out->token;
+    r->aged = r->aged || out->aged;
+    if (st != ST_OK || !out->hit)
+        return st == ST_OK ? ST_NOT_FOUND : st;
+    assert(r->token.z[0]);
+    return reading_user_stands(r, out, d) ? ST_OK : ST_PRECONDITION;
+}
+
+static enum status from_entries(struct reading *r, struct deadline d)
 {
     const struct view *v = &r->variant.view;
-    struct cache *cache = r->call.stores->cache;
     struct cache_entry e;
+    enum status st = look_for(r, r->variant.name, d, &e);
+
+    if (st == ST_OK && from_kept(r, &e))
+        return ST_OK;
+    /* Pages and chosen fields are not made of the driver's entry: to find them
+     * in it, all trips would have to be unpacked. */
+    if ((st != ST_OK && st != ST_NOT_FOUND) || !r->token.z[0] ||
+        (!view_whole(v) && !v->summary))
+        return st == ST_OK ? ST_NOT_FOUND : st;
+    st = look_for(r, CACHE_WHOLE, d, &e);
+    return st == ST_OK ? from_entry(r, &e, d) : st;
+}
+
+enum status reading_from_cache(struct reading *r, struct deadline d)
+{
     enum status st;
-    bool done = false;
 
     /* Without a token nothing is filled: an answer read now may be from before
      * a change that Redis has not heard of (rule 6). */
@@ -117,25 +147,13 @@ enum status reading_from_cache(struct reading *r, struct deadline d)
         stat_add(STAT_cache_bypassed, 1);
         return ST_NOT_FOUND;
     }
-    st = cache_lookup(cache, r->call.user_id, r->variant.name, d, r->call.arena,
-                      &e, r->call.err);
-    if (st == ST_OK) {
-        r->token = e.token;
-        done = from_kept(r, &e);
-    }
-    /* Pages and chosen fields are not made of the driver's entry: to find them
-     * in it, all trips would have to be unpacked. */
-    if (st == ST_OK && !done && r->token.z[0] &&
-        (view_whole(v) || v->summary)) {
-        st = cache_lookup(cache, r->call.user_id, CACHE_WHOLE, d, r->call.arena,
-                          &e, r->call.err);
-        /* Of this look, which the entry is under; the one before may be gone.
-         */
-        r->token = e.token;
-        done = st == ST_OK && e.hit && from_entry(r, &e, d) == ST_OK;
-    }
-    err_clear(r->call.err); /* the cache has counted what was an error */
-    return done ? ST_OK : ST_NOT_FOUND;
+    st = from_entries(r, d);
+    if (st == ST_PRECONDITION) /* all is forgotten: a new token */
+        st = from_entries(r, d);
+    err_clear(r->call.err);    /* the cache has counted what was an error */
+    if (st == ST_PRECONDITION) /* it could not be: fill nothing under the old */
+        r->token = (struct cache_token){.z = ""};
+    return st == ST_OK ? ST_OK : ST_NOT_FOUND;
 }
 
 /* Each look reads token and entry together, so that an entry counts only under

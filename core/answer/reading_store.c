@@ -3,7 +3,9 @@
 #include "answer/reading.h"
 #include "base/fault.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/stats.h"
+#include "driver/driver.h"
 #include "driver/driver_look.h"
 
 static enum status no_trips(struct reading *r)
@@ -26,16 +28,27 @@ static enum status look_at_driver(struct reading *r, struct user *u,
                                   struct roster_look **look)
 {
     enum status st = driver_look(&r->call, r->email, u, look);
+    char state[USER_STATE + 1];
 
-    return st == ST_NOT_FOUND ? reading_unknown(r) : st;
+    if (u->user_id.n) {
+        user_state(u, state);
+        r->user = arena_copy(r->call.arena, str_of(state));
+    }
+    if (st != ST_NOT_FOUND)
+        return st;
+    /* Others may have removed him: what is cached in another variant would be
+     * given for cache.user_ttl. */
+    if (!u->user_id.n)
+        reading_forget(r);
+    return reading_unknown(r);
 }
 
 /* Nothing but the listing says that the reader has it: no object is read. */
 static bool reply_unchanged(struct reading *r, const struct user *u,
                             const struct roster *roster)
 {
-    struct keeping k = reading_keeping(r, roster->read_began_ms);
     char state[ROSTER_STATE + 1];
+    struct keeping k;
     struct str etag;
 
     roster_state(roster, u, state);
@@ -43,8 +56,10 @@ static bool reply_unchanged(struct reading *r, const struct user *u,
     if (!reading_reply_begin(r, etag, "store"))
         return false;
     /* So that the next one who has it is told by one look into the cache. */
-    if (r->token.z[0] && !roster->unreadable)
+    if (r->token.z[0] && !roster->unreadable) {
+        k = reading_keeping(r, r->user, roster->read_began_ms);
         keep_etag(&k, etag, true);
+    }
     return true;
 }
 
@@ -80,9 +95,22 @@ static enum status read_and_make(struct reading *r, const struct user *u,
     return ST_OK;
 }
 
+/* So that a worker who has not seen the e-mail finds its aged copies while the
+ * records are away. */
+static void keep_email(const struct reading *r, struct str email)
+{
+    struct stores *s = r->call.stores;
+    struct err err = ERR_NONE;
+
+    if (s->conf->cache_stale_if_error && email.n && email.n <= EMAIL_MAX &&
+        cache_email_put(s->cache, email, r->call.user_id, r->call.deadline,
+                        &err) != ST_OK)
+        log_err(LOG_DEBUG, "email_not_kept", &err);
+}
+
 static enum status fill_and_keep(struct reading *r, struct answer *ans)
 {
-    struct keeping k = reading_keeping(r, ans->read_began_ms);
+    struct keeping k = reading_keeping(r, ans->user, ans->read_began_ms);
     struct arena *a = r->call.arena;
     struct file_name name;
     struct body body;
@@ -94,6 +122,8 @@ static enum status fill_and_keep(struct reading *r, struct answer *ans)
                               "store");
     r->reply.unchanged = false; /* that was asked before its trips were read */
     reading_reply_body(r, body);
+    if (r->token.z[0])
+        keep_email(r, ans->email);
     if (ans->streamed) {
         r->streamed = ans;
         return ST_OK; /* until it is sent: send_and_keep */
@@ -114,15 +144,17 @@ enum status reading_from_store(struct reading *r)
     struct answer *answer = arena_alloc(r->call.arena, sizeof *answer);
     struct roster_look *look;
     struct user u;
-    enum status st = look_at_driver(r, &u, &look);
+    enum status st;
 
-    for (int tries = 0; st == ST_OK && tries < ROSTER_TRIES; tries++) {
-        /* The look was taken with the record; the next ones list anew. */
-        st = read_and_make(r, &u, tries ? NULL : look, answer);
+    for (int tries = 0; tries < ROSTER_TRIES; tries++) {
+        /* The record each time, too: the answer is as old as all that it is
+         * made of (rule 5). */
+        if ((st = look_at_driver(r, &u, &look)) != ST_OK)
+            return st;
+        st = read_and_make(r, &u, look, answer);
         if (st == ST_PRECONDITION) { /* changed under our hands */
             stat_add(STAT_listings_retaken, 1);
             err_clear(r->call.err);
-            st = ST_OK;
             continue;
         }
         if (st != ST_OK || r->reply.unchanged)
@@ -131,9 +163,6 @@ enum status reading_from_store(struct reading *r)
             return err_set(r->call.err, ST_UNAVAILABLE, NULL, "fault point");
         return fill_and_keep(r, answer);
     }
-    return st != ST_OK
-               ? st
-               : err_set(r->call.err, ST_UNAVAILABLE, "changing_too_fast",
-                         "The driver's trips change too fast to be "
-                         "read; try again");
+    return err_set(r->call.err, ST_UNAVAILABLE, "changing_too_fast",
+                   "The driver's trips change too fast to be read; try again");
 }

@@ -12,8 +12,11 @@ struct reply {       /* what an answer says of itself, before its body */
     bool gzip;
     bool unchanged;     /* the reader has it: there is no body */
     struct str file;    /* in cache.files, whose bytes are the body; or empty */
-    const char *source; /* where it came from: "cache", "file", "store" */
+    const char *source; /* where it came from: "cache", "file", "store",
+                           "stale" */
     int64_t took_us;    /* to find or make it */
+    bool stale;         /* the stores could not be reached, */
+    int64_t age_ms;     /* and this was right so long ago */
 };
 
 /* Where an answer's body goes: see fcgi/respond.h for the one that streams. */

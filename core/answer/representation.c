@@ -89,6 +89,18 @@ static enum status narrow_front(struct fields seen, struct buf *b,
     return st;
 }
 
+/* Before all else, and whatever may be seen of the rest. */
+static void put_notice(struct str notice, struct buf *b)
+{
+    struct buf rest = *b;
+
+    assert(rest.n >= 1);
+    buf_init(b, FRONT_MAX);
+    buf_printf(b, "{%.*s%s", STR_ARG(notice), rest.n > 1 ? "," : "");
+    buf_put(b, (struct str){rest.p + 1, rest.n - 1});
+    buf_free(&rest);
+}
+
 static enum status front_text(const struct variant *v, const struct answer *ans,
                               struct arena *a, struct str *out, struct err *err)
 {
@@ -99,6 +111,8 @@ static enum status front_text(const struct variant *v, const struct answer *ans,
     put_whole_front(v, ans, &b);
     if (!fields_is_all(v->view.front))
         st = narrow_front(v->view.front, &b, err);
+    if (st == ST_OK && ans->notice.n)
+        put_notice(ans->notice, &b);
     /* b.n is 1 when nothing of the front may be seen: no comma then. */
     if (!v->view.summary && b.n > 1)
         buf_putc(&b, ',');
@@ -210,6 +224,8 @@ static enum status append_part(void *to, struct str part)
 static void keep_entry(const struct keeping *k, struct str etag, char where,
                        const struct body *b)
 {
+    struct cache_fill fill = {.user = k->user,
+                              .read_began_ms = k->read_began_ms};
     struct err err = ERR_NONE;
     enum status st = ST_OK;
     struct buf head;
@@ -221,10 +237,10 @@ static void keep_entry(const struct keeping *k, struct str etag, char where,
     if (b)
         st = body_each(b, append_part, &head, &err);
     assert(buf_ok(&head));
+    fill.head = buf_str(&head);
     if (st == ST_OK)
         st = cache_commit(k->c->stores->cache, k->c->user_id, k->variant->name,
-                          k->token, buf_str(&head), k->read_began_ms,
-                          k->c->deadline, &err);
+                          k->token, &fill, k->c->deadline, &err);
     if (st != ST_OK)
         log_err(LOG_DEBUG, "not_kept", &err);
     buf_free(&head);

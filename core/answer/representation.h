@@ -78,6 +78,7 @@ struct keeping {
     const struct call *c;
     const struct variant *variant;
     const struct cache_token *token;
+    struct str user; /* user_state of the record that the answer is made of */
     int64_t read_began_ms;
 };
 bool kept_in_file(const struct keeping *k, struct file_name *name);

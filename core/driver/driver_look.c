@@ -34,7 +34,7 @@ enum status driver_look(const struct call *c, struct str email, struct user *u,
     beside_start(&beside, ask_record, &k);
     st = roster_look(&looking, look);
     beside_wait(&beside);
-    *u = k.user;
+    *u = k.st == ST_OK ? k.user : (struct user){.user_id = STR_NONE};
     /* Before any failure of the objects: a stranger gets 404 also while they
      * cannot be read, and learns nothing of them. */
     if (k.st == ST_NOT_FOUND ||

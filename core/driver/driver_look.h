@@ -12,7 +12,8 @@ enum status driver_look(const struct call *c, struct str email, struct user *u,
     The two stores are asked at once. What the record says decides: without it,
     or with another e-mail (not asked for when empty), it is ST_NOT_FOUND with
     nothing in its err, and what the objects are, or that they cannot be read,
-   is nobody's business.
+    is nobody's business. u->user_id is empty unless there is a record that was
+    read.
  */
 
 #endif

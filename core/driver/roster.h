@@ -23,6 +23,7 @@
 #define ROSTER_TRIES 4
 /* Hexadecimal: 128 bits of a hash, so that no two states are ever equal. */
 #define ROSTER_STATE 32
+#define USER_STATE 32
 
 struct roster_trip {
     struct summary_row row;
@@ -48,6 +49,10 @@ void roster_state(const struct roster *r, const struct user *u,
     A hash of all that an answer about this driver is made of: the objects that
     count, how many do not, and what the user's record gives to it. Needs no
     object's body.
+ */
+void user_state(const struct user *u, char out[USER_STATE + 1]);
+/*
+    A hash of the record's part alone.
  */
 
 struct roster_look; /* the listing and the summary */

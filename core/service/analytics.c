@@ -111,6 +111,47 @@ static enum status read_as(struct reading *r, const struct wanted *w,
     return st;
 }
 
+/* Whoever may give an aged copy must have time to. */
+static struct deadline id_deadline(const struct reading *r)
+{
+    struct deadline d = r->call.deadline;
+
+    if (!r->call.stores->conf->cache_stale_if_error)
+        return d;
+    return deadline_sooner(d, deadline_left_ms(d) / STALE_SHARE);
+}
+
+/* The records cannot say whose the e-mail is. Whose it was at a fill, on
+ * whichever host, leads to what is cached, which says whether it is still his.
+ */
+static enum status answer_by_kept_email(struct reading *r,
+                                        const struct wanted *w,
+                                        int64_t began_ms)
+{
+    struct err *why = r->call.err, err = ERR_NONE;
+    struct stores *s = r->call.stores;
+    struct hint who = {.by_id = false};
+    enum status st;
+
+    if (!s->conf->cache_stale_if_error || !outage_is(why->st))
+        return why->st;
+    outage_met(&s->away, began_ms);
+    r->call.err = &err;
+    st = cache_email_get(s->cache, w->email, r->call.deadline, r->call.arena,
+                         &who.user_id, &err);
+    err_clear(&err);
+    if (st == ST_OK)
+        st = read_as(r, w, who);
+    r->call.err = why;
+    r->stranger = false; /* the records have not said so */
+    if (st != ST_OK)
+        return why->st;
+    if (r->reply.stale && outage_tell(&s->away))
+        log_err(LOG_WARN, "stale_answer", why);
+    err_clear(why);
+    return ST_OK;
+}
+
 /* What was found in the other way than the parameter's own is believed for a
  * while only: meanwhile somebody may come who is meant by its own. So is one of
  * several, who may not be the one with most trips for ever. */
@@ -130,7 +171,7 @@ static enum status id_from_records(struct reading *r, const struct wanted *w,
     struct log_value space;
     struct email_ids ids;
     enum status st =
-        records_ids_by_email(r->call.stores->records, email, r->call.deadline,
+        records_ids_by_email(r->call.stores->records, email, id_deadline(r),
                              r->call.arena, &ids, r->call.err);
 
     *several = false;
@@ -152,6 +193,7 @@ static enum status try_email(struct reading *r, const struct wanted *w,
                              struct email_hints *hints)
 {
     struct hint who = {.by_id = false};
+    int64_t began_ms = clock_mono_ms();
     enum status st = ST_NOT_FOUND;
     bool several = false;
 
@@ -170,7 +212,7 @@ static enum status try_email(struct reading *r, const struct wanted *w,
     }
     r->stranger = false;
     if (st != ST_OK)
-        return st;
+        return answer_by_kept_email(r, w, began_ms);
     who.user_id = r->call.user_id;
     st = read_as(r, w, who);
     /* An index may name a user whose record has another e-mail by now. */

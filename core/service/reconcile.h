@@ -15,6 +15,8 @@ struct reconcile_report {
     int64_t objects_removed; /* older than another of the same trip */
     int64_t packs_removed;   /* that no row of the summary names */
     int64_t records_moved;   /* to the revision of a later object */
+    int64_t without_user;    /* drivers with objects, and no user; counted by
+                                reconcile_all */
     int64_t failures;        /* logged; the next run tries them again */
 };
 
@@ -62,6 +64,16 @@ enum status reconcile_all(const struct call *c,
     trip of ours, once; then the store's temporaries are swept. The records are
     walked once, however many drivers there are; what is noted meanwhile takes
     some 100 bytes a trip in an unnamed file in the spool's folder.
+ */
+
+enum status reconcile_orphans(const struct call *c,
+                              enum status (*each)(void *ctx,
+                                                  struct str user_id),
+                              void *ctx) MUST_CHECK;
+/*
+    Each driver who has objects and is not in the users' table: others removed
+    him, or nobody has entered him yet, for who is not known may upload and
+    finalize. Only reads. In no stated order.
  */
 
 #endif

@@ -21,9 +21,10 @@
 #define PAGE_PAUSE_MS 1000
 #define WALK_SEGMENTS 4
 
-/* What is noted about a driver: that there is one (has objects, or is in the
- * users' table), or what a trip needs, and behind that the trip. */
-#define NOTE_KNOWN '+'
+/* What is noted about a driver: that there are objects of one, or a user; or
+ * what a trip needs, and behind that the trip. */
+#define NOTE_OBJECTS 'o'
+#define NOTE_USER 'u' /* is in the users' table */
 static const char note_of[] = {
     [TRIP_NEEDS_NOTHING] = '\0', [TRIP_NEEDS_OBJECT] = 's',
     [TRIP_NEEDS_CLAIM] = 'p',    [TRIP_NEEDS_FOREIGN] = 'f',
@@ -55,12 +56,26 @@ static enum status note(struct everybody *all, struct str user_id, char kind,
 
 static enum status note_driver(void *ctx, struct str user_id)
 {
-    return note(ctx, user_id, NOTE_KNOWN, STR_NONE);
+    return note(ctx, user_id, NOTE_OBJECTS, STR_NONE);
 }
 
 static enum status note_user(void *ctx, const struct user *u)
 {
-    return note(ctx, u->user_id, NOTE_KNOWN, STR_NONE);
+    return note(ctx, u->user_id, NOTE_USER, STR_NONE);
+}
+
+/* In this order: who is entered meanwhile has no objects, rather than no user.
+ */
+static enum status note_drivers_and_users(struct everybody *all)
+{
+    struct stores *s = all->c->stores;
+    struct deadline d = deadline_in(LIST_DEADLINE_MS);
+    enum status st =
+        objects_drivers(s->objects, d, note_driver, all, all->c->err);
+
+    return st == ST_OK
+               ? records_users(s->records, d, note_user, all, all->c->err)
+               : st;
 }
 
 static void note_unreadable(struct everybody *all, const struct trip_seen *t)
@@ -133,12 +148,43 @@ static void reconcile_one(struct everybody *all, struct str user_id,
     log_err_of(LOG_WARN, "reconcile_failed", "user_id", user_id, &err);
 }
 
+static bool is_known(char kind)
+{
+    return kind == NOTE_OBJECTS || kind == NOTE_USER;
+}
+
 static enum trip_need need_noted(char kind)
 {
     const char *at = memchr(note_of, kind, sizeof note_of);
 
     assert(at);
     return (enum trip_need)(at - note_of);
+}
+
+/* Items [from, to) are of one driver. */
+static bool group_has(const struct spill_items *items, size_t from, size_t to,
+                      char kind)
+{
+    for (size_t i = from; i < to; i++)
+        if (items->v[i].value.p[0] == kind)
+            return true;
+    return false;
+}
+
+static bool group_is_orphan(const struct spill_items *items, size_t from,
+                            size_t to)
+{
+    return group_has(items, from, to, NOTE_OBJECTS) &&
+           !group_has(items, from, to, NOTE_USER);
+}
+
+static size_t group_end(const struct spill_items *items, size_t from)
+{
+    size_t to = from + 1;
+
+    while (to < items->n && str_eq(items->v[to].key, items->v[from].key))
+        to++;
+    return to;
 }
 
 /* Items [from, to) are of one driver. Trips that are neither ours and pending
@@ -155,12 +201,13 @@ static void reconcile_group(struct everybody *all,
     for (size_t i = from; i < to; i++) {
         struct str text = items->v[i].value;
 
-        wanted = wanted || text.p[0] == NOTE_KNOWN ||
+        wanted = wanted || is_known(text.p[0]) ||
                  text.p[0] == note_of[TRIP_NEEDS_CLAIM];
-        if (text.p[0] != NOTE_KNOWN)
+        if (!is_known(text.p[0]))
             trips[n++] = (struct trip_note){.trip_id = {text.p + 1, text.n - 1},
                                             .need = need_noted(text.p[0])};
     }
+    all->report->without_user += group_is_orphan(items, from, to);
     if (wanted)
         reconcile_one(all, items->v[from].key, trips, n);
 }
@@ -172,9 +219,7 @@ static enum status reconcile_bucket(struct everybody *all, int bucket,
     enum status st = spill_bucket(all->notes, bucket, a, &items, all->c->err);
 
     for (size_t i = 0, next; st == ST_OK && i < items.n; i = next) {
-        for (next = i + 1;
-             next < items.n && str_eq(items.v[next].key, items.v[i].key);)
-            next++;
+        next = group_end(&items, i);
         reconcile_group(all, &items, i, next, a);
     }
     return st;
@@ -182,15 +227,10 @@ static enum status reconcile_bucket(struct everybody *all, int bucket,
 
 static enum status reconcile_listed(struct everybody *all)
 {
-    struct stores *s = all->c->stores;
-    struct deadline d = deadline_in(LIST_DEADLINE_MS);
     struct arena *a;
     enum status st;
 
-    if ((st = objects_drivers(s->objects, d, note_driver, all, all->c->err)) !=
-            ST_OK ||
-        (st = records_users(s->records, d, note_user, all, all->c->err)) !=
-            ST_OK ||
+    if ((st = note_drivers_and_users(all)) != ST_OK ||
         (st = note_trips(all)) != ST_OK)
         return st;
     a = arena_new(1024 * 1024);
@@ -213,4 +253,31 @@ enum status reconcile_all(const struct call *c, struct reconcile_report *report)
     return st == ST_OK ? objects_sweep(c->stores->objects,
                                        deadline_in(LIST_DEADLINE_MS), c->err)
                        : st;
+}
+
+/* ---- who is no user ---- */
+
+enum status
+reconcile_orphans(const struct call *c,
+                  enum status (*each)(void *ctx, struct str user_id), void *ctx)
+{
+    struct everybody all = {.c = c,
+                            .notes = spill_new(c->stores->conf->server_spool)};
+    enum status st = note_drivers_and_users(&all);
+    struct arena *a = arena_new(1024 * 1024);
+
+    for (int b = 0; st == ST_OK && b < SPILL_BUCKETS; b++) {
+        struct spill_items items;
+
+        arena_reset(a);
+        st = spill_bucket(all.notes, b, a, &items, c->err);
+        for (size_t i = 0, next; st == ST_OK && i < items.n; i = next) {
+            next = group_end(&items, i);
+            if (group_is_orphan(&items, i, next))
+                st = each(ctx, items.v[i].key);
+        }
+    }
+    arena_free(&a);
+    spill_free(&all.notes);
+    return st;
 }

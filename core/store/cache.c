@@ -106,20 +106,47 @@ enum status cache_piece_put(struct cache *c, struct str user_id,
 
 enum status cache_commit(struct cache *c, struct str user_id,
                          struct str variant, const struct cache_token *t,
-                         struct str head, int64_t read_began_ms,
-                         struct deadline d, struct err *err)
+                         const struct cache_fill *f, struct deadline d,
+                         struct err *err)
 {
     enum status st;
 
     if (!c->redis)
         return ST_OK;
-    st = cache_redis_commit(c->redis, user_id, variant, t, head, read_began_ms,
-                            d, err);
+    st = cache_redis_commit(c->redis, user_id, variant, t, f, d, err);
     if (st == ST_OK)
         stat_add(variant.n ? STAT_variants_kept : STAT_cache_fills, 1);
     if (st == ST_PRECONDITION)
         stat_add(STAT_cache_fills_refused, 1);
     return counted(st);
+}
+
+enum status cache_user_seen(struct cache *c, struct str user_id,
+                            const struct cache_token *t, struct str user,
+                            int64_t ms, struct deadline d, struct err *err)
+{
+    if (!c->redis)
+        return ST_OK;
+    return counted(
+        cache_redis_user_seen(c->redis, user_id, t, user, ms, d, err));
+}
+
+enum status cache_email_put(struct cache *c, struct str email,
+                            struct str user_id, struct deadline d,
+                            struct err *err)
+{
+    if (!c->redis)
+        return ST_OK;
+    return counted(cache_redis_email_put(c->redis, email, user_id, d, err));
+}
+
+enum status cache_email_get(struct cache *c, struct str email,
+                            struct deadline d, struct arena *a,
+                            struct str *user_id, struct err *err)
+{
+    if (!c->redis)
+        return err_set(err, ST_NOT_FOUND, NULL, "there is no cache");
+    return counted(cache_redis_email_get(c->redis, email, d, a, user_id, err));
 }
 
 enum status cache_replace_token(struct cache *c, struct str user_id,

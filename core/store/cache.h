@@ -22,10 +22,13 @@
  *
  * Redis keys (U the user_id, T a token, F a fill):
  *   dg:{U}:token      the token
- *   dg:{U}:head       T, F, read-began (ms since 1970), head; newlines between
+ *   dg:{U}:head       T, F, read-began (ms since 1970) and user, head; newlines
+ *                     between
  *   dg:{U}:rep:V      the same, of a variant of the driver's answer
  *   dg:{U}:piece:F:N  piece N
  *   dg:{U}:fill:T:V   the fill under way
+ *   dg:{U}:seen       T and a text, a blank between: see cache_user_seen
+ *   dg:email:E        the user_id whose e-mail E was
  * The braces keep a driver on one cluster slot. All of them expire.
  *
  * Counted here: cache_errors, cache_fills, variants_kept,
@@ -80,9 +83,12 @@ enum status cache_check(struct cache *c, struct deadline d,
 struct cache_entry {
     struct cache_token token; /* the driver's token now (set if there was
                                  none); empty with the `none` cache */
-    bool hit;                 /* head is valid, tagged with token, in age */
-    struct str head;          /* in the arena */
-    int64_t read_began_ms;    /* wall clock of the filler's store read */
+    bool hit;  /* head is valid, tagged with token, younger than cache.ttl */
+    bool aged; /* the same, but older, by less than cache.stale_if_error */
+    bool user_seen;        /* of either: see cache_user_seen */
+    struct str head, user; /* of either, as they were committed; in the
+                              arena */
+    int64_t read_began_ms; /* wall clock of the filler's store read */
 };
 
 enum status cache_lookup(struct cache *c, struct str user_id,
@@ -92,7 +98,7 @@ enum status cache_lookup(struct cache *c, struct str user_id,
     One round trip when a token is there, two when it has to be set. It is set
     only where none is, or in place of the very one of another run that was
     seen, so readers at the same moment get the same. `none` returns ST_OK with
-    no hit and an empty token.
+    no hit and an empty token. A miss may be `aged`: for who cannot get it anew.
  */
 
 enum status cache_piece(struct cache *c, struct str user_id,
@@ -124,14 +130,44 @@ enum status cache_piece_put(struct cache *c, struct str user_id,
                             const struct cache_token *t, int index,
                             struct str bytes, struct deadline d,
                             struct err *err) MUST_CHECK;
+struct cache_fill {
+    struct str head;
+    struct str user; /* CACHE_USER_MAX letters and digits at most, not empty:
+                        what the user's record said to this fill */
+    int64_t read_began_ms;
+};
+#define CACHE_USER_MAX 64
 enum status cache_commit(struct cache *c, struct str user_id,
                          struct str variant, const struct cache_token *t,
-                         struct str head, int64_t read_began_ms,
-                         struct deadline d, struct err *err) MUST_CHECK;
+                         const struct cache_fill *f, struct deadline d,
+                         struct err *err) MUST_CHECK;
 /*
     Stores the head in one atomic script, only if the token is still the
-    driver's: ST_PRECONDITION else. Lives until read_began_ms + cache.ttl;
-    ST_PRECONDITION also when that is over already.
+    driver's: ST_PRECONDITION else. A hit until read_began_ms + cache.ttl, and
+    aged for cache.stale_if_error more. ST_PRECONDITION also when it would never
+    be a hit.
+ */
+
+enum status cache_user_seen(struct cache *c, struct str user_id,
+                            const struct cache_token *t, struct str user,
+                            int64_t ms, struct deadline d,
+                            struct err *err) MUST_CHECK;
+/*
+    The user's record says the same as it did to the fills with that `user`: for
+    so many ms from now on, hits of them are user_seen, on all hosts, unless the
+    token is replaced. Only the last one that was seen is remembered.
+ */
+
+enum status cache_email_put(struct cache *c, struct str email,
+                            struct str user_id, struct deadline d,
+                            struct err *err) MUST_CHECK;
+enum status cache_email_get(struct cache *c, struct str email,
+                            struct deadline d, struct arena *a,
+                            struct str *user_id, struct err *err) MUST_CHECK;
+/*
+    Whose an e-mail was at a fill, for as long as the fill's copies are kept: a
+    hint for when the records cannot be asked. An id_valid user_id, or
+    ST_NOT_FOUND.
  */
 
 enum status cache_replace_token(struct cache *c, struct str user_id,

@@ -15,13 +15,15 @@
 /*
  * The life of an entry, in Redis commands:
  *
- *   lookup         MGET token head; no token of this run: SET_TOKEN
+ *   lookup         MGET token head seen; no token of this run: SET_TOKEN
  *   fill_begin     SET fill NX PX, the value names the fill
  *   piece_put      SET piece PX, under the fill's name
  *   commit         COMMIT: the head, if the token is the one looked up
  *   fill_end       RELEASE: only one's own lock
  *   piece          GET piece, named by the fill that the head names
- *   replace_token  DEL token head; variants die with their token
+ *   user_seen      SET seen PX; it names the token
+ *   email_put/get  SET email PX; GET
+ *   replace_token  DEL token head; what else names the token dies with it
  *
  * Scripts are sent whole: they are short, Redis finds the compiled one by its
  * hash, and there is no case of a script that the server has forgotten.
@@ -58,6 +60,7 @@ static_assert(RANDOM_HEX == CACHE_FILL_ID, "a fill is named by random_hex");
 struct cache_redis {
     struct redis_link link;
     int64_t ttl_ms;
+    int64_t stale_ms; /* what is older than ttl_ms is kept for so long */
     char fill[CACHE_FILL_ID + 1]; /* the fill under way */
 };
 
@@ -93,6 +96,11 @@ static struct str entry_key(struct word *w, struct str user_id,
     return word(w, "dg:{%.*s}:rep:%.*s", STR_ARG(user_id), STR_ARG(variant));
 }
 
+static struct str seen_key(struct word *w, struct str user_id)
+{
+    return word(w, "dg:{%.*s}:seen", STR_ARG(user_id));
+}
+
 static struct str fill_key(struct word *w, struct str user_id,
                            struct str variant, const struct cache_token *t)
 {
@@ -104,6 +112,11 @@ static struct str piece_key(struct word *w, struct str user_id,
                             const char *fill, int index)
 {
     return word(w, "dg:{%.*s}:piece:%s:%d", STR_ARG(user_id), fill, index);
+}
+
+static struct str email_key(struct word *w, struct str email)
+{
+    return word(w, "dg:email:%.*s", STR_ARG(email));
 }
 
 static struct str number(struct word *w, int64_t v)
@@ -154,23 +167,54 @@ static bool take_line(struct str *rest, struct str *line)
     return true;
 }
 
+/* The word behind a blank, at the end of a line. */
+static bool take_user(struct str *line, struct str *user)
+{
+    const char *blank = line->n ? memchr(line->p, ' ', line->n) : NULL;
+    size_t n = blank ? (size_t)(blank - line->p) : line->n;
+
+    if (n + 1 >= line->n)
+        return false;
+    *user = (struct str){blank + 1, line->n - n - 1};
+    line->n = n;
+    return user->n <= CACHE_USER_MAX; /* it goes into entries of ours */
+}
+
 /* Redis lets entries expire; the age is checked again, because neither its
  * clock nor the filler's is ours. */
 static void head_read(const struct cache_redis *c, struct str text,
                       struct cache_entry *out)
 {
     struct str token, fill, began;
+    int64_t age_ms;
 
     if (!take_line(&text, &token) || !str_is(token, out->token.z) ||
         !take_line(&text, &fill) || !is_random(fill) ||
-        !take_line(&text, &began) || !str_to_i64(began, &out->read_began_ms))
+        !take_line(&text, &began) || !take_user(&began, &out->user) ||
+        !str_to_i64(began, &out->read_began_ms))
         return;
-    if (clock_wall_us() / 1000 - out->read_began_ms >= c->ttl_ms)
+    age_ms = clock_wall_us() / 1000 - out->read_began_ms;
+    if (age_ms >= c->ttl_ms + c->stale_ms)
         return;
     memcpy(out->token.fill, fill.p, fill.n);
     out->token.fill[fill.n] = '\0';
     out->head = text;
-    out->hit = true;
+    out->hit = age_ms < c->ttl_ms;
+    out->aged = !out->hit;
+}
+
+/* "T USER": under the same token, about the same record. */
+static bool seen_is(struct str seen, const struct cache_entry *e)
+{
+    struct str user;
+
+    return (e->hit || e->aged) && take_user(&seen, &user) &&
+           str_is(seen, e->token.z) && str_eq(user, e->user);
+}
+
+static int64_t token_ms(const struct cache_redis *c)
+{
+    return c->ttl_ms * TOKEN_TTLS + c->stale_ms;
 }
 
 /* Sets a token where `seen` is: nothing, or one of another run. */
@@ -190,7 +234,7 @@ static enum status token_set(struct cache_redis *c, struct str key,
         LINK_COMMAND(LINK_PATIENT, STR_LIT("EVAL"), STR_LIT(SET_TOKEN),
                      STR_LIT("1"), key, seen,
                      word(&fresh, "%s-%s", redis_link_run_id(&c->link), hex),
-                     number(&ms, c->ttl_ms * TOKEN_TTLS)),
+                     number(&ms, token_ms(c))),
         d, a, &now, 1, err);
     if (st)
         return st;
@@ -207,13 +251,13 @@ enum status cache_redis_lookup(struct cache_redis *c, struct str user_id,
                                struct arena *a, struct cache_entry *out,
                                struct err *err)
 {
-    struct word tk, hk;
-    struct str key = token_key(&tk, user_id), text[2];
-    enum status st =
-        redis_link_texts(&c->link,
-                         LINK_COMMAND(LINK_PATIENT, STR_LIT("MGET"), key,
-                                      entry_key(&hk, user_id, variant)),
-                         d, a, text, 2, err);
+    struct word tk, hk, sk;
+    struct str key = token_key(&tk, user_id), text[3];
+    enum status st = redis_link_texts(
+        &c->link,
+        LINK_COMMAND(LINK_PATIENT, STR_LIT("MGET"), key,
+                     entry_key(&hk, user_id, variant), seen_key(&sk, user_id)),
+        d, a, text, 3, err);
 
     if (st)
         return st;
@@ -221,6 +265,7 @@ enum status cache_redis_lookup(struct cache_redis *c, struct str user_id,
         return token_set(c, key, text[0], d, a, &out->token, err);
     token_take(&out->token, text[0]);
     head_read(c, text[1], out);
+    out->user_seen = seen_is(text[2], out);
     return ST_OK;
 }
 
@@ -236,6 +281,38 @@ enum status cache_redis_piece(struct cache_redis *c, struct str user_id,
         LINK_COMMAND(LINK_PATIENT, STR_LIT("GET"),
                      piece_key(&key, user_id, t->fill, index)),
         d, out, size, err);
+}
+
+/* ---- whose an e-mail was ---- */
+
+enum status cache_redis_email_put(struct cache_redis *c, struct str email,
+                                  struct str user_id, struct deadline d,
+                                  struct err *err)
+{
+    struct word key, ms;
+    bool set;
+
+    return redis_link_set(&c->link,
+                          LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"),
+                                       email_key(&key, email), user_id,
+                                       STR_LIT("PX"),
+                                       number(&ms, c->ttl_ms + c->stale_ms)),
+                          d, &set, err);
+}
+
+enum status cache_redis_email_get(struct cache_redis *c, struct str email,
+                                  struct deadline d, struct arena *a,
+                                  struct str *user_id, struct err *err)
+{
+    struct word key;
+    enum status st = redis_link_texts(
+        &c->link,
+        LINK_COMMAND(LINK_PATIENT, STR_LIT("GET"), email_key(&key, email)), d,
+        a, user_id, 1, err);
+
+    if (st == ST_OK && !id_valid(*user_id))
+        st = err_set(err, ST_NOT_FOUND, NULL, "the cache has no such e-mail");
+    return st;
 }
 
 /* ---- filling ---- */
@@ -289,7 +366,7 @@ enum status cache_redis_piece_put(struct cache_redis *c, struct str user_id,
                           LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"),
                                        piece_key(&key, user_id, c->fill, index),
                                        bytes, STR_LIT("PX"),
-                                       number(&ms, c->ttl_ms)),
+                                       number(&ms, c->ttl_ms + c->stale_ms)),
                           d, &set, err);
 }
 
@@ -305,8 +382,7 @@ static enum status store_head(struct cache_redis *c, struct str user_id,
         LINK_COMMAND(LINK_PATIENT, STR_LIT("EVAL"), STR_LIT(COMMIT),
                      STR_LIT("2"), token_key(&tk, user_id),
                      entry_key(&hk, user_id, variant), str_of(t->z), text,
-                     number(&left, left_ms),
-                     number(&keep, c->ttl_ms * TOKEN_TTLS)),
+                     number(&left, left_ms), number(&keep, token_ms(c))),
         d, &stored, err);
 
     if (!st && !stored)
@@ -317,27 +393,45 @@ static enum status store_head(struct cache_redis *c, struct str user_id,
 
 enum status cache_redis_commit(struct cache_redis *c, struct str user_id,
                                struct str variant, const struct cache_token *t,
-                               struct str head, int64_t read_began_ms,
-                               struct deadline d, struct err *err)
+                               const struct cache_fill *f, struct deadline d,
+                               struct err *err)
 {
-    int64_t left = read_began_ms + c->ttl_ms - clock_wall_us() / 1000;
+    int64_t left = f->read_began_ms + c->ttl_ms - clock_wall_us() / 1000;
     struct buf text;
     enum status st;
 
-    assert(t->z[0]);
+    assert(t->z[0] && f->user.n && f->user.n <= CACHE_USER_MAX);
     if (left <= 0)
         return err_set(err, ST_PRECONDITION, NULL,
                        "the read took longer than cache.ttl");
     if (fault_point("cache.commit"))
         return err_set(err, ST_UNAVAILABLE, NULL, "fault point cache.commit");
-    buf_init(&text, head.n + sizeof(struct word));
-    buf_printf(&text, "%s\n%s\n%lld\n", t->z, c->fill,
-               (long long)read_began_ms);
-    buf_put(&text, head);
+    buf_init(&text, f->head.n + sizeof(struct word));
+    buf_printf(&text, "%s\n%s\n%lld %.*s\n", t->z, c->fill,
+               (long long)f->read_began_ms, STR_ARG(f->user));
+    buf_put(&text, f->head);
     assert(buf_ok(&text));
-    st = store_head(c, user_id, variant, t, buf_str(&text), left, d, err);
+    st = store_head(c, user_id, variant, t, buf_str(&text), left + c->stale_ms,
+                    d, err);
     buf_free(&text);
     return st;
+}
+
+enum status cache_redis_user_seen(struct cache_redis *c, struct str user_id,
+                                  const struct cache_token *t, struct str user,
+                                  int64_t ms, struct deadline d,
+                                  struct err *err)
+{
+    struct word key, value, px;
+    bool set;
+
+    assert(t->z[0] && user.n <= CACHE_USER_MAX && ms > 0);
+    return redis_link_set(
+        &c->link,
+        LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"), seen_key(&key, user_id),
+                     word(&value, "%s %.*s", t->z, STR_ARG(user)),
+                     STR_LIT("PX"), number(&px, ms)),
+        d, &set, err);
 }
 
 enum status cache_redis_replace_token(struct cache_redis *c, struct str user_id,
@@ -377,6 +471,7 @@ enum status cache_redis_open(const struct conf *conf, struct cache_redis **out,
     (*out)->link.at = at;
     (*out)->link.timeout_ms = conf->cache_timeout;
     (*out)->ttl_ms = conf->cache_ttl;
+    (*out)->stale_ms = conf->cache_stale_if_error;
     random_hex((*out)->fill);
     return ST_OK;
 }

@@ -39,8 +39,19 @@ enum status cache_redis_piece_put(struct cache_redis *c, struct str user_id,
                                   struct err *err) MUST_CHECK;
 enum status cache_redis_commit(struct cache_redis *c, struct str user_id,
                                struct str variant, const struct cache_token *t,
-                               struct str head, int64_t read_began_ms,
-                               struct deadline d, struct err *err) MUST_CHECK;
+                               const struct cache_fill *f, struct deadline d,
+                               struct err *err) MUST_CHECK;
+enum status cache_redis_user_seen(struct cache_redis *c, struct str user_id,
+                                  const struct cache_token *t, struct str user,
+                                  int64_t ms, struct deadline d,
+                                  struct err *err) MUST_CHECK;
+enum status cache_redis_email_put(struct cache_redis *c, struct str email,
+                                  struct str user_id, struct deadline d,
+                                  struct err *err) MUST_CHECK;
+enum status cache_redis_email_get(struct cache_redis *c, struct str email,
+                                  struct deadline d, struct arena *a,
+                                  struct str *user_id,
+                                  struct err *err) MUST_CHECK;
 enum status cache_redis_replace_token(struct cache_redis *c, struct str user_id,
                                       struct deadline d,
                                       struct err *err) MUST_CHECK;

@@ -54,7 +54,7 @@ enum status files_open(const struct conf *c, struct files **out,
         return ST_OK;
     f = calloc(1, sizeof *f);
     assert(f);
-    f->ttl_ms = c->cache_ttl;
+    f->ttl_ms = c->cache_ttl + c->cache_stale_if_error;
     f->max = c->cache_files_max;
     f->fd = -1;
     if ((st = read_boot(f->boot, err)) != ST_OK ||
@@ -92,6 +92,26 @@ void files_name(const struct files *f, struct str user_id,
 bool files_have(const struct files *f, const struct file_name *name)
 {
     return faccessat(f->fd, name->z, F_OK, 0) == 0;
+}
+
+enum status files_read(const struct files *f, const struct file_name *name,
+                       struct buf *out, struct err *err)
+{
+    int fd = openat(f->fd, name->z, O_RDONLY | O_CLOEXEC);
+    char piece[16384];
+    enum status st = ST_OK;
+    ssize_t n = 0;
+
+    if (fd < 0)
+        return file_errno(err, "open", "a file of cache.files");
+    while ((n = read(fd, piece, sizeof piece)) > 0 && buf_ok(out))
+        buf_put(out, (struct str){piece, (size_t)n});
+    if (n < 0)
+        st = file_errno(err, "read", "a file of cache.files");
+    else if (!buf_ok(out))
+        st = err_set(err, ST_TOO_LARGE, NULL, "a file of cache.files is large");
+    close(fd);
+    return st;
 }
 
 struct writing {

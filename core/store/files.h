@@ -40,6 +40,13 @@ void files_name(const struct files *f, struct str user_id,
 
 bool files_have(const struct files *f, const struct file_name *name);
 
+enum status files_read(const struct files *f, const struct file_name *name,
+                       struct buf *out, struct err *err) MUST_CHECK;
+/*
+    Appends its bytes. ST_TOO_LARGE: they are more than out may hold. Any other
+    failure: it is gone, or cannot be read.
+ */
+
 /* Where the bytes of a file come from: calls `take` for each part. */
 typedef enum status (*files_take)(void *to, struct str part);
 typedef enum status (*files_source)(void *ctx, files_take take, void *to,
@@ -48,13 +55,13 @@ enum status files_write(struct files *f, const struct file_name *name,
                         int64_t read_began_ms, files_source source, void *ctx,
                         struct err *err) MUST_CHECK;
 /*
-    Readable by the folder's group, and no longer than cache.ttl after
-    read_began_ms.
+    Readable by the folder's group, and no longer than cache.ttl and
+    cache.stale_if_error after read_began_ms.
  */
 
 enum status files_evict(struct files *f, struct err *err) MUST_CHECK;
 /*
-    Removes what is older than cache.ttl, and the oldest until all together are
+    Removes what is older than that, and the oldest until all together are
     within cache.files_max. Cheap when nothing was written since.
  */
 

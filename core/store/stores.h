@@ -11,6 +11,7 @@
 #include "store/cache.h"
 #include "store/files.h"
 #include "store/objects.h"
+#include "store/outage.h"
 #include "store/records.h"
 #include "store/spool.h"
 
@@ -35,7 +36,9 @@ struct stores {
     struct records *records;
     struct cache *cache;
     struct spool *spool;
-    struct files *files; /* NULL: cache.files is off */
+    struct files *files;      /* NULL: cache.files is off */
+    struct outage users_away; /* for answers that can do without the record, */
+    struct outage away;       /* and those that have an aged copy */
 };
 
 enum status stores_open(const struct conf *c, struct stores **out,

@@ -32,17 +32,17 @@ const struct fuzz_text fuzz_seeds[] = {
     FUZZ("e1 f W/\"abc\"\n"),
     FUZZ("e4 5 3 9 1444654255 100 80\na@b.cxyz\"user\":1"),
     FUZZ("e4 0 0 0 0 0 0\n"),
-    FUZZ("r" NEXT "*2\r\n$73\r\n" TOKEN "\r\n$-1\r\n"),
-    FUZZ("r" NEXT "*2\r\n$-1\r\n$-1\r\n" NEXT "$73\r\n" TOKEN "\r\n"),
-    FUZZ("r" NEXT "*2\r\n$73\r\n" TOKEN "\r\n$9\r\n" TOKEN "\n" HEX
-         "\n1\n\r\n" NEXT "$4\r\nabcd\r\n"),
+    FUZZ("r" NEXT "*3\r\n$73\r\n" TOKEN "\r\n$-1\r\n$-1\r\n"),
+    FUZZ("r" NEXT "*3\r\n$-1\r\n$-1\r\n$-1\r\n" NEXT "$73\r\n" TOKEN "\r\n"),
+    FUZZ("r" NEXT "*3\r\n$73\r\n" TOKEN "\r\n$116\r\n" TOKEN "\n" HEX
+         "\n1 record\n\r\n$80\r\n" TOKEN " record\r\n" NEXT "$4\r\nabcd\r\n"),
     FUZZ("r" NEXT "-OOM command not allowed\r\n"),
-    FUZZ("r$8\r\nrun_id:a\r\n" NEXT "*2\r\n$-1\r\n:1\r\n"),
+    FUZZ("r$8\r\nrun_id:a\r\n" NEXT "*3\r\n$-1\r\n:1\r\n$-1\r\n"),
     FUZZ("r-NOPERM no\r\n"),
     FUZZ_END,
 };
 const struct fuzz_text fuzz_words[] = {
-    FUZZ("\r\n"),    FUZZ(NEXT),    FUZZ("*2\r\n"), FUZZ("$-1\r\n"),
+    FUZZ("\r\n"),    FUZZ(NEXT),    FUZZ("*3\r\n"), FUZZ("$-1\r\n"),
     FUZZ("*-1"),     FUZZ(":1"),    FUZZ("+OK"),    FUZZ("-ERR "),
     FUZZ(TOKEN),     FUZZ(HEX),     FUZZ("\n"),     FUZZ(" "),
     FUZZ("%1"),      FUZZ("_\r\n"), FUZZ("#t"),     FUZZ(",1.5"),
@@ -65,6 +65,7 @@ static void check_entry(const struct cache_entry *e)
     enum status st;
 
     assert(strlen(e->token.fill) == CACHE_FILL_ID && age < TTL_MS + 1000);
+    assert(e->user.n > 0);
     st = kept_read(e->head, &kept, &err);
     assert(st == ST_OK || st == ST_NOT_FOUND);
     if (st == ST_OK) {
@@ -117,17 +118,17 @@ static void check_lookup(struct arena *a)
 /* The look-up's reply with a token and that text under it. */
 static struct str entry_reply(struct str text, struct arena *a)
 {
-    struct str value = arena_printf(a, "%s\n%s\n%lld\n", TOKEN, HEX,
+    struct str value = arena_printf(a, "%s\n%s\n%lld record\n", TOKEN, HEX,
                                     (long long)(clock_wall_us() / 1000 - 1000));
     struct buf b;
     struct str out;
 
     buf_init(&b, 1 << 20);
-    buf_printf(&b, "*2\r\n$%zu\r\n%s\r\n$%zu\r\n", sizeof TOKEN - 1, TOKEN,
+    buf_printf(&b, "*3\r\n$%zu\r\n%s\r\n$%zu\r\n", sizeof TOKEN - 1, TOKEN,
                value.n + text.n);
     buf_put(&b, value);
     buf_put(&b, text);
-    buf_putz(&b, "\r\n");
+    buf_printf(&b, "\r\n$%zu\r\n%s record\r\n", sizeof TOKEN + 6, TOKEN);
     out = arena_copy(a, buf_str(&b));
     buf_free(&b);
     return out;

@@ -39,7 +39,7 @@ def meaning(r):
 
 
 def source(r):
-    """cache, file or store, as the service says; None for an answer that names none."""
-    m = re.fullmatch(r"(cache|file|store);dur=[0-9]+\.[0-9]{3}",
+    """cache, file, store or stale, as the service says; None for an answer that names none."""
+    m = re.fullmatch(r"(cache|file|store|stale);dur=[0-9]+\.[0-9]{3}",
                      r.header("Server-Timing") or "")
     return m and m.group(1)

@@ -163,6 +163,26 @@ class Files:
         self._change(f"update trips set {names} where trip_id = ?",
                      *fields.values(), trip_id)
 
+    def change_user(self, user_id, **fields):
+        """Sets fields of the record, as texts."""
+        names = ", ".join(f"{name} = ?" for name in fields)
+        self._change(f"update users set {names} where user_id = ?",
+                     *fields.values(), user_id)
+
+    def remove_user(self, user_id):
+        """As the functions before us delete an account."""
+        self._change("delete from users where user_id = ?", user_id)
+
+    @contextlib.contextmanager
+    def records_away(self):
+        """No record can be read or written, by the stack's first host at least."""
+        point = "records.fail.always"
+        self.stack.fault(point, "fail")
+        try:
+            yield
+        finally:
+            self.stack.fault_clear()
+
     def spoil_batches(self, trip):
         """The deltas of all its batches become unreadable."""
         self._change("update batches set deltas = '[{' where trip_id = ?",
@@ -347,6 +367,22 @@ class Aws:
         self._update("trips", {"trip_id": {"S": trip_id}}, {
             name: v if v is None else {"N": str(v)} if isinstance(v, int) else {"S": v}
             for name, v in fields.items()})
+
+    def change_user(self, user_id, **fields):
+        self._update("users", {"user_id": {"S": user_id}},
+                     {name: {"S": v} for name, v in fields.items()})
+
+    def remove_user(self, user_id):
+        dynamo.call(self.endpoint, "DeleteItem", TableName=self.tables["users"],
+                    Key={"user_id": {"S": user_id}})
+
+    @contextlib.contextmanager
+    def records_away(self):
+        self.records_proxy.on("*", status(500))
+        try:
+            yield
+        finally:
+            self.records_proxy.clear()
 
     def spoil_batches(self, trip):
         for batch in trip["batches"]:

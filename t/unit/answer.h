@@ -10,6 +10,7 @@ static struct answer an_answer(struct arena *a)
 {
     struct answer ans = {.email = STR_LIT("e@x"),
                          .state = STR_LIT("state"),
+                         .user = STR_LIT("record"),
                          .front = STR_LIT("\"user_id\":\"u\""),
                          .next = STR_LIT("abc"),
                          .members = STR_LIT("*"),

@@ -33,6 +33,20 @@ static bool same_token(const struct cache_entry *x, const struct cache_entry *y)
     return x->token.z[0] && strcmp(x->token.z, y->token.z) == 0;
 }
 
+static enum status commit_as(struct cache *c, const struct cache_entry *e,
+                             const char *head, const char *user, int64_t began)
+{
+    struct cache_fill f = {str_of(head), str_of(user), began};
+
+    return cache_commit(c, U, CACHE_WHOLE, &e->token, &f, D, &err);
+}
+
+static enum status commit(struct cache *c, const struct cache_entry *e,
+                          const char *head)
+{
+    return commit_as(c, e, head, "user1", now_ms());
+}
+
 /* A whole fill with one piece. */
 static enum status fill(struct cache *c, const struct cache_entry *e,
                         const char *head, const char *piece, int64_t began)
@@ -42,8 +56,7 @@ static enum status fill(struct cache *c, const struct cache_entry *e,
     if (!st)
         st = cache_piece_put(c, U, &e->token, 0, str_of(piece), D, &err);
     if (!st)
-        st = cache_commit(c, U, CACHE_WHOLE, &e->token, str_of(head), began, D,
-                          &err);
+        st = commit_as(c, e, head, "user1", began);
     cache_fill_end(c, U, CACHE_WHOLE, &e->token, D);
     return st;
 }
@@ -67,14 +80,17 @@ static void none(void)
 {
     struct cache *c = cache_at("none", TTL, LIMIT);
     struct cache_entry e = look(c, U);
+    struct str user_id;
     char byte;
 
     CHECK(!e.hit && !e.token.z[0]);
     CHECK(cache_fill_begin(c, U, CACHE_WHOLE, &e.token, D, &err) == ST_OK);
     CHECK(cache_piece_put(c, U, &e.token, 0, STR_LIT("x"), D, &err) == ST_OK);
-    CHECK(cache_commit(c, U, CACHE_WHOLE, &e.token, STR_LIT("x"), now_ms(), D,
-                       &err) == ST_OK);
+    CHECK(commit(c, &e, "x") == ST_OK);
+    CHECK(cache_user_seen(c, U, &e.token, STR_LIT("x"), 1, D, &err) == ST_OK);
     CHECK(cache_piece(c, U, &e.token, 0, 1, D, &byte, &err) == ST_NOT_FOUND);
+    CHECK(cache_email_put(c, U, U, D, &err) == ST_OK);
+    CHECK(cache_email_get(c, U, D, a, &user_id, &err) == ST_NOT_FOUND);
     CHECK(cache_replace_token(c, U, D, &err) == ST_OK);
     CHECK(cache_check(c, D, &err) == ST_OK);
     cache_close(&c);
@@ -92,7 +108,7 @@ static void hit(struct cache *c)
     got = look(c, U);
     CHECK(got.hit && same_token(&got, &e));
     CHECK(str_is(got.head, "head\nwith lines\n"));
-    CHECK(got.read_began_ms == began);
+    CHECK(got.read_began_ms == began && str_is(got.user, "user1"));
     CHECK(piece_is(c, &got, "piece"));
     again = look(c, STR_LIT("another"));
     CHECK(!again.hit && !same_token(&again, &got));
@@ -134,8 +150,7 @@ static void large_pieces(struct cache *c)
 
         CHECK(cache_piece_put(c, U, &e.token, i, s, D, &err) == ST_OK);
     }
-    CHECK(cache_commit(c, U, CACHE_WHOLE, &e.token, STR_LIT("h"), now_ms(), D,
-                       &err) == ST_OK);
+    CHECK(commit(c, &e, "h") == ST_OK);
     cache_fill_end(c, U, CACHE_WHOLE, &e.token, D);
     e = look(c, U);
     for (int i = 0; i < 4; i++) {
@@ -196,16 +211,14 @@ static void two_fillers(struct cache *c, struct cache *other)
     CHECK(cache_fill_begin(other, U, CACHE_WHOLE, &e.token, D, &err) == ST_OK);
     CHECK(cache_piece_put(other, U, &e.token, 0, STR_LIT("BBBB"), D, &err) ==
           ST_OK);
-    CHECK(cache_commit(c, U, CACHE_WHOLE, &e.token, STR_LIT("A"), now_ms(), D,
-                       &err) == ST_OK);
+    CHECK(commit(c, &e, "A") == ST_OK);
     first = look(c, U);
     CHECK(str_is(first.head, "A") && piece_is(c, &first, "AAAA"));
     cache_fill_end(c, U, CACHE_WHOLE, &e.token,
                    D); /* the lock is the other's by now */
     CHECK(redis_number(redis_do("EXISTS dg:{%s}:fill:%s:", U.p, e.token.z)) ==
           1);
-    CHECK(cache_commit(other, U, CACHE_WHOLE, &e.token, STR_LIT("B"), now_ms(),
-                       D, &err) == ST_OK);
+    CHECK(commit(other, &e, "B") == ST_OK);
     second = look(c, U);
     CHECK(str_is(second.head, "B") && piece_is(c, &second, "BBBB"));
     CHECK(piece_is(c, &first, "AAAA"));
@@ -234,6 +247,93 @@ static void ages(void)
     CHECK(!look(c, U).hit);
     CHECK(redis_number(redis_do("EXISTS dg:{%s}:head", U.p)) == 1);
     cache_close(&c);
+}
+
+static bool seen(struct cache *c)
+{
+    struct cache_entry e = look(c, U);
+
+    return e.hit && e.user_seen;
+}
+
+/* What is known of the user's record: under this token, of this fill's record,
+ * on all hosts, for so long. */
+static void users_seen(struct cache *c, struct cache *other)
+{
+    struct cache_entry e = look(c, U);
+    long long left;
+
+    CHECK(fill(c, &e, "h", "p", now_ms()) == ST_OK);
+    CHECK(!seen(c));
+    CHECK(cache_user_seen(c, U, &e.token, STR_LIT("user1"), 5000, D, &err) ==
+          ST_OK);
+    CHECK(seen(c) && seen(other));
+    left = redis_number(redis_do("PTTL dg:{%s}:seen", U.p));
+    CHECK(left > 4000 && left <= 5000);
+    CHECK(cache_user_seen(c, U, &e.token, STR_LIT("user2"), 5000, D, &err) ==
+          ST_OK);
+    CHECK(!seen(c));
+    CHECK(commit_as(c, &e, "h", "user2", now_ms()) == ST_OK);
+    CHECK(seen(other));
+
+    CHECK(cache_replace_token(c, U, D, &err) == ST_OK);
+    e = look(c, U);
+    CHECK(!e.user_seen);
+    CHECK(commit_as(c, &e, "h", "user2", now_ms()) == ST_OK);
+    CHECK(look(c, U).hit && !seen(c)); /* the old token's word */
+    freeReplyObject(redis_do("SET dg:{%s}:seen %s", U.p, e.token.z));
+    CHECK(!seen(c));
+    freeReplyObject(redis_do("SET dg:{%s}:seen user2", U.p));
+    CHECK(!seen(c));
+}
+
+/* What is older is no hit, but there for who cannot get it anew. */
+static void aged(void)
+{
+    struct cache *c = cache_stale_at(NULL, 1000, 600, LIMIT);
+    struct cache_entry e = look(c, U);
+    long long left;
+
+    CHECK(fill(c, &e, "h", "p", now_ms() - 1000) == ST_PRECONDITION);
+    CHECK(fill(c, &e, "h", "p", now_ms() - 600) == ST_OK);
+    e = look(c, U);
+    CHECK(e.hit && !e.aged);
+    left = redis_number(redis_do("PTTL dg:{%s}:head", U.p));
+    CHECK(left > 600 && left <= 1000);
+    left = redis_number(redis_do("PTTL dg:{%s}:piece:%s:0", U.p, e.token.fill));
+    CHECK(left > 1200 && left <= 1600);
+    freeReplyObject(redis_do("PERSIST dg:{%s}:head", U.p));
+    clock_sleep_ms(420);
+    e = look(c, U);
+    CHECK(!e.hit && e.aged && str_is(e.head, "h") && str_is(e.user, "user1"));
+    CHECK(piece_is(c, &e, "p") && !e.user_seen);
+    CHECK(cache_user_seen(c, U, &e.token, e.user, 5000, D, &err) == ST_OK);
+    CHECK(look(c, U).user_seen);
+    CHECK(cache_replace_token(c, U, D, &err) == ST_OK);
+    CHECK(!look(c, U).aged);
+
+    e = look(c, U);
+    CHECK(fill(c, &e, "h", "p", now_ms() - 900) == ST_OK);
+    freeReplyObject(redis_do("PERSIST dg:{%s}:head", U.p));
+    clock_sleep_ms(720);
+    e = look(c, U);
+    CHECK(!e.hit && !e.aged);
+    cache_close(&c);
+}
+
+static void emails(struct cache *c, struct cache *other)
+{
+    struct str e = STR_LIT("e@x"), id;
+    long long left;
+
+    CHECK(cache_email_get(c, e, D, a, &id, &err) == ST_NOT_FOUND);
+    CHECK(cache_email_put(c, e, U, D, &err) == ST_OK);
+    CHECK(cache_email_get(other, e, D, a, &id, &err) == ST_OK);
+    CHECK(str_eq(id, U));
+    left = redis_number(redis_do("PTTL dg:email:e@x"));
+    CHECK(left > TTL - 10000 && left <= TTL);
+    freeReplyObject(redis_do("SET dg:email:e@x %s", "../another"));
+    CHECK(cache_email_get(c, e, D, a, &id, &err) == ST_NOT_FOUND);
 }
 
 /* Whether the token that is in Redis now was replaced by who looked. */
@@ -272,9 +372,20 @@ static void garbage(struct cache *c)
                                         ("%s\n0123456789abcdef"
                                          "0123456789 \r\t:{g\n9999999999999\n"),
                                         ("%s\n0123456789abcdef"
-                                         "0123456789abcdef\nsoon\n")};
+                                         "0123456789abcdef\nsoon u\n"),
+                                        ("%s\n0123456789abcdef"
+                                         "0123456789abcdef\n"
+                                         "9999999999999\n"),
+                                        ("%s\n0123456789abcdef"
+                                         "0123456789abcdef\n"
+                                         "9999999999999 \n"),
+                                        ("%s\n0123456789abcdef"
+                                         "0123456789abcdef\n"
+                                         "9999999999999 0123456789abcdef"
+                                         "0123456789abcdef0123456789abcdef"
+                                         "0123456789abcdef0\n")};
     struct cache_entry e = look(c, U);
-    char text[256];
+    char text[512];
 
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         const char *mark = strstr(heads[i], "%s");
@@ -371,7 +482,13 @@ int main(void)
     fresh();
     two_fillers(c, other);
     fresh();
+    users_seen(c, other);
+    fresh();
+    emails(c, other);
+    fresh();
     ages();
+    fresh();
+    aged();
     fresh();
     garbage(c);
     fresh();

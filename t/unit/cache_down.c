@@ -227,6 +227,8 @@ static void urgent(struct cache *c)
 
 static void full(struct cache *c)
 {
+    struct cache_fill f = {STR_LIT("h"), STR_LIT("user"),
+                           clock_wall_us() / 1000};
     struct cache_entry e;
 
     CHECK(look(c, &e) == ST_OK);
@@ -234,8 +236,8 @@ static void full(struct cache *c)
     CHECK(cache_fill_begin(c, U, CACHE_WHOLE, &e.token, D, &err) ==
           ST_UNAVAILABLE);
     CHECK(strcmp(err.code, "cache_full") == 0);
-    CHECK(cache_commit(c, U, CACHE_WHOLE, &e.token, STR_LIT("h"),
-                       clock_wall_us() / 1000, D, &err) == ST_UNAVAILABLE);
+    CHECK(cache_commit(c, U, CACHE_WHOLE, &e.token, &f, D, &err) ==
+          ST_UNAVAILABLE);
     CHECK(look(c, NULL) == ST_OK); /* it still serves, and forgets */
     CHECK(cache_replace_token(c, U, D, &err) == ST_OK);
     CHECK(look(c, NULL) == ST_UNAVAILABLE);
@@ -318,8 +320,8 @@ static const char *odd_reply(const char *command)
     if (strstr(command, "INFO"))
         return "$59\r\n" INFO "\r\n";
     if (strstr(command, "MGET"))
-        return "*2\r\n$73\r\n0123456789abcdef0123456789abcdef01234567-"
-               "fedcba98765432100123456789abcdef\r\n$-1\r\n";
+        return "*3\r\n$73\r\n0123456789abcdef0123456789abcdef01234567-"
+               "fedcba98765432100123456789abcdef\r\n$-1\r\n$-1\r\n";
     return "+OK\r\n";
 }
 
@@ -402,7 +404,7 @@ static void oddities(void)
              ST_UNAVAILABLE);
     odd_case("a list too short", "MGET", "*1\r\n$-1\r\n", false,
              ST_UNAVAILABLE);
-    odd_case("a number in a list", "MGET", "*2\r\n$-1\r\n:5\r\n", false,
+    odd_case("a number in a list", "MGET", "*3\r\n$-1\r\n:5\r\n$-1\r\n", false,
              ST_UNAVAILABLE);
     odd_case("loading", "MGET", "-LOADING the dataset\r\n", false,
              ST_UNAVAILABLE);

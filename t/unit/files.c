@@ -103,6 +103,7 @@ static void writing(struct files *f)
     struct file_name n = name_of(f, now_ms()), other = name_of(f, 5);
     char path[300], got[10];
     struct stat sb;
+    struct buf b;
     int fd;
 
     CHECK(!files_have(f, &n));
@@ -111,6 +112,12 @@ static void writing(struct files *f)
     snprintf(path, sizeof path, "%s/%s", folder, n.z);
     fd = open(path, O_RDONLY);
     CHECK(read(fd, got, sizeof got) == 6 && memcmp(got, "ababab", 6) == 0);
+    buf_init(&b, 7);
+    CHECK(files_read(f, &n, &b, &err) == ST_OK);
+    CHECK(str_is(buf_str(&b), "ababab"));
+    CHECK(files_read(f, &n, &b, &err) == ST_TOO_LARGE);
+    CHECK(files_read(f, &other, &b, &err) == ST_UNAVAILABLE);
+    buf_free(&b);
     CHECK(fstat(fd, &sb) == 0 && (sb.st_mode & 0777) == 0640);
     close(fd);
     CHECK(files_write(f, &other, 5, give, &broken, &err) == ST_UNAVAILABLE);

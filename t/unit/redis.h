@@ -170,13 +170,14 @@ __attribute__((unused)) static void redis_end(void)
 }
 
 /* A cache at url (NULL: the test's server). */
-__attribute__((unused)) static struct cache *
-cache_at(const char *url, int64_t ttl_ms, int64_t timeout_ms)
+static struct cache *cache_stale_at(const char *url, int64_t ttl_ms,
+                                    int64_t stale_ms, int64_t timeout_ms)
 {
     char space[128];
     struct conf conf = {.cache_url = url,
                         .cache_password_file = "",
                         .cache_ttl = ttl_ms,
+                        .cache_stale_if_error = stale_ms,
                         .cache_timeout = timeout_ms};
     struct err err = ERR_NONE;
     struct cache *c;
@@ -189,6 +190,12 @@ cache_at(const char *url, int64_t ttl_ms, int64_t timeout_ms)
         abort();
     }
     return c;
+}
+
+__attribute__((unused)) static struct cache *
+cache_at(const char *url, int64_t ttl_ms, int64_t timeout_ms)
+{
+    return cache_stale_at(url, ttl_ms, 0, timeout_ms);
 }
 
 #endif

@@ -185,6 +185,31 @@ static void fronts(void)
     }
 }
 
+/* A notice comes first in each answer, and hides nothing. */
+static void notices(void)
+{
+    struct view views[] = {{.front = ALL},
+                           {.summary = true, .front = ALL},
+                           {.limit = 1},
+                           {.summary = true}};
+    struct answer plain = full_answer(), said = plain;
+
+    said.notice = STR_LIT("\"stale\":true");
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++)
+        for (int c = CODING_PLAIN; c <= CODING_GZIP; c++) {
+            struct variant v = variant("e", (enum coding)c, views[i]);
+            bool all = fields_is_all(views[i].front);
+            struct str want =
+                all ? text_of(&v, &plain) : whole_text(&v, &plain);
+            struct str got = all ? text_of(&v, &said) : whole_text(&v, &said);
+            struct str rest = {want.p + 1, want.n - 1};
+
+            CHECK(str_eq(got,
+                         arena_printf(a, "{\"stale\":true%s%.*s",
+                                      rest.n > 1 ? "," : "", STR_ARG(rest))));
+        }
+}
+
 static void nothing_shown(void)
 {
     struct answer ans = full_answer();
@@ -244,6 +269,7 @@ int main(void)
     a = arena_new(4096);
     texts();
     fronts();
+    notices();
     nothing_shown();
     names();
     entries();

@@ -69,7 +69,8 @@ static struct fields all_but(const struct field_table *t, unsigned out)
 
 static bool same_file(const struct reading *x, const struct reading *y)
 {
-    struct keeping kx = reading_keeping(x, 7), ky = reading_keeping(y, 7);
+    struct keeping kx = reading_keeping(x, STR_LIT("r"), 7);
+    struct keeping ky = reading_keeping(y, STR_LIT("r"), 7);
     struct file_name fx, fy;
 
     CHECK(!kept_in_file(&kx, &fx) && !kept_in_file(&ky, &fy));
@@ -79,7 +80,7 @@ static bool same_file(const struct reading *x, const struct reading *y)
 /* Whether y finds what x has kept. */
 static bool same_entry(const struct reading *x, const struct reading *y)
 {
-    struct keeping k = reading_keeping(x, clock_wall_us() / 1000);
+    struct keeping k = reading_keeping(x, STR_LIT("r"), clock_wall_us() / 1000);
     struct cache_entry ex, ey;
 
     keep_etag(&k, STR_LIT("W/\"x\""), false);
@@ -257,6 +258,7 @@ int main(void)
     const char *folder;
     struct conf conf = {.cache_password_file = "",
                         .cache_ttl = 60000,
+                        .cache_user_ttl = 60000,
                         .cache_timeout = 1000,
                         .cache_max_driver = 1 << 26,
                         .cache_files_max = 1 << 26,
