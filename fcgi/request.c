@@ -8,12 +8,15 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include "base/log.h"
+#include "base/stats.h"
 #include "fcgi/request_out.h"
 
 #define READ_PIECE 65536
 struct request {
     FCGX_Request fcgx;
     bool keep_conn;
+    const struct handover_channel *channel;
     struct request_out out;
 };
 
@@ -23,6 +26,7 @@ struct request *request_new(bool keep_conn)
     int rc;
 
     assert(r);
+    request_out_open(&r->out, NULL);
     r->keep_conn = keep_conn;
     /* After an answer the library waits so many ms (2,000 by default) for the
      * web server to close first; a web server that does not would hold the
@@ -41,6 +45,14 @@ void request_free(struct request **rp)
     FCGX_Free(&(*rp)->fcgx, 1);
     free(*rp);
     *rp = NULL;
+}
+
+void request_hand_over(struct request *r, const struct handover_channel *c,
+                       const char *folder)
+{
+    assert(c->give >= 0 && folder[0]);
+    r->channel = c;
+    request_out_open(&r->out, folder);
 }
 
 static void socket_timeouts(int fd, int64_t ms)
@@ -148,6 +160,32 @@ static bool input_over(struct request *r)
     return FCGX_GetChar(r->fcgx.in) < 0 && FCGX_GetError(r->fcgx.in) == 0;
 }
 
+/* The connection is the sender's from here on, or cut. */
+static bool give_rest(struct request *r, struct str request_id, size_t *unsent)
+{
+    struct handover h = {.conn = r->out.fd, .rest = r->out.rest};
+    struct err err = ERR_NONE;
+
+    assert(r->channel);
+    snprintf(h.request_id, sizeof h.request_id, "%.*s", STR_ARG(request_id));
+    *unsent = (size_t)unsent_size(&h.rest);
+    if (handover_give(r->channel, &h, &err) == ST_OK)
+        return true;
+    log_err(LOG_ERROR, "answer_cut", &err);
+    stat_add(STAT_answers_cut, 1);
+    return false;
+}
+
+/* Our own descriptor of it, without the library's ceremony. */
+static void connection_close(struct request *r)
+{
+    int fd = r->fcgx.ipcFd;
+
+    FCGX_Free(&r->fcgx, 0);
+    r->fcgx.ipcFd = -1;
+    close(fd);
+}
+
 /*
  * A client may ask to keep the connection at any time; it is ours to refuse,
  * for while it is idle it has a worker to itself. And the next request must
@@ -158,7 +196,8 @@ static bool input_over(struct request *r)
  * bytes is reset, and the web server would not see the answer. Where nothing
  * can come any more, the wait is not needed.
  */
-enum status request_finish(struct request *r)
+enum status request_finish(struct request *r, struct str request_id,
+                           size_t *unsent)
 {
     bool keep = r->fcgx.keepConnection && r->keep_conn;
     /* While the answer is not over, what comes is of this request. Looked for
@@ -166,23 +205,25 @@ enum status request_finish(struct request *r)
      * library would have read then, and forget. */
     bool over = keep && input_over(r);
     bool gone = !request_out_end(&r->out);
-    int fd = r->fcgx.ipcFd;
+    bool rest = !gone && unsent_size(&r->out.rest);
 
+    *unsent = 0;
     if (!keep)
         over = input_over(r);
-    if (over && keep && !gone) {
+    if (rest)
+        gone = !give_rest(r, request_id, unsent);
+    if (over && keep && !gone && !rest)
         FCGX_Free(&r->fcgx, 0);
-    } else if (over) {
-        FCGX_Free(&r->fcgx, 0);
-        r->fcgx.ipcFd = -1;
-        close(fd);
-    } else {
+    else if (over || rest)
+        connection_close(r);
+    else
         FCGX_Free(&r->fcgx, 1);
-    }
+    request_out_done(&r->out);
     return gone ? ST_GONE_CLIENT : ST_OK;
 }
 
 void request_abort(struct request *r)
 {
+    request_out_done(&r->out);
     FCGX_Free(&r->fcgx, 1);
 }

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "fcgi/handover.h"
 
 struct request;
 
@@ -25,6 +26,14 @@ struct request *request_new(bool keep_conn);
     whether a connection may outlive its request when the web server asks so.
  */
 void request_free(struct request **r);
+
+void request_hand_over(struct request *r, const struct handover_channel *c,
+                       const char *folder);
+/*
+    From now on no answer waits for its client: what is not taken at once is
+   kept in a file in the folder, and its rest goes into the channel. Both must
+   outlive the request.
+ */
 
 bool request_take(struct request *r, int fd, int64_t timeout_ms);
 /*
@@ -57,12 +66,15 @@ enum status request_body(struct request *r, struct str declared, size_t limit,
 enum status request_write(struct request *r, struct str bytes) MUST_CHECK;
 /*
     Of the response, CGI headers first. ST_GONE_CLIENT when the client hung up
-    or took nothing for timeout_ms.
+    (without request_hand_over: or took nothing for timeout_ms), or when what it
+    did not take cannot be kept.
  */
 
-enum status request_finish(struct request *r) MUST_CHECK;
+enum status request_finish(struct request *r, struct str request_id,
+                           size_t *unsent) MUST_CHECK;
 /*
     Sends what is buffered and ends the request. ST_GONE_CLIENT as above.
+    *unsent: bytes that were handed over, under that id.
  */
 void request_abort(struct request *r);
 /*

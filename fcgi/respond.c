@@ -4,10 +4,11 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "fcgi/request_out.h"
 
 #define HEAD_MAX 4096
 #define ANSWER_MAX (4 * 1024 * 1024)
-/* Each piece that the client takes is progress: see sink_write. */
+/* Each piece is progress: see sink_write. */
 #define WRITE_PIECE 65536
 
 /*
@@ -209,12 +210,38 @@ static void head_file(struct exchange *x, struct buf *h, struct str name)
                STR_ARG(x->files), STR_ARG(name));
 }
 
+/*
+ * What slow clients have not taken lies on our disk, so all of it together has
+ * a bound. Beyond it nothing large is begun; that the client might be a quick
+ * one cannot be known before.
+ */
+static enum status room_for(struct exchange *x, const struct reply *reply)
+{
+    const struct process *p = x->process;
+    int64_t unsent;
+
+    if (x->head || reply->unchanged || reply->file.n ||
+        reply->length <= REQUEST_OUT_ROOM)
+        return ST_OK;
+    unsent = scoreboard_gauge(p->board, GAUGE_unsent_bytes);
+    if (unsent + (int64_t)reply->length <= p->conf->server_unsent_max)
+        return ST_OK;
+    stat_add(STAT_unsent_refused, 1);
+    return err_set(x->call.err, ST_UNAVAILABLE, "too_much_unsent",
+                   "slow clients have %lld bytes still to take; with these %zu "
+                   "it would be more than server.unsent_max",
+                   (long long)unsent, reply->length);
+}
+
 static enum status sink_begin(void *ctx, const struct reply *reply)
 {
     struct exchange *x = ctx;
     const struct answer *a = &answers[ST_OK];
+    enum status st = room_for(x, reply);
     struct buf h;
 
+    if (st != ST_OK)
+        return st;
     buf_init(&h, HEAD_MAX);
     if (reply->unchanged)
         head_begin(x, &h, 304, "Not Modified");
@@ -238,11 +265,8 @@ static enum status sink_begin(void *ctx, const struct reply *reply)
     return x->gone ? ST_GONE_CLIENT : ST_OK;
 }
 
-/*
- * nginx takes a large answer as fast as the client does, which can be slower
- * than a request may last: only a client that takes nothing at all is given
- * up (by the connection's own time limit).
- */
+/* Whatever the client's speed, it is taken from us at once (request_out.h):
+ * what takes time is the reading of a long answer, piece by piece. */
 static enum status sink_write(void *ctx, struct str bytes)
 {
     struct exchange *x = ctx;
@@ -271,7 +295,8 @@ bool respond_end(struct exchange *x)
     bool whole = x->http != 0 && (x->head || x->sent == x->length) && !x->gone;
 
     if (whole)
-        x->gone = request_finish(x->request) == ST_GONE_CLIENT;
+        x->gone = request_finish(x->request, x->call.request_id, &x->unsent) ==
+                  ST_GONE_CLIENT;
     else
         request_abort(x->request);
     if (x->gone)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -90,12 +91,16 @@ static void read_target(struct exchange *x)
 static void log_access(const struct exchange *x, int64_t started_us, bool whole)
 {
     struct log_value method, path;
+    char unsent[32] = "";
 
-    log_line(
-        LOG_INFO, "request", "method=%s path=%s status=%d bytes=%zu ms=%.1f%s",
-        log_quoted(x->method, &method), log_quoted(x->path, &path), x->http,
-        x->head ? 0 : x->sent, (double)(clock_mono_us() - started_us) / 1000,
-        whole ? "" : " cut=yes");
+    if (whole && x->unsent) /* the rest_sent line says how it went on */
+        snprintf(unsent, sizeof unsent, " unsent=%zu", x->unsent);
+    log_line(LOG_INFO, "request",
+             "method=%s path=%s status=%d bytes=%zu ms=%.1f%s%s",
+             log_quoted(x->method, &method), log_quoted(x->path, &path),
+             x->http, x->head ? 0 : x->sent,
+             (double)(clock_mono_us() - started_us) / 1000,
+             whole ? "" : " cut=yes", unsent);
 }
 
 /* The answer has left, or its client; the request is still this worker's, in
@@ -255,6 +260,8 @@ int worker_run(const struct process *p)
     struct err err = ERR_NONE;
 
     w.request = request_new(p->conf->server_keep_conn);
+    if (p->role == ROLE_WORKER)
+        request_hand_over(w.request, &p->channel, p->conf->server_spool);
     process_signals();
     if (worker_open(&w, &err) != ST_OK) {
         log_err(LOG_ERROR, "start_failed", &err);

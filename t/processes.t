@@ -185,7 +185,7 @@ def reload():
                 count = s["counters"]["requests"]
         is_(load.failures, [], f"none of {load.done} requests refused")
         ok(not set(first) & set(d.pids()), "all workers are new")
-        wait_for("old ones", lambda: len(d.children()) == 1 + 6 % 3 + 2)
+        wait_for("old ones", lambda: len(d.children()) == 1 + 6 % 3 + 3)
         d.reload({"server.listen": d.path("other.sock")})
         ok(d.lines("needs_restart.*server.listen"), "what needs a restart")
         ok(not os.path.exists(d.path("other.sock")), "and has none")
@@ -193,7 +193,7 @@ def reload():
             d.send(signal.SIGHUP)
             time.sleep(random.random() / 50)
         is_(d.call("GET", "/healthz").status, 200, "many at once")
-        wait_for("old ones", lambda: len(d.children()) == 1 + 6 % 3 + 2)
+        wait_for("old ones", lambda: len(d.children()) == 1 + 6 % 3 + 3)
 
 
 def bad_reload():
@@ -226,7 +226,7 @@ def reload_from_a_pipe():
         os.rename(d.conf, kept)
         os.mkfifo(d.conf)
         d.send(signal.SIGHUP)
-        wait_for("a trial", lambda: len(d.children()) == len(before) + 3)
+        wait_for("a trial", lambda: len(d.children()) == len(before) + 4)
         is_(d.call("GET", "/healthz").status, 200, "served while it is read")
         trial, = set(d.children()) - {w["pid"] for w in d.stats()["workers"]}
         os.kill(trial, signal.SIGALRM)  # the child's own clock: 20 s
@@ -442,7 +442,7 @@ def inherited():
 def orphans():
     with Daemon() as d:
         children = d.children()
-        is_(len(children), 4, "two workers, maintenance, monitor")
+        is_(len(children), 5, "two workers, maintenance, sender, monitor")
         os.kill(d.pid, signal.SIGKILL)
         d.exit_code()
         wait_for("their end", lambda: all(gone(p) for p in children), 5)

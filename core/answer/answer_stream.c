@@ -181,7 +181,7 @@ static enum status kept_each(void *ctx, files_take take, void *to,
         struct call c = kept_call(k, err);
         size_t size;
 
-        if (!fault_point("answer.piece") &&
+        if (!fault_point(i ? "answer.piece.later" : "answer.piece") &&
             answer_piece(&c, e, k->coding, i, piece, &size) == ST_OK) {
             st = take(to, (struct str){piece, size});
             continue;

@@ -209,6 +209,7 @@ void scoreboard_idle(struct scoreboard *b, int slot)
     struct slot *s = slot_of(b, slot);
 
     atomic_store(&s->since_ms, clock_mono_ms());
+    scoreboard_alive(b, slot);
     atomic_store(&s->state, SLOT_IDLE);
 }
 
@@ -254,6 +255,25 @@ void scoreboard_extend(struct scoreboard *b, int slot, struct deadline d)
 {
     atomic_store_explicit(&slot_of(b, slot)->deadline_ms, d.at_ms,
                           memory_order_relaxed);
+}
+
+void scoreboard_alive(struct scoreboard *b, int slot)
+{
+    atomic_store_explicit(&slot_of(b, slot)->alive_ms, clock_mono_ms(),
+                          memory_order_relaxed);
+}
+
+int64_t scoreboard_gauge(const struct scoreboard *b, enum gauge g)
+{
+    int64_t sum = 0;
+
+    for (int i = 0; i < board_used(b->board); i++) {
+        const struct slot *s = slot_of(b, i);
+
+        if (atomic_load(&s->state) != SLOT_FREE)
+            sum += gauge_get(&s->stats, g);
+    }
+    return sum;
 }
 
 void scoreboard_served(struct scoreboard *b, int slot)

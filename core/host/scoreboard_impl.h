@@ -17,7 +17,7 @@ struct slot {
     _Atomic uint32_t state, draining, role, generation;
     _Atomic int32_t pid, number;
     _Atomic uint64_t requests;
-    _Atomic int64_t deadline_ms, since_ms;
+    _Atomic int64_t deadline_ms, since_ms, alive_ms;
     _Atomic uint32_t turn;
     _Atomic uint64_t route[TEXT_WORDS(SCOREBOARD_ROUTE_MAX)];
     _Atomic uint64_t request_id[TEXT_WORDS(SCOREBOARD_ID_MAX)];
@@ -48,6 +48,7 @@ struct scoreboard {
     ino_t ino;
 };
 
+int board_used(const struct board *m);
 struct slot *slot_of(const struct scoreboard *b, int slot);
 
 uint64_t process_start(pid_t pid);

@@ -13,6 +13,7 @@ const char *slot_role_name(enum slot_role role)
     static const char *const names[ROLE_COUNT] = {
         [ROLE_WORKER] = "worker",
         [ROLE_MAINTENANCE] = "maintenance",
+        [ROLE_SENDER] = "sender",
         [ROLE_MONITOR] = "monitor",
     };
 
@@ -151,12 +152,13 @@ void scoreboard_slot(const struct scoreboard *b, int slot,
         .requests = atomic_load(&s->requests),
         .deadline = {atomic_load(&s->deadline_ms)},
         .since_ms = atomic_load(&s->since_ms),
+        .alive_ms = atomic_load(&s->alive_ms),
         .rss_bytes = -1,
     };
     slot_texts(s, out);
 }
 
-static int board_used(const struct board *m)
+int board_used(const struct board *m)
 {
     uint32_t used = atomic_load(&m->used);
 
