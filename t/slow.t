@@ -104,7 +104,7 @@ def prepared(s):
 for files in (True, False):
     settings = {"maintenance.interval": "10m"}
     if not files:
-        settings["cache.files"] = ""
+        settings["cache.files"] = "none"
     with harness.Stack(settings, workers=4) as s:
         prepared(s)
         before = baseline(s)
@@ -142,7 +142,7 @@ def rests_whole(s, name, readers):
         r.close()
 
 
-settings = {"maintenance.interval": "10m", "cache.files": "",
+settings = {"maintenance.interval": "10m", "cache.files": "none",
             "server.unsent_max": "32M"}
 with harness.Stack(settings, workers=2) as s:
     prepared(s)

@@ -125,7 +125,7 @@ with harness.Stack({"maintenance.interval": "10m"}, hosts=2, workers=2) as s:
         is_(s.count("answers_streamed"), before, "not streamed")
 
 # Without files, so that the pieces are what is sent.
-with harness.Stack({"maintenance.interval": "10m", "cache.files": "",
+with harness.Stack({"maintenance.interval": "10m", "cache.files": "none",
                     "server.request_timeout": "3s", "server.finalize_timeout": "2s"},
                    workers=2) as s:
     s.users([trips.user()])
@@ -152,6 +152,7 @@ with harness.Stack({"maintenance.interval": "10m", "cache.files": "",
             s.fault_taken("answer.piece.later")
             ok(drop_pieces(s) > 10, "they were there")
             s.fault_go("answer.piece.later")
+            s.fault_over("answer.piece.later")
             ok(slow.rest() == whole, "replaced from the store")
             is_(s.count("pieces_replaced"), before + 1, "counted")
             s.redis("FLUSHALL")
@@ -178,6 +179,7 @@ with harness.Stack({"maintenance.interval": "10m", "cache.files": "",
         s.fault_taken("answer.window")
         s.stores.put(last, gzip.compress(gzip.decompress(body), 1))
         s.fault_go("answer.window")
+        s.fault_over("answer.window")
         is_(slow.rest(), None, "cut")
         is_(s.redis("KEYS", "dg:{%s}:head" % trips.USER), [], "nothing is kept")
         ok(meaning(s.get(PATH)) == whole, "the next is whole")
@@ -192,6 +194,7 @@ with harness.Stack({"maintenance.interval": "10m", "cache.files": "",
         harness.wait_for("nginx to see it", lambda: "499" in harness.read(
             os.path.join(s.nginx.dir, "log", "access.log")))
         s.fault_go("answer.window")
+        s.fault_over("answer.window")
         harness.wait_for("the worker to see it",
                          lambda: s.count("clients_gone") > before)
         is_(s.redis("KEYS", "dg:{%s}:head" % trips.USER), [], "nothing is kept")

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "store/disk.h"
 
 struct piece {
     char *bytes; /* NULL: in the file, at `offset` */
@@ -73,6 +74,10 @@ static enum status scratch_write(struct pieces *p, const char *bytes, size_t n,
 
     if (st != ST_OK)
         return st;
+    if (disk_lacks(p->fd) > 0)
+        return err_set(err, ST_UNAVAILABLE, "no_scratch_space",
+                       "the rest of the disk of %s is kept for the stores",
+                       p->folder);
     for (size_t done = 0; done < n;) {
         ssize_t w =
             pwrite(p->fd, bytes + done, n - done, p->file_size + (off_t)done);

@@ -12,8 +12,13 @@ enum status maintenance_pass(struct service *s,
     stores allow now. Any status but ST_OK: something could not be done and
     stays for the next pass; c->err says what. Each entry has a deadline of its
     own, and the arena is reset between them.
-    Also keeps cache.files in bounds, and once an hour sweeps the object
-    store's temporaries.
+    Also tidies, and once an hour sweeps the object store's temporaries.
+ */
+void maintenance_tidy(struct stores *s);
+/*
+    Keeps cache.files in bounds. To be called about once a second, in the
+   pauses, too: when the disk is full, what may be done without gives way at
+   once.
  */
 
 #endif

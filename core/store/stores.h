@@ -35,7 +35,8 @@ struct stores {
     struct records *records;
     struct cache *cache;
     struct spool *spool;
-    struct files *files; /* NULL: cache.files is off */
+    struct files *files; /* NULL: cache.files is off, or cannot be used */
+    struct err no_files; /* then why */
 };
 
 enum status stores_open(const struct conf *c, struct stores **out,
@@ -65,7 +66,7 @@ struct store_state {
     bool ok, required; /* the cache is not required */
     struct err err;
 };
-#define STORES_CHECKED 4
+#define STORES_CHECKED 5
 bool stores_ready(struct stores *s, struct deadline d,
                   struct store_state out[STORES_CHECKED]);
 /*

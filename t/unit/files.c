@@ -258,7 +258,7 @@ int main(void)
     struct files *f;
 
     folder = temp_folder();
-    f = at("");
+    f = at("none");
     CHECK(!f);
     files_close(&f);
     f = at(folder);
