@@ -187,12 +187,14 @@ with harness.Stack({"maintenance.interval": "10m", "cache.files": "none",
     with subtest("a client that hangs up"):
         s.redis("FLUSHALL")
         before = s.count("clients_gone")
+        accesses = os.path.join(s.nginx.dir, "log", "access.log")
         s.fault("answer.window", "hold")
         slow = Slow(s, GZIP)
         s.fault_taken("answer.window")
+        seen = harness.read(accesses).count("/analyze-driver")
         slow.hang_up()
-        harness.wait_for("nginx to see it", lambda: "499" in harness.read(
-            os.path.join(s.nginx.dir, "log", "access.log")))
+        harness.wait_for("nginx to see it", lambda: harness.read(accesses).count(
+            "/analyze-driver") > seen)
         s.fault_go("answer.window")
         s.fault_over("answer.window")
         harness.wait_for("the worker to see it",
