@@ -294,6 +294,7 @@ int master_run(const char *conf_file, const struct conf *c,
     master.generation = 1;
     log_role("master");
     signals_install();
+    log_never_wait();
     /* Until here the log is stderr, where whoever starts us looks. */
     if (!trial_settings(c) || master_open(c, &err) != ST_OK) {
         if (err.st != ST_OK)
