@@ -20,6 +20,11 @@
 #define REPEAT_MS 200 /* a signal to stop is sent again */
 #define IDLE_MS 1000  /* between two looks for who is stuck */
 #define QUICK_MS 20   /* the same while something is under way */
+/* Somebody may stop a process for a look; longer, and it is replaced. */
+#define STOPPED_MS 3000
+/* Who is idle shows itself once a second. Counted in looks and not in time:
+ * when the whole machine was halted, nobody has been silent. */
+#define SILENT_LOOKS 10
 
 struct child {
     pid_t pid; /* 0: none */
@@ -31,6 +36,9 @@ struct child {
     int64_t signal_at_ms;
     int64_t kill_at_ms; /* 0: not yet */
     bool aborted;       /* was stuck */
+    int64_t stopped_ms; /* by SIGSTOP and its like, since then; 0: it is not */
+    int64_t alive_ms, looked_ms;
+    int silent; /* looks without a sign of life */
 };
 
 struct post {
@@ -126,16 +134,48 @@ static bool child_stuck(struct crew *c, int slot, int64_t now)
     return true;
 }
 
+/* It waits for nothing and hears nothing. */
+static bool child_silent(struct crew *c, int slot, int64_t now)
+{
+    struct child *k = &c->children[slot];
+    struct slot_view v;
+
+    if (now - k->looked_ms < IDLE_MS)
+        return false;
+    k->looked_ms = now;
+    scoreboard_slot(c->board, slot, &v);
+    if (v.state != SLOT_IDLE || v.alive_ms != k->alive_ms) {
+        k->alive_ms = v.alive_ms;
+        k->silent = 0;
+        return false;
+    }
+    if (++k->silent < SILENT_LOOKS)
+        return false;
+    log_line(LOG_ERROR, "child_silent", "child=%d role=%s number=%d ms=%lld",
+             k->pid, slot_role_name(k->role), k->number,
+             (long long)(now - v.alive_ms));
+    return true;
+}
+
+static bool child_stopped_long(const struct child *k, int64_t now)
+{
+    return k->stopped_ms != 0 && now - k->stopped_ms >= STOPPED_MS;
+}
+
 static void child_watch(struct crew *c, int slot, int64_t now)
 {
     struct child *k = &c->children[slot];
 
+    /* It would hear no other signal. */
+    if (child_stopped_long(k, now) && k->kill_at_ms == 0)
+        k->kill_at_ms = now;
     if (k->kill_at_ms != 0 && now >= k->kill_at_ms) {
         log_line(LOG_ERROR, "child_killed", "child=%d role=%s number=%d",
                  k->pid, slot_role_name(k->role), k->number);
         k->kill_at_ms = now + GRACE_MS;
         child_signal(k, SIGKILL);
-    } else if (!k->aborted && child_stuck(c, slot, now)) {
+    } else if (!k->aborted &&
+               (child_stuck(c, slot, now) || child_silent(c, slot, now))) {
         k->aborted = true;
         k->kill_at_ms = now + GRACE_MS;
         child_signal(k, SIGABRT);
@@ -292,15 +332,32 @@ static void child_ended(struct crew *c, int slot, int status)
     scoreboard_release(c->board, slot);
 }
 
+/* Also told when a child is stopped, or goes on. */
+static void child_changed(struct crew *c, int slot, int status)
+{
+    struct child *k = &c->children[slot];
+
+    if (WIFSTOPPED(status)) {
+        k->stopped_ms = clock_mono_ms();
+        log_line(LOG_WARN, "child_stopped",
+                 "child=%d role=%s number=%d signal=%d", k->pid,
+                 slot_role_name(k->role), k->number, WSTOPSIG(status));
+    } else if (WIFCONTINUED(status)) {
+        k->stopped_ms = 0;
+    } else {
+        child_ended(c, slot, status);
+    }
+}
+
 void crew_reap(struct crew *c)
 {
     pid_t pid;
     int status;
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0)
         for (int i = 0; i < SCOREBOARD_SLOTS; i++)
             if (c->children[i].pid == pid)
-                child_ended(c, i, status);
+                child_changed(c, i, status);
 }
 
 /* ---- the round ---- */

@@ -39,7 +39,7 @@ int crew_pause_ms(const struct crew *c);
 
 void crew_reap(struct crew *c);
 /*
-    Collects the children that ended.
+    Collects the children that ended, and notes those that were stopped.
  */
 
 bool crew_settled(const struct crew *c);

@@ -196,6 +196,7 @@ static int worker_accept(struct worker *w)
 
         if (fd >= 0 || process_stopping())
             return fd;
+        scoreboard_alive(w->process->board, w->process->slot);
         if (epoll_pwait(w->epoll_fd, &event, 1, LOOK_AGAIN_MS,
                         process_wait_mask()) < 0)
             assert(errno == EINTR);
@@ -206,11 +207,13 @@ static int worker_accept(struct worker *w)
 static bool kept_wait(const struct worker *w)
 {
     struct pollfd p = {.fd = request_kept(w->request), .events = POLLIN};
-    struct timespec now = {0};
+    struct timespec now = {0}, a_while = {.tv_sec = LOOK_AGAIN_MS / 1000};
 
-    while (!process_stopping())
-        if (ppoll(&p, 1, NULL, process_wait_mask()) > 0)
+    while (!process_stopping()) {
+        scoreboard_alive(w->process->board, w->process->slot);
+        if (ppoll(&p, 1, &a_while, process_wait_mask()) > 0)
             return true;
+    }
     /* Closing with a request on the way would lose it. */
     return ppoll(&p, 1, &now, NULL) > 0;
 }

@@ -136,8 +136,14 @@ def all_busy(d):
     is_([w["state"] for w in held], ["busy"] * 2, "all workers are busy")
     ok(all(w["busy_ms"] >= 0 and w["rss_bytes"] > 0 and w["request_id"]
            for w in held), "with what, and since when")
-    r = fcgi.call(d.status_socket, "GET", "/readyz")
-    is_(r.status, 200, "/readyz answers")
+    def not_ready():
+        r = fcgi.call(d.status_socket, "GET", "/readyz")
+        return r.status == 503 and r.json()
+
+    body = wait_for("/readyz to notice", not_ready)
+    named, = [b for b in body["backends"] if b["state"] == "failed"]
+    ok(named["name"] == "workers" and "none of 2 workers" in named["message"],
+       "/readyz says that nobody takes calls")
     is_(fcgi.call(d.status_socket, "GET", "/healthz").status, 200, "/healthz")
     is_(fcgi.call(d.status_socket, "POST", "/finalize-trip", b"{}").status, 404,
         "the monitor has no other routes")
@@ -150,6 +156,8 @@ def all_busy(d):
     ok(r.returncode == 0 and "/healthz" in r.stdout, "driveguardctl status")
     is_([r.status for r in release(d, calls)], [200, 200], "both are answered")
     d.fault_clear()
+    is_(fcgi.call(d.status_socket, "GET", "/readyz").status, 200,
+        "and /readyz is content")
 
 
 def command():

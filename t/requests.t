@@ -28,7 +28,7 @@ def answers(d):
     r = d.call("GET", "/readyz")
     is_((r.status, r.json()["ready"]), (200, True), "/readyz")
     is_(sorted(b["name"] for b in r.json()["backends"] if b["state"] == "ok"),
-        ["cache", "files", "objects", "records", "spool"], "names each backend")
+        ["cache", "files", "objects", "records", "spool", "workers"], "names each backend")
     for path in ("/", "/stats", "/healthz/", "/Healthz", "//healthz", ""):
         r = d.call("GET", path)
         is_((r.status, r.json()["code"]), (404, "no_such_path"), f"{path}: 404")

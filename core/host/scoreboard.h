@@ -144,6 +144,13 @@ void scoreboard_slot(const struct scoreboard *b, int slot,
     Without rss_bytes (-1).
  */
 
+bool scoreboard_takes(const struct scoreboard *b, int64_t within_ms,
+                      struct err *err);
+/*
+    Whether a worker took a call, or waited for one, within that time. False:
+   err says how many there are, and that they are busy or away.
+ */
+
 struct board_view {
     const char *version; /* of the program, in the arena */
     pid_t master;

@@ -158,6 +158,30 @@ void scoreboard_slot(const struct scoreboard *b, int slot,
     slot_texts(s, out);
 }
 
+bool scoreboard_takes(const struct scoreboard *b, int64_t within_ms,
+                      struct err *err)
+{
+    int64_t since = clock_mono_ms() - within_ms;
+    int workers = 0, busy = 0;
+
+    for (int i = 0; i < SCOREBOARD_SLOTS && i < board_used(b->board); i++) {
+        struct slot_view v;
+
+        scoreboard_slot(b, i, &v);
+        if (v.role != ROLE_WORKER || v.draining || v.state == SLOT_FREE)
+            continue;
+        if ((v.state == SLOT_IDLE && v.alive_ms >= since) ||
+            (v.state == SLOT_BUSY && v.since_ms >= since))
+            return true;
+        workers++;
+        busy += v.state == SLOT_BUSY;
+    }
+    err_set(err, ST_UNAVAILABLE, "no_worker",
+            "none of %d workers has taken a call within %lld ms (%d busy)",
+            workers, (long long)within_ms, busy);
+    return false;
+}
+
 int board_used(const struct board *m)
 {
     uint32_t used = atomic_load(&m->used);
