@@ -1,6 +1,7 @@
 #include "fcgi/respond.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include "base/json.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -288,6 +289,33 @@ struct sink respond_sink(struct exchange *x)
 {
     return (struct sink){
         .head = x->head, .begin = sink_begin, .write = sink_write, .ctx = x};
+}
+
+void respond_out_of_memory(struct exchange *x)
+{
+    static char text[HEAD_MAX], body[512];
+    const struct answer *a = &answers[ST_UNAVAILABLE];
+    int length, n;
+
+    if (x->http != 0)
+        return;
+    count_answer(a->http);
+    length = snprintf(body, sizeof body,
+                      "{\"error\":\"%s\",\"code\":\"out_of_memory\","
+                      "\"request_id\":\"%.*s\"}",
+                      a->text, STR_ARG(x->call.request_id));
+    n = snprintf(text, sizeof text,
+                 "Status: %d %s\r\nX-Request-Id: %.*s\r\n"
+                 "Access-Control-Allow-Origin: %s\r\n"
+                 "Cache-Control: no-store\r\nRetry-After: 2\r\n"
+                 "Content-Type: application/json\r\n"
+                 "Content-Length: %d\r\n\r\n%s",
+                 a->http, a->reason, STR_ARG(x->call.request_id),
+                 x->process->conf->server_allow_origin, length,
+                 x->head ? "" : body);
+    assert(length > 0 && (size_t)length < sizeof body);
+    assert(n > 0 && (size_t)n < sizeof text);
+    request_last_words(x->request, (struct str){text, (size_t)n});
 }
 
 bool respond_end(struct exchange *x)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "fcgi/respond.h"
 #include "fcgi/routes.h"
@@ -33,6 +34,35 @@ struct worker {
 };
 
 /* ---- one request ---- */
+
+/* The one that is being answered, for who finds no memory left for it. */
+static struct exchange *answering;
+
+/*
+ * Nothing of it can be undone, so the process goes, as in a crash, and another
+ * takes its place at once. But its client hears that it may come again.
+ */
+static void out_of_memory(void)
+{
+    struct exchange *x = answering;
+
+    stat_add(STAT_out_of_memory, 1);
+    respond_out_of_memory(x);
+    log_line(LOG_INFO, "request", "status=%s", x->http ? "0 cut=yes" : "503");
+    _exit(CHILD_DONE);
+}
+
+static void answer_begin(struct exchange *x)
+{
+    answering = x;
+    memory_last_words(out_of_memory);
+}
+
+static void answer_over(void)
+{
+    memory_last_words(NULL);
+    answering = NULL;
+}
 
 /* Ids of 8 to 64 letters, digits and '-' are taken over; others could forge
  * log lines. */
@@ -137,10 +167,12 @@ static void answer_one(struct worker *w, struct deadline deadline,
     read_target(&x);
     scoreboard_request(w->process->board, w->process->slot, STR_NONE,
                        x.call.request_id);
+    answer_begin(&x);
     routes_serve(&x);
     /* The parameters end with the request: the line needs them after it. */
     x.method = arena_copy(w->arena, x.method);
     x.path = arena_copy(w->arena, x.path);
+    answer_over();
     whole = respond_end(&x);
     log_access(&x, started_us, whole);
     work_later(w, &later);

@@ -131,7 +131,7 @@ def silent_client():
             c.params({"REQUEST_METHOD": "POST", "DOCUMENT_URI": FINALIZE,
                       "CONTENT_LENGTH": "100"})
             c.stdin(b"{", end=False)
-            is_(c.answer().json()["code"], "body_short", "also in its body")
+            is_(c.answer().json()["code"], "body_slow", "also in its body")
         is_(d.pids(), before, "no worker was killed for that")
 
 

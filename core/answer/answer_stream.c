@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/stats.h"
 
 /* ---- from the store ---- */
@@ -176,7 +177,7 @@ static enum status kept_each(void *ctx, files_take take, void *to,
     char *piece = malloc(CACHE_PIECE_MAX);
     enum status st = ST_OK;
 
-    assert(piece && "out of memory");
+    memory_check(piece);
     for (int i = 0; st == ST_OK && i < n; i++) {
         struct call c = kept_call(k, err);
         size_t size;

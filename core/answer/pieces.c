@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "base/memory.h"
 #include "store/disk.h"
 
 struct piece {
@@ -52,7 +53,7 @@ static char *must_alloc(size_t n)
 {
     char *p = malloc(n);
 
-    assert(p);
+    memory_check(p);
     return p;
 }
 
@@ -115,7 +116,7 @@ static enum status add_piece(struct pieces *p, char *bytes, size_t size,
     if (p->n == p->room) {
         p->room = p->room ? 2 * p->room : 16;
         p->at = realloc(p->at, (size_t)p->room * sizeof *p->at);
-        assert(p->at);
+        memory_check(p->at);
     }
     p->at[p->n++] = piece;
     return ST_OK;

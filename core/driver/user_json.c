@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include "base/json.h"
+#include "base/memory.h"
 #include "driver/driver.h"
 #include "store/keys.h"
 
@@ -262,7 +263,7 @@ struct str user_print(const struct user *u, struct arena *a)
         print_members(cJSON_AddObjectToObject(tree, "privacy_settings"),
                       privacy, u, a);
     text = cJSON_Print(tree);
-    assert(text); /* out of memory: nothing to go on with */
+    memory_check(text);
     out = arena_copy(a, str_of(text));
     cJSON_free(text);
     cJSON_Delete(tree);
