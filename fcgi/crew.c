@@ -87,8 +87,8 @@ static void child_signal(const struct child *k, int number)
 
 /*
  * A worker has the time of a request, and of what it left for after its answer.
- * The sender goes after the workers and has what is left of that, at least its
- * own share: at a reload it only hands back, which is quick.
+ * The sender goes after the workers, and has what they leave of that: systemd
+ * waits no longer. At a reload it only hands back, which is quick.
  */
 static int64_t retire_by(const struct crew *c, const struct child *k,
                          int64_t now)

@@ -45,8 +45,11 @@ static void pause_for(const struct process *p, struct service *s, int64_t ms)
         ppoll(NULL, 0, &pause, process_wait_mask());
         scoreboard_alive(p->board, p->slot);
         left = deadline_left_ms(until);
-        if (left > 0)
-            maintenance_tidy(s->stores);
+        if (left <= 0)
+            break;
+        scoreboard_busy(p->board, p->slot, NEVER); /* a disk may hang */
+        maintenance_tidy(s->stores);
+        scoreboard_idle(p->board, p->slot);
     }
 }
 

@@ -225,7 +225,9 @@ static enum status room_for(struct exchange *x, const struct reply *reply)
         reply->length <= REQUEST_OUT_ROOM)
         return ST_OK;
     unsent = scoreboard_gauge(p->board, GAUGE_unsent_bytes);
-    if (unsent + (int64_t)reply->length <= p->conf->server_unsent_max)
+    /* One that is larger than the bound by itself has its turn, too. */
+    if (unsent == 0 ||
+        unsent + (int64_t)reply->length <= p->conf->server_unsent_max)
         return ST_OK;
     stat_add(STAT_unsent_refused, 1);
     return err_set(x->call.err, ST_UNAVAILABLE, "too_much_unsent",

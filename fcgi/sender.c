@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/memory.h"
 #include "fcgi/handover.h"
 #include "fcgi/worker.h"
 
@@ -31,7 +32,7 @@ struct sender {
     const struct process *process;
     struct sending ring; /* its head */
     int epoll_fd;
-    int64_t unsent;
+    int64_t unsent, looked_ms;
     struct deadline until; /* of what is left at the end; 0: not yet */
 };
 
@@ -56,7 +57,7 @@ static void sending_free(struct sender *s, struct sending *x)
     free(x);
 }
 
-/* One line under the request's id, and no more of it. */
+/* One line under the request's id, and no more of it. why: it is not sent. */
 static void sending_ended(struct sender *s, struct sending *x,
                           const char *event, const char *why)
 {
@@ -66,9 +67,19 @@ static void sending_ended(struct sender *s, struct sending *x,
              (long long)(clock_mono_ms() - x->began_ms), why ? " text=\"" : "",
              why ? why : "", why ? "\"" : "");
     log_request(STR_NONE);
-    if (why)
-        stat_add(STAT_clients_gone, 1);
     sending_free(s, x);
+}
+
+static void sending_gone(struct sender *s, struct sending *x, const char *why)
+{
+    stat_add(STAT_clients_gone, 1);
+    sending_ended(s, x, "client_gone", why);
+}
+
+static void sending_cut(struct sender *s, struct sending *x, const char *why)
+{
+    stat_add(STAT_answers_cut, 1);
+    sending_ended(s, x, "answer_cut", why);
 }
 
 static void sending_push(struct sender *s, struct sending *x)
@@ -87,10 +98,10 @@ static void sending_push(struct sender *s, struct sending *x)
         sending_ended(s, x, "rest_sent", NULL);
         break;
     case PUSH_GONE:
-        sending_ended(s, x, "client_gone", "the client hung up");
+        sending_gone(s, x, "the client hung up");
         break;
     case PUSH_LOST:
-        sending_ended(s, x, "answer_cut", "the file of its rest is unreadable");
+        sending_cut(s, x, "the file of its rest is unreadable");
         break;
     }
 }
@@ -100,7 +111,7 @@ static void sending_begin(struct sender *s, const struct handover *h)
     struct sending *x = calloc(1, sizeof *x);
     struct epoll_event event = {.events = EPOLLOUT, .data.ptr = x};
 
-    assert(x && "out of memory");
+    memory_check(x);
     x->h = *h;
     x->size = unsent_size(&h->rest);
     x->began_ms = x->moved_ms = clock_mono_ms();
@@ -109,7 +120,7 @@ static void sending_begin(struct sender *s, const struct handover *h)
     x->before->next = s->ring.before = x;
     count_unsent(s, x->size);
     if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, h->conn, &event) != 0)
-        sending_ended(s, x, "answer_cut", strerror(errno));
+        sending_cut(s, x, strerror(errno));
 }
 
 /* ---- all of them ---- */
@@ -129,11 +140,11 @@ static void sender_drop_stalled(struct sender *s)
     bool full = all > p->conf->server_unsent_max / 4 * 3;
     int64_t since = clock_mono_ms() - (full ? STALLED_FULL_MS : STALLED_MS);
 
+    s->looked_ms = clock_mono_ms();
     for (struct sending *x = s->ring.next, *next; x != &s->ring; x = next) {
         next = x->next;
         if (x->moved_ms < since)
-            sending_ended(s, x, "client_gone",
-                          "nothing was taken for too long");
+            sending_gone(s, x, "nothing was taken for too long");
     }
 }
 
@@ -162,7 +173,7 @@ static bool sender_done(struct sender *s)
         s->until = deadline_in(s->process->conf->server_request_timeout);
     sender_take(s);
     while (deadline_over(s->until) && s->ring.next != &s->ring)
-        sending_ended(s, s->ring.next, "answer_cut", "the service ends");
+        sending_cut(s, s->ring.next, "the service ends");
     return s->ring.next == &s->ring;
 }
 
@@ -180,7 +191,8 @@ static void sender_loop(struct sender *s)
                 sending_push(s, event[i].data.ptr);
             else if (!process_stopping())
                 sender_take(s);
-        sender_drop_stalled(s);
+        if (clock_mono_ms() - s->looked_ms >= LOOK_MS)
+            sender_drop_stalled(s);
         scoreboard_alive(s->process->board, s->process->slot);
     }
 }
