@@ -21,6 +21,7 @@
 /* When the time for reading is over, each further read ends at once, too. */
 #define AGAIN_MS 50
 #define LAST_MS 200 /* for the web server to close first */
+
 struct request {
     FCGX_Request fcgx;
     bool keep_conn;
@@ -319,6 +320,7 @@ void request_last_words(struct request *r, struct str answer)
     if (!request_out_write(&r->out, answer) || !request_out_end(&r->out))
         return;
     (void)shutdown(fd, SHUT_WR);
+    reading_within(SILENT_MS); /* the process ends behind it */
     while (poll(&p, 1, LAST_MS) > 0 && read(fd, drop, sizeof drop) > 0)
         continue;
 }
