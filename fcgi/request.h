@@ -61,7 +61,8 @@ enum status request_body(struct request *r, struct str declared, size_t limit,
     declared: CONTENT_LENGTH as sent. Reads that many bytes. ST_BAD_REQUEST:
     length_required (absent or no plain number), body_short (the client hung
     up or sent less), body_long; ST_TOO_LARGE: body_too_large, nothing is kept;
-    ST_TIMEOUT: body_slow, nothing came for two seconds, or not all of it in time.
+    ST_TIMEOUT: body_slow, nothing came for two seconds, or not all of it in
+   time.
  */
 
 enum status request_write(struct request *r, struct str bytes) MUST_CHECK;

@@ -209,7 +209,8 @@ static void torn(void)
 
     log_open(path, LOG_INFO, "worker");
     log_line(LOG_INFO, "first", NULL);
-    CHECK(stat(path, &sb) == 0 && getrlimit(RLIMIT_FSIZE, &before) == 0);
+    if (stat(path, &sb) != 0 || getrlimit(RLIMIT_FSIZE, &before) != 0)
+        abort();
     limit = before;
     limit.rlim_cur = (rlim_t)sb.st_size + 40;
     CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
