@@ -61,6 +61,9 @@ static void print_rest(const struct board_view *v, const struct pending *p)
     }
     if (p->err.st != ST_OK)
         printf("  (%s)\n", p->err.text);
+    printf("\nnow\n");
+    for (enum gauge g = 0; g < GAUGE_COUNT; g++)
+        print_count(gauge_name(g), v->gauges[g]);
     printf("\ncounters since the start\n");
     for (enum counter s = 0; s < STAT_COUNT; s++)
         print_count(stat_name(s), (int64_t)v->counters[s]);

@@ -10,15 +10,21 @@
 #include "base/log.h"
 #include "fcgi/process.h"
 
-#define POSTS_MAX (512 + 2) /* server.workers at most, and the two others */
-#define START_MS 30000      /* to open the service; longer is stuck */
-#define GRACE_MS 2000       /* past a deadline, and between two blows */
-#define HEALTHY_MS 10000    /* who lived so long did not fail at start */
+#define OTHERS 3                 /* maintenance, sender, monitor */
+#define POSTS_MAX (512 + OTHERS) /* server.workers at most, and these */
+#define START_MS 30000           /* to open the service; longer is stuck */
+#define GRACE_MS 2000            /* past a deadline, and between two blows */
+#define HEALTHY_MS 10000         /* who lived so long did not fail at start */
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 5000
 #define REPEAT_MS 200 /* a signal to stop is sent again */
 #define IDLE_MS 1000  /* between two looks for who is stuck */
 #define QUICK_MS 20   /* the same while something is under way */
+/* Somebody may stop a process for a look; longer, and it is replaced. */
+#define STOPPED_MS 3000
+/* Who is idle shows itself once a second. Counted in looks and not in time:
+ * when the whole machine was halted, nobody has been silent. */
+#define SILENT_LOOKS 10
 
 struct child {
     pid_t pid; /* 0: none */
@@ -30,6 +36,9 @@ struct child {
     int64_t signal_at_ms;
     int64_t kill_at_ms; /* 0: not yet */
     bool aborted;       /* was stuck */
+    int64_t stopped_ms; /* by SIGSTOP and its like, since then; 0: it is not */
+    int64_t alive_ms, looked_ms;
+    int silent; /* looks without a sign of life */
 };
 
 struct post {
@@ -45,6 +54,7 @@ struct crew {
     const struct conf *conf;
     unsigned generation;
     bool stopping;
+    int64_t stopped_ms; /* when it began to */
     struct post posts[POSTS_MAX];
     int n_posts;
     struct child children[SCOREBOARD_SLOTS]; /* by slot */
@@ -75,6 +85,21 @@ static void child_signal(const struct child *k, int number)
         log_line(LOG_ERROR, "kill_failed", "child=%d error=\"%m\"", k->pid);
 }
 
+/*
+ * A worker has the time of a request, and of what it left for after its answer.
+ * The sender goes after the workers, and has what they leave of that: systemd
+ * waits no longer. At a reload it only hands back, which is quick.
+ */
+static int64_t retire_by(const struct crew *c, const struct child *k,
+                         int64_t now)
+{
+    if (k->role == ROLE_WORKER)
+        return now + 2 * k->timeout_ms;
+    if (k->role == ROLE_SENDER && c->stopping)
+        return c->stopped_ms + 2 * k->timeout_ms;
+    return now;
+}
+
 static void child_retire(struct crew *c, int slot, int number)
 {
     struct child *k = &c->children[slot];
@@ -84,10 +109,8 @@ static void child_retire(struct crew *c, int slot, int number)
         return;
     k->stop_signal = number;
     k->signal_at_ms = now + REPEAT_MS;
-    /* The time of a request, and of what it left for after its answer. */
     if (k->kill_at_ms == 0)
-        k->kill_at_ms =
-            now + GRACE_MS + (k->role == ROLE_WORKER ? 2 * k->timeout_ms : 0);
+        k->kill_at_ms = GRACE_MS + retire_by(c, k, now);
     scoreboard_draining(c->board, slot);
     child_signal(k, number);
 }
@@ -111,16 +134,48 @@ static bool child_stuck(struct crew *c, int slot, int64_t now)
     return true;
 }
 
+/* It waits for nothing and hears nothing. */
+static bool child_silent(struct crew *c, int slot, int64_t now)
+{
+    struct child *k = &c->children[slot];
+    struct slot_view v;
+
+    if (now - k->looked_ms < IDLE_MS)
+        return false;
+    k->looked_ms = now;
+    scoreboard_slot(c->board, slot, &v);
+    if (v.state != SLOT_IDLE || v.alive_ms != k->alive_ms) {
+        k->alive_ms = v.alive_ms;
+        k->silent = 0;
+        return false;
+    }
+    if (++k->silent < SILENT_LOOKS)
+        return false;
+    log_line(LOG_ERROR, "child_silent", "child=%d role=%s number=%d ms=%lld",
+             k->pid, slot_role_name(k->role), k->number,
+             (long long)(now - v.alive_ms));
+    return true;
+}
+
+static bool child_stopped_long(const struct child *k, int64_t now)
+{
+    return k->stopped_ms != 0 && now - k->stopped_ms >= STOPPED_MS;
+}
+
 static void child_watch(struct crew *c, int slot, int64_t now)
 {
     struct child *k = &c->children[slot];
 
+    /* It would hear no other signal. */
+    if (child_stopped_long(k, now) && k->kill_at_ms == 0)
+        k->kill_at_ms = now;
     if (k->kill_at_ms != 0 && now >= k->kill_at_ms) {
         log_line(LOG_ERROR, "child_killed", "child=%d role=%s number=%d",
                  k->pid, slot_role_name(k->role), k->number);
         k->kill_at_ms = now + GRACE_MS;
         child_signal(k, SIGKILL);
-    } else if (!k->aborted && child_stuck(c, slot, now)) {
+    } else if (!k->aborted &&
+               (child_stuck(c, slot, now) || child_silent(c, slot, now))) {
         k->aborted = true;
         k->kill_at_ms = now + GRACE_MS;
         child_signal(k, SIGABRT);
@@ -166,13 +221,16 @@ bool crew_settled(const struct crew *c)
 
 static void posts_set(struct crew *c, int workers)
 {
-    assert(workers + 2 <= POSTS_MAX);
-    c->n_posts = workers + 2;
+    static const enum slot_role others[OTHERS] = {ROLE_MAINTENANCE, ROLE_SENDER,
+                                                  ROLE_MONITOR};
+
+    assert(workers + OTHERS <= POSTS_MAX);
+    c->n_posts = workers + OTHERS;
     for (int i = 0; i < c->n_posts; i++)
         c->posts[i] =
             (struct post){.role = ROLE_WORKER, .number = i, .slot = -1};
-    c->posts[workers] = (struct post){.role = ROLE_MAINTENANCE, .slot = -1};
-    c->posts[workers + 1] = (struct post){.role = ROLE_MONITOR, .slot = -1};
+    for (int i = 0; i < OTHERS; i++)
+        c->posts[workers + i] = (struct post){.role = others[i], .slot = -1};
 }
 
 void crew_staff(struct crew *c, const struct conf *conf, unsigned generation)
@@ -274,33 +332,67 @@ static void child_ended(struct crew *c, int slot, int status)
     scoreboard_release(c->board, slot);
 }
 
+/* Also told when a child is stopped, or goes on. */
+static void child_changed(struct crew *c, int slot, int status)
+{
+    struct child *k = &c->children[slot];
+
+    if (WIFSTOPPED(status)) {
+        k->stopped_ms = clock_mono_ms();
+        log_line(LOG_WARN, "child_stopped",
+                 "child=%d role=%s number=%d signal=%d", k->pid,
+                 slot_role_name(k->role), k->number, WSTOPSIG(status));
+    } else if (WIFCONTINUED(status)) {
+        k->stopped_ms = 0;
+    } else {
+        child_ended(c, slot, status);
+    }
+}
+
 void crew_reap(struct crew *c)
 {
     pid_t pid;
     int status;
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0)
         for (int i = 0; i < SCOREBOARD_SLOTS; i++)
             if (c->children[i].pid == pid)
-                child_ended(c, i, status);
+                child_changed(c, i, status);
 }
 
 /* ---- the round ---- */
 
-static void retire_all(struct crew *c, bool outgoing_only)
+static void retire_outgoing(struct crew *c)
 {
     for (int i = 0; i < SCOREBOARD_SLOTS; i++)
-        if (c->children[i].pid != 0 &&
-            (c->children[i].outgoing || !outgoing_only))
+        if (c->children[i].pid != 0 && c->children[i].outgoing)
             child_retire(c, i, PROCESS_STOP);
 }
 
-static bool only_monitors(const struct crew *c)
+static void retire_role(struct crew *c, enum slot_role role, int number)
 {
     for (int i = 0; i < SCOREBOARD_SLOTS; i++)
-        if (c->children[i].pid != 0 && c->children[i].role != ROLE_MONITOR)
+        if (c->children[i].pid != 0 && c->children[i].role == role)
+            child_retire(c, i, number);
+}
+
+static bool role_gone(const struct crew *c, enum slot_role role)
+{
+    for (int i = 0; i < SCOREBOARD_SLOTS; i++)
+        if (c->children[i].pid != 0 && c->children[i].role == role)
             return false;
     return true;
+}
+
+/* At the end: the workers hand over to the sender till they go, and whoever
+ * wants to see it asks the monitor. */
+static void retire_last(struct crew *c)
+{
+    if (!role_gone(c, ROLE_WORKER))
+        return;
+    retire_role(c, ROLE_SENDER, PROCESS_DRAIN);
+    if (role_gone(c, ROLE_SENDER) && role_gone(c, ROLE_MAINTENANCE))
+        retire_role(c, ROLE_MONITOR, PROCESS_STOP);
 }
 
 void crew_tick(struct crew *c)
@@ -311,15 +403,14 @@ void crew_tick(struct crew *c)
         if (c->children[i].pid != 0)
             child_watch(c, i, now);
     if (c->stopping) {
-        if (only_monitors(c))
-            retire_all(c, false);
+        retire_last(c);
         return;
     }
     for (int i = 0; i < c->n_posts; i++)
         if (c->posts[i].slot < 0 && now >= c->posts[i].not_before_ms)
             child_start(c, &c->posts[i], now);
     if (posts_ready(c))
-        retire_all(c, true);
+        retire_outgoing(c);
 }
 
 int crew_pause_ms(const struct crew *c)
@@ -330,12 +421,9 @@ int crew_pause_ms(const struct crew *c)
 void crew_stop(struct crew *c, bool drain)
 {
     c->stopping = true;
-    for (int i = 0; i < SCOREBOARD_SLOTS; i++)
-        if (c->children[i].pid != 0 && c->children[i].role != ROLE_MONITOR)
-            child_retire(c, i,
-                         drain && c->children[i].role == ROLE_WORKER
-                             ? PROCESS_DRAIN
-                             : PROCESS_STOP);
+    c->stopped_ms = clock_mono_ms();
+    retire_role(c, ROLE_WORKER, drain ? PROCESS_DRAIN : PROCESS_STOP);
+    retire_role(c, ROLE_MAINTENANCE, PROCESS_STOP);
 }
 
 void crew_kill(struct crew *c)

@@ -1,8 +1,8 @@
 /*
  * crew.h - the master's children: who should be there, and seeing to it.
  *
- * A post is a place to be filled (worker 0..N-1, maintenance, the monitor); a
- * child is a process, known by its slot of the scoreboard. Each post has one
+ * A post is a place to be filled (worker 0..N-1, maintenance, sender, monitor);
+ * a child is a process, known by its slot of the scoreboard. Each post has one
  * child of its own; a reload gives it a new one, and the old child goes on
  * ("outgoing") until every post's new child is ready. Then it is retired: told
  * to stop again and again until it is gone, and killed when it takes too long.
@@ -39,7 +39,7 @@ int crew_pause_ms(const struct crew *c);
 
 void crew_reap(struct crew *c);
 /*
-    Collects the children that ended.
+    Collects the children that ended, and notes those that were stopped.
  */
 
 bool crew_settled(const struct crew *c);
@@ -49,8 +49,9 @@ bool crew_settled(const struct crew *c);
 
 void crew_stop(struct crew *c, bool drain);
 /*
-    Retires everybody, the monitor last; no post is filled again. drain: the
-    workers first answer whoever is queued (process.h, PROCESS_DRAIN).
+    Retires everybody, the sender after the workers and the monitor last; no
+   post is filled again. drain: the workers first answer whoever is queued
+   (process.h, PROCESS_DRAIN).
  */
 void crew_kill(struct crew *c);
 /*

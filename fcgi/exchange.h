@@ -20,7 +20,8 @@ struct exchange {
     int http;      /* 0: none yet */
     size_t length; /* of the body, as announced */
     size_t sent;
-    bool gone; /* the client hung up */
+    size_t unsent; /* what the client had not taken at the end: the sender's */
+    bool gone;     /* the client hung up */
 };
 
 #endif

@@ -13,6 +13,7 @@
 /* After failures the pause doubles up to 2^4 times maintenance.interval: an
  * outage of hours must not cost a scoring of every pending trip a second. */
 #define PAUSE_DOUBLED 4
+#define STEP_MS 1000
 
 struct complaint {
     char code[ERR_CODE_MAX];
@@ -30,6 +31,28 @@ static void complain(struct complaint *last, const struct err *err)
     last->at_ms = now;
 }
 
+/* In short steps: a disk that is filling does not wait for the end of a pause
+ * that an outage has made long, and the master sees that somebody is there. */
+static void pause_for(const struct process *p, struct service *s, int64_t ms)
+{
+    struct deadline until = deadline_in(ms);
+    int64_t left = ms;
+
+    while (left > 0 && !process_stopping()) {
+        int64_t step = left < STEP_MS ? left : STEP_MS;
+        struct timespec pause = {step / 1000, step % 1000 * 1000000};
+
+        ppoll(NULL, 0, &pause, process_wait_mask());
+        scoreboard_alive(p->board, p->slot);
+        left = deadline_left_ms(until);
+        if (left <= 0)
+            break;
+        scoreboard_busy(p->board, p->slot, NEVER); /* a disk may hang */
+        maintenance_tidy(s->stores);
+        scoreboard_idle(p->board, p->slot);
+    }
+}
+
 static void maintenance_loop(const struct process *p, struct service *s,
                              struct arena *a)
 {
@@ -42,9 +65,6 @@ static void maintenance_loop(const struct process *p, struct service *s,
                             .arena = a,
                             .err = &err,
                             .request_id = STR_LIT("maintenance")};
-        struct timespec pause;
-        int64_t ms;
-
         scoreboard_busy(p->board, p->slot, NEVER);
         if (maintenance_pass(s, &call) != ST_OK) {
             complain(&last, &err);
@@ -53,13 +73,10 @@ static void maintenance_loop(const struct process *p, struct service *s,
             last.code[0] = '\0';
             failures = 0;
         }
-        ms = p->conf->maintenance_interval << failures;
-        pause = (struct timespec){ms / 1000, ms % 1000 * 1000000};
         arena_reset(a);
         scoreboard_served(p->board, p->slot);
         scoreboard_idle(p->board, p->slot);
-        if (!process_stopping())
-            ppoll(NULL, 0, &pause, process_wait_mask());
+        pause_for(p, s, p->conf->maintenance_interval << failures);
     }
 }
 

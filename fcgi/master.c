@@ -28,6 +28,7 @@
 #include "fcgi/maintenance.h"
 #include "fcgi/notify.h"
 #include "fcgi/process.h"
+#include "fcgi/sender.h"
 #include "fcgi/trial.h"
 #include "fcgi/worker.h"
 
@@ -39,6 +40,7 @@ static struct master {
     struct arena *memory; /* of conf */
     unsigned generation;
     struct listener service, monitor;
+    struct handover_channel channel;
     struct scoreboard *board;
     struct group_commit *group;
     struct crew *crew;
@@ -79,7 +81,23 @@ static void signals_install(void)
     sigaction(SIGPIPE, &act, NULL);
 }
 
-/* In the child: which of the three it is. */
+/* Of the channel each role keeps what it uses: the sender both, to hand back
+ * what it leaves. */
+static struct handover_channel channel_of(enum slot_role role)
+{
+    struct handover_channel *c = &master.channel, not_mine = {-1, -1};
+
+    if (role == ROLE_SENDER)
+        return *c;
+    not_mine.take = c->take;
+    c->take = -1;
+    handover_close(&not_mine);
+    if (role != ROLE_WORKER)
+        handover_close(c);
+    return *c;
+}
+
+/* In the child: which of the four it is. */
 static int child_main(const struct conf *c, int slot, enum slot_role role)
 {
     struct process p = {.conf = c,
@@ -98,8 +116,19 @@ static int child_main(const struct conf *c, int slot, enum slot_role role)
         listen_close(&master.service);
     if (role != ROLE_MONITOR)
         listen_close(&master.monitor);
+    p.channel = channel_of(role);
     p.listen_fd = role == ROLE_WORKER ? master.service.fd : master.monitor.fd;
-    return role == ROLE_MAINTENANCE ? maintenance_run(&p) : worker_run(&p);
+    switch (role) {
+    case ROLE_MAINTENANCE:
+        return maintenance_run(&p);
+    case ROLE_SENDER:
+        return sender_run(&p);
+    case ROLE_WORKER:
+    case ROLE_MONITOR:
+    case ROLE_COUNT:
+        break;
+    }
+    return worker_run(&p);
 }
 
 /* ---- configuration ---- */
@@ -243,10 +272,15 @@ static enum status master_open(const struct conf *c, struct err *err)
 {
     enum status st = sockets_open(c, err);
 
+    master.channel = (struct handover_channel){-1, -1};
+    if (st == ST_OK)
+        st = handover_open(&master.channel, err);
     if (st == ST_OK)
         st = scoreboard_create(c->server_scoreboard, &master.board, err);
-    if (st != ST_OK)
+    if (st != ST_OK) {
+        handover_close(&master.channel);
         sockets_close();
+    }
     return st;
 }
 
@@ -262,6 +296,7 @@ int master_run(const char *conf_file, const struct conf *c,
     master.generation = 1;
     log_role("master");
     signals_install();
+    log_never_wait();
     /* Until here the log is stderr, where whoever starts us looks. */
     if (!trial_settings(c) || master_open(c, &err) != ST_OK) {
         if (err.st != ST_OK)
@@ -281,6 +316,7 @@ int master_run(const char *conf_file, const struct conf *c,
     crew_staff(master.crew, c, master.generation);
     master_loop();
     log_line(LOG_INFO, "stopped", NULL);
+    handover_close(&master.channel);
     sockets_close();
     scoreboard_remove(master.board);
     scoreboard_close(&master.board);

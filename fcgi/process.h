@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include "base/conf.h"
+#include "fcgi/handover.h"
 #include "host/scoreboard.h"
 #include "service/service.h"
 
@@ -14,7 +15,8 @@ struct process {
     struct group_commit *group; /* of all processes; NULL: none */
     enum slot_role role;
     int slot;      /* of the scoreboard */
-    int listen_fd; /* -1: maintenance listens to nobody */
+    int listen_fd; /* -1: maintenance and sender listen to nobody */
+    struct handover_channel channel; /* its ends that this role has */
     pid_t master;
 };
 

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "fcgi/handover.h"
 
 struct request;
 
@@ -26,12 +27,21 @@ struct request *request_new(bool keep_conn);
  */
 void request_free(struct request **r);
 
+void request_hand_over(struct request *r, const struct handover_channel *c,
+                       const char *folder);
+/*
+    From now on no answer waits for its client: what is not taken at once is
+   kept in a file in the folder, and its rest goes into the channel. Both must
+   outlive the request.
+ */
+
 bool request_take(struct request *r, int fd, int64_t timeout_ms);
 /*
     Reads a request's parameters from an accepted connection (now the
-    request's own), or, with fd -1, from the kept one. False: the client left
-    or does not speak FastCGI; the connection is closed. timeout_ms: longest
-    wait for any one read or write.
+    request's own), or, with fd -1, from the kept one. False: the client left,
+    sent not all of them within two seconds, or does not speak FastCGI; the
+    connection is closed. timeout_ms: longest wait for a write, and for reading
+    when it is less.
  */
 int request_kept(const struct request *r);
 /*
@@ -51,23 +61,33 @@ enum status request_body(struct request *r, struct str declared, size_t limit,
     declared: CONTENT_LENGTH as sent. Reads that many bytes. ST_BAD_REQUEST:
     length_required (absent or no plain number), body_short (the client hung
     up or sent less), body_long; ST_TOO_LARGE: body_too_large, nothing is kept;
-    ST_TIMEOUT.
+    ST_TIMEOUT: body_slow, nothing came for two seconds, or not all of it in
+   time.
  */
 
 enum status request_write(struct request *r, struct str bytes) MUST_CHECK;
 /*
     Of the response, CGI headers first. ST_GONE_CLIENT when the client hung up
-    or took nothing for timeout_ms.
+    (without request_hand_over: or took nothing for timeout_ms), or when what it
+    did not take cannot be kept.
  */
 
-enum status request_finish(struct request *r) MUST_CHECK;
+enum status request_finish(struct request *r, struct str request_id,
+                           size_t *unsent) MUST_CHECK;
 /*
     Sends what is buffered and ends the request. ST_GONE_CLIENT as above.
+    *unsent: bytes that were handed over, under that id.
  */
 void request_abort(struct request *r);
 /*
     Closes the connection in mid-answer, so that the web server knows that the
     answer is cut.
+ */
+
+void request_last_words(struct request *r, struct str answer);
+/*
+    The whole answer of a request whose process ends now, for want of memory:
+    takes none. What was written before is forgotten.
  */
 
 #endif

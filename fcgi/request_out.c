@@ -2,9 +2,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/stats.h"
 
 #define VERSION 1
 #define TYPE_END_REQUEST 3
@@ -15,6 +19,9 @@
 /* Content of a record: a multiple of 8 needs no padding. */
 #define RECORD_MAX ((size_t)65528)
 #define PARTS_MAX 64
+/* In all, for an answer whose rest cannot be kept: it is not the client's fault
+ * that our disk is full, but a worker's time is everybody's. */
+#define PATIENCE_MS 2000
 
 struct header {
     unsigned char byte[HEADER_SIZE];
@@ -42,18 +49,70 @@ static void advance(struct msghdr *m, size_t sent)
     }
 }
 
+/* False: it takes nothing now. */
+static bool send_now(struct request_out *o, struct msghdr *m)
+{
+    bool waits = !o->rest.folder;
+    ssize_t sent = sendmsg(o->fd, m, MSG_NOSIGNAL | (waits ? 0 : MSG_DONTWAIT));
+
+    if (sent >= 0)
+        advance(m, (size_t)sent);
+    else if (errno == EAGAIN && !waits)
+        return false;
+    else if (errno != EINTR) /* EAGAIN: the time limit */
+        o->gone = true;
+    return true;
+}
+
+static void push_rest(struct request_out *o)
+{
+    enum push pushed;
+
+    if (!unsent_size(&o->rest))
+        return;
+    pushed = unsent_push(&o->rest, o->fd);
+    o->gone = o->gone || pushed == PUSH_GONE || pushed == PUSH_LOST;
+    gauge_set(GAUGE_unsent_bytes, unsent_size(&o->rest));
+}
+
+/* There is no room for what it does not take: whether it takes something in the
+ * time that is left for that. */
+static bool client_takes(struct request_out *o)
+{
+    struct pollfd p = {.fd = o->fd, .events = POLLOUT};
+    int64_t began = clock_mono_ms();
+    int n = poll(&p, 1, (int)o->patience_ms);
+
+    o->patience_ms -= clock_mono_ms() - began;
+    if (o->patience_ms < 0)
+        o->patience_ms = 0;
+    return n > 0;
+}
+
+static void keep_parts(struct request_out *o, struct msghdr *m)
+{
+    struct err err = ERR_NONE;
+
+    if (unsent_keep(&o->rest, m->msg_iov, m->msg_iovlen, &err) == ST_OK) {
+        m->msg_iovlen = 0;
+        gauge_set(GAUGE_unsent_bytes, unsent_size(&o->rest));
+    } else if (client_takes(o)) {
+        push_rest(o);
+    } else {
+        log_err(LOG_WARN, "answer_cut", &err);
+        stat_add(STAT_answers_cut, 1);
+        o->gone = true;
+    }
+}
+
 static void send_parts(struct request_out *o, struct iovec *part, size_t n)
 {
     struct msghdr m = {.msg_iov = part, .msg_iovlen = n};
 
-    while (!o->gone && m.msg_iovlen) {
-        ssize_t sent = sendmsg(o->fd, &m, MSG_NOSIGNAL);
-
-        if (sent >= 0)
-            advance(&m, (size_t)sent);
-        else if (errno != EINTR) /* EAGAIN: the time limit */
-            o->gone = true;
-    }
+    push_rest(o);
+    while (!o->gone && m.msg_iovlen)
+        if (unsent_size(&o->rest) || !send_now(o, &m))
+            keep_parts(o, &m);
 }
 
 static size_t add(struct iovec *part, size_t n, const void *p, size_t size)
@@ -96,12 +155,20 @@ static void send_large(struct request_out *o, struct str bytes)
     }
 }
 
+void request_out_open(struct request_out *o, const char *folder)
+{
+    *o = (struct request_out){.fd = -1};
+    unsent_open(&o->rest, folder);
+}
+
 void request_out_begin(struct request_out *o, int fd, unsigned id)
 {
+    assert(o->rest.fd < 0);
     o->fd = fd;
     o->id = id;
     o->n = 0;
     o->gone = false;
+    o->patience_ms = PATIENCE_MS;
 }
 
 bool request_out_write(struct request_out *o, struct str bytes)
@@ -128,4 +195,12 @@ bool request_out_end(struct request_out *o)
     n = add(part, n, complete, sizeof complete);
     send_parts(o, part, n);
     return !o->gone;
+}
+
+void request_out_done(struct request_out *o)
+{
+    if (o->rest.fd < 0)
+        return;
+    unsent_close(&o->rest);
+    gauge_set(GAUGE_unsent_bytes, 0);
 }

@@ -1,13 +1,15 @@
 #include "fcgi/respond.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include "base/json.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "fcgi/request_out.h"
 
 #define HEAD_MAX 4096
 #define ANSWER_MAX (4 * 1024 * 1024)
-/* Each piece that the client takes is progress: see sink_write. */
+/* Each piece is progress: see sink_write. */
 #define WRITE_PIECE 65536
 
 /*
@@ -220,12 +222,40 @@ static void head_stale(struct buf *h, int64_t age_ms)
                (long long)(age_ms / 1000));
 }
 
+/*
+ * What slow clients have not taken lies on our disk, so all of it together has
+ * a bound. Beyond it nothing large is begun; that the client might be a quick
+ * one cannot be known before.
+ */
+static enum status room_for(struct exchange *x, const struct reply *reply)
+{
+    const struct process *p = x->process;
+    int64_t unsent;
+
+    if (x->head || reply->unchanged || reply->file.n ||
+        reply->length <= REQUEST_OUT_ROOM)
+        return ST_OK;
+    unsent = scoreboard_gauge(p->board, GAUGE_unsent_bytes);
+    /* One that is larger than the bound by itself has its turn, too. */
+    if (unsent == 0 ||
+        unsent + (int64_t)reply->length <= p->conf->server_unsent_max)
+        return ST_OK;
+    stat_add(STAT_unsent_refused, 1);
+    return err_set(x->call.err, ST_UNAVAILABLE, "too_much_unsent",
+                   "slow clients have %lld bytes still to take; with these %zu "
+                   "it would be more than server.unsent_max",
+                   (long long)unsent, reply->length);
+}
+
 static enum status sink_begin(void *ctx, const struct reply *reply)
 {
     struct exchange *x = ctx;
     const struct answer *a = &answers[ST_OK];
+    enum status st = room_for(x, reply);
     struct buf h;
 
+    if (st != ST_OK)
+        return st;
     buf_init(&h, HEAD_MAX);
     if (reply->unchanged)
         head_begin(x, &h, 304, "Not Modified");
@@ -251,11 +281,8 @@ static enum status sink_begin(void *ctx, const struct reply *reply)
     return x->gone ? ST_GONE_CLIENT : ST_OK;
 }
 
-/*
- * nginx takes a large answer as fast as the client does, which can be slower
- * than a request may last: only a client that takes nothing at all is given
- * up (by the connection's own time limit).
- */
+/* Whatever the client's speed, it is taken from us at once (request_out.h):
+ * what takes time is the reading of a long answer, piece by piece. */
 static enum status sink_write(void *ctx, struct str bytes)
 {
     struct exchange *x = ctx;
@@ -279,12 +306,40 @@ struct sink respond_sink(struct exchange *x)
         .head = x->head, .begin = sink_begin, .write = sink_write, .ctx = x};
 }
 
+void respond_out_of_memory(struct exchange *x)
+{
+    static char text[HEAD_MAX], body[512];
+    const struct answer *a = &answers[ST_UNAVAILABLE];
+    int length, n;
+
+    if (x->http != 0)
+        return;
+    count_answer(a->http);
+    length = snprintf(body, sizeof body,
+                      "{\"error\":\"%s\",\"code\":\"out_of_memory\","
+                      "\"request_id\":\"%.*s\"}",
+                      a->text, STR_ARG(x->call.request_id));
+    n = snprintf(text, sizeof text,
+                 "Status: %d %s\r\nX-Request-Id: %.*s\r\n"
+                 "Access-Control-Allow-Origin: %s\r\n"
+                 "Cache-Control: no-store\r\nRetry-After: 2\r\n"
+                 "Content-Type: application/json\r\n"
+                 "Content-Length: %d\r\n\r\n%s",
+                 a->http, a->reason, STR_ARG(x->call.request_id),
+                 x->process->conf->server_allow_origin, length,
+                 x->head ? "" : body);
+    assert(length > 0 && (size_t)length < sizeof body);
+    assert(n > 0 && (size_t)n < sizeof text);
+    request_last_words(x->request, (struct str){text, (size_t)n});
+}
+
 bool respond_end(struct exchange *x)
 {
     bool whole = x->http != 0 && (x->head || x->sent == x->length) && !x->gone;
 
     if (whole)
-        x->gone = request_finish(x->request) == ST_GONE_CLIENT;
+        x->gone = request_finish(x->request, x->call.request_id, &x->unsent) ==
+                  ST_GONE_CLIENT;
     else
         request_abort(x->request);
     if (x->gone)

@@ -33,6 +33,11 @@ struct sink respond_sink(struct exchange *x);
     written, respond_end cuts the connection.
  */
 
+void respond_out_of_memory(struct exchange *x);
+/*
+    503, if no answer has begun; takes no memory. The process must end after it.
+ */
+
 bool respond_end(struct exchange *x);
 /*
     After the answer: sends what is left of it and ends the request. False:

@@ -13,6 +13,7 @@
 
 #define ANSWER_MAX (4 * 1024 * 1024)
 #define READY_MS 3000
+#define READY_PARTS (STORES_CHECKED + 1) /* the stores, and the workers */
 #define COUNT_MS 1000
 
 typedef enum status (*use_case)(const struct call *, struct str, struct buf *);
@@ -90,7 +91,7 @@ static void put_backends(struct json_out *o, bool ready,
 {
     json_put_bool(o, "ready", ready);
     json_begin_array(o, "backends");
-    for (int i = 0; i < STORES_CHECKED; i++) {
+    for (int i = 0; i < READY_PARTS; i++) {
         json_begin_object(o, NULL);
         json_put_z(o, "name", state[i].name);
         json_put_z(o, "state",
@@ -114,11 +115,22 @@ static enum status not_ready(const struct store_state *state, struct err *err)
                    state->err.text);
 }
 
-static enum status route_readyz(struct exchange *x)
+/* Stores that answer are of no use when nobody takes the calls. */
+static bool all_ready(struct exchange *x, struct store_state state[READY_PARTS])
 {
-    struct store_state state[STORES_CHECKED];
     bool ready = stores_ready(
         x->call.stores, deadline_sooner(x->call.deadline, READY_MS), state);
+    struct store_state *workers = &state[STORES_CHECKED];
+
+    *workers = (struct store_state){.name = "workers", .required = true};
+    workers->ok = scoreboard_takes(x->process->board, READY_MS, &workers->err);
+    return ready && workers->ok;
+}
+
+static enum status route_readyz(struct exchange *x)
+{
+    struct store_state state[READY_PARTS];
+    bool ready = all_ready(x, state);
     struct buf answer;
     struct json_out o = {.b = &answer};
     enum status st;

@@ -50,6 +50,10 @@ static int trial_run(void *ctx)
         log_err(LOG_ERROR, "configuration_unusable", &err);
         return CHILD_FAILED;
     }
+    /* Here and not where it is opened: once a start, and not for each worker.
+     */
+    if (s->stores->no_files.st != ST_OK)
+        log_err(LOG_WARN, "no_files", &s->stores->no_files);
     service_close(&s);
     conf_flatten(t->conf, &t->came_through);
     trial_log_open(t->conf, "trial");

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <malloc.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "fcgi/respond.h"
 #include "fcgi/routes.h"
@@ -32,6 +34,35 @@ struct worker {
 };
 
 /* ---- one request ---- */
+
+/* The one that is being answered, for who finds no memory left for it. */
+static struct exchange *answering;
+
+/*
+ * Nothing of it can be undone, so the process goes, as in a crash, and another
+ * takes its place at once. But its client hears that it may come again.
+ */
+static void out_of_memory(void)
+{
+    struct exchange *x = answering;
+
+    stat_add(STAT_out_of_memory, 1);
+    respond_out_of_memory(x);
+    log_line(LOG_INFO, "request", "status=%s", x->http ? "0 cut=yes" : "503");
+    _exit(CHILD_DONE);
+}
+
+static void answer_begin(struct exchange *x)
+{
+    answering = x;
+    memory_last_words(out_of_memory);
+}
+
+static void answer_over(void)
+{
+    memory_last_words(NULL);
+    answering = NULL;
+}
 
 /* Ids of 8 to 64 letters, digits and '-' are taken over; others could forge
  * log lines. */
@@ -90,12 +121,16 @@ static void read_target(struct exchange *x)
 static void log_access(const struct exchange *x, int64_t started_us, bool whole)
 {
     struct log_value method, path;
+    char unsent[32] = "";
 
-    log_line(
-        LOG_INFO, "request", "method=%s path=%s status=%d bytes=%zu ms=%.1f%s",
-        log_quoted(x->method, &method), log_quoted(x->path, &path), x->http,
-        x->head ? 0 : x->sent, (double)(clock_mono_us() - started_us) / 1000,
-        whole ? "" : " cut=yes");
+    if (whole && x->unsent) /* the rest_sent line says how it went on */
+        snprintf(unsent, sizeof unsent, " unsent=%zu", x->unsent);
+    log_line(LOG_INFO, "request",
+             "method=%s path=%s status=%d bytes=%zu ms=%.1f%s%s",
+             log_quoted(x->method, &method), log_quoted(x->path, &path),
+             x->http, x->head ? 0 : x->sent,
+             (double)(clock_mono_us() - started_us) / 1000,
+             whole ? "" : " cut=yes", unsent);
 }
 
 /* The answer has left, or its client; the request is still this worker's, in
@@ -135,10 +170,12 @@ static void answer_one(struct worker *w, struct deadline deadline,
     read_target(&x);
     scoreboard_request(w->process->board, w->process->slot, STR_NONE,
                        x.call.request_id);
+    answer_begin(&x);
     routes_serve(&x);
     /* The parameters end with the request: the line needs them after it. */
     x.method = arena_copy(w->arena, x.method);
     x.path = arena_copy(w->arena, x.path);
+    answer_over();
     whole = respond_end(&x);
     log_access(&x, started_us, whole);
     work_later(w, &later);
@@ -194,6 +231,7 @@ static int worker_accept(struct worker *w)
 
         if (fd >= 0 || process_stopping())
             return fd;
+        scoreboard_alive(w->process->board, w->process->slot);
         if (epoll_pwait(w->epoll_fd, &event, 1, LOOK_AGAIN_MS,
                         process_wait_mask()) < 0)
             assert(errno == EINTR);
@@ -204,11 +242,13 @@ static int worker_accept(struct worker *w)
 static bool kept_wait(const struct worker *w)
 {
     struct pollfd p = {.fd = request_kept(w->request), .events = POLLIN};
-    struct timespec now = {0};
+    struct timespec now = {0}, a_while = {.tv_sec = LOOK_AGAIN_MS / 1000};
 
-    while (!process_stopping())
-        if (ppoll(&p, 1, NULL, process_wait_mask()) > 0)
+    while (!process_stopping()) {
+        scoreboard_alive(w->process->board, w->process->slot);
+        if (ppoll(&p, 1, &a_while, process_wait_mask()) > 0)
             return true;
+    }
     /* Closing with a request on the way would lose it. */
     return ppoll(&p, 1, &now, NULL) > 0;
 }
@@ -258,6 +298,8 @@ int worker_run(const struct process *p)
     struct err err = ERR_NONE;
 
     w.request = request_new(p->conf->server_keep_conn);
+    if (p->role == ROLE_WORKER)
+        request_hand_over(w.request, &p->channel, p->conf->server_spool);
     process_signals();
     if (worker_open(&w, &err) != ST_OK) {
         log_err(LOG_ERROR, "start_failed", &err);

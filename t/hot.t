@@ -67,7 +67,7 @@ with harness.Stack(hosts=2, workers=3, settings={
             cold = one.get(path(LARGE), coding)
             hot = one.get(path(LARGE), coding)
             s.redis("FLUSHALL")
-            one.configure({"cache.files": ""})
+            one.configure({"cache.files": "none"})
             one.service.stop()
             one.service.start()
             streamed = one.get(path(LARGE), coding)

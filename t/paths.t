@@ -46,7 +46,7 @@ class Hosts:
     def __init__(self, stack):
         self.stack = stack
         self.one, self.two, self.no_files, self.no_cache = stack.hosts
-        self.no_files.configure({"cache.files": ""})
+        self.no_files.configure({"cache.files": "none"})
         self.no_cache.configure({"cache.url": "none"})
 
     def forget(self):

@@ -136,8 +136,14 @@ def all_busy(d):
     is_([w["state"] for w in held], ["busy"] * 2, "all workers are busy")
     ok(all(w["busy_ms"] >= 0 and w["rss_bytes"] > 0 and w["request_id"]
            for w in held), "with what, and since when")
-    r = fcgi.call(d.status_socket, "GET", "/readyz")
-    is_(r.status, 200, "/readyz answers")
+    def not_ready():
+        r = fcgi.call(d.status_socket, "GET", "/readyz")
+        return r.status == 503 and r.json()
+
+    body = wait_for("/readyz to notice", not_ready)
+    named, = [b for b in body["backends"] if b["state"] == "failed"]
+    ok(named["name"] == "workers" and "none of 2 workers" in named["message"],
+       "/readyz says that nobody takes calls")
     is_(fcgi.call(d.status_socket, "GET", "/healthz").status, 200, "/healthz")
     is_(fcgi.call(d.status_socket, "POST", "/finalize-trip", b"{}").status, 404,
         "the monitor has no other routes")
@@ -150,6 +156,8 @@ def all_busy(d):
     ok(r.returncode == 0 and "/healthz" in r.stdout, "driveguardctl status")
     is_([r.status for r in release(d, calls)], [200, 200], "both are answered")
     d.fault_clear()
+    is_(fcgi.call(d.status_socket, "GET", "/readyz").status, 200,
+        "and /readyz is content")
 
 
 def command():
@@ -185,7 +193,7 @@ def reload():
                 count = s["counters"]["requests"]
         is_(load.failures, [], f"none of {load.done} requests refused")
         ok(not set(first) & set(d.pids()), "all workers are new")
-        wait_for("old ones", lambda: len(d.children()) == 1 + 6 % 3 + 2)
+        wait_for("old ones", lambda: len(d.children()) == 1 + 6 % 3 + 3)
         d.reload({"server.listen": d.path("other.sock")})
         ok(d.lines("needs_restart.*server.listen"), "what needs a restart")
         ok(not os.path.exists(d.path("other.sock")), "and has none")
@@ -193,7 +201,7 @@ def reload():
             d.send(signal.SIGHUP)
             time.sleep(random.random() / 50)
         is_(d.call("GET", "/healthz").status, 200, "many at once")
-        wait_for("old ones", lambda: len(d.children()) == 1 + 6 % 3 + 2)
+        wait_for("old ones", lambda: len(d.children()) == 1 + 6 % 3 + 3)
 
 
 def bad_reload():
@@ -226,7 +234,7 @@ def reload_from_a_pipe():
         os.rename(d.conf, kept)
         os.mkfifo(d.conf)
         d.send(signal.SIGHUP)
-        wait_for("a trial", lambda: len(d.children()) == len(before) + 3)
+        wait_for("a trial", lambda: len(d.children()) == len(before) + 4)
         is_(d.call("GET", "/healthz").status, 200, "served while it is read")
         trial, = set(d.children()) - {w["pid"] for w in d.stats()["workers"]}
         os.kill(trial, signal.SIGALRM)  # the child's own clock: 20 s
@@ -442,7 +450,7 @@ def inherited():
 def orphans():
     with Daemon() as d:
         children = d.children()
-        is_(len(children), 4, "two workers, maintenance, monitor")
+        is_(len(children), 5, "two workers, maintenance, sender, monitor")
         os.kill(d.pid, signal.SIGKILL)
         d.exit_code()
         wait_for("their end", lambda: all(gone(p) for p in children), 5)

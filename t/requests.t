@@ -28,7 +28,7 @@ def answers(d):
     r = d.call("GET", "/readyz")
     is_((r.status, r.json()["ready"]), (200, True), "/readyz")
     is_(sorted(b["name"] for b in r.json()["backends"] if b["state"] == "ok"),
-        ["cache", "objects", "records", "spool"], "names each backend")
+        ["cache", "files", "objects", "records", "spool", "workers"], "names each backend")
     for path in ("/", "/stats", "/healthz/", "/Healthz", "//healthz", ""):
         r = d.call("GET", path)
         is_((r.status, r.json()["code"]), (404, "no_such_path"), f"{path}: 404")
@@ -131,7 +131,7 @@ def silent_client():
             c.params({"REQUEST_METHOD": "POST", "DOCUMENT_URI": FINALIZE,
                       "CONTENT_LENGTH": "100"})
             c.stdin(b"{", end=False)
-            is_(c.answer().json()["code"], "body_short", "also in its body")
+            is_(c.answer().json()["code"], "body_slow", "also in its body")
         is_(d.pids(), before, "no worker was killed for that")
 
 

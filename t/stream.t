@@ -4,9 +4,7 @@ length all the same, and are cut rather than wrong when something goes meanwhile
 import contextlib
 import gzip
 import http.client
-import json
 import os
-import random
 import socket
 import sys
 import time
@@ -26,23 +24,6 @@ harness.need_faults()
 TRIPS = 100
 PADDING = 120_000  # characters a trip: 12 MB in all, about half when packed
 PATH = "/analyze-driver" + client.query(user_id=trips.USER)
-
-
-def store_large(s, padding, count):
-    """So many objects, made of one that the service stored, each with a text
-    of its own that is large."""
-    drivers.drive(s, trips.trip(1, points=30))
-    original, = copies.stored(s, trips.USER)
-    s.stores.delete(drivers.object_of(s, original.trip_id))
-    rng = random.Random(4)
-
-    def large(n):
-        trip_id, end_ms, text = original.copy(trips.USER, n, n)
-        doc = json.loads(text)
-        doc["base_point_city"] = rng.randbytes(padding // 2).hex()
-        return trip_id, end_ms, json.dumps(doc)
-
-    copies.put(s, trips.USER, [large(n) for n in range(count)])
 
 
 class Slow:
@@ -89,7 +70,7 @@ def drop_pieces(s):
 with harness.Stack({"maintenance.interval": "10m"}, hosts=2, workers=2) as s:
     one, two = s.hosts
     s.users([trips.user()])
-    store_large(s, PADDING, TRIPS)
+    copies.store_large(s, TRIPS, PADDING)
     stored = sorted(drivers.analyses(s), key=lambda a: a["end_timestamp"],
                     reverse=True)
     whole = meaning(one.get(PATH))
@@ -144,11 +125,11 @@ with harness.Stack({"maintenance.interval": "10m"}, hosts=2, workers=2) as s:
         is_(s.count("answers_streamed"), before, "not streamed")
 
 # Without files, so that the pieces are what is sent.
-with harness.Stack({"maintenance.interval": "10m", "cache.files": "",
+with harness.Stack({"maintenance.interval": "10m", "cache.files": "none",
                     "server.request_timeout": "3s", "server.finalize_timeout": "2s"},
                    workers=2) as s:
     s.users([trips.user()])
-    store_large(s, PADDING, TRIPS)
+    copies.store_large(s, TRIPS, PADDING)
     whole = meaning(s.get(PATH))
 
     with subtest("a client slower than a request may last"):
@@ -166,8 +147,12 @@ with harness.Stack({"maintenance.interval": "10m", "cache.files": "",
         for coding in ({}, GZIP):
             s.get(PATH)
             before = s.count("pieces_replaced")
+            s.fault("answer.piece.later", "hold")
             slow = Slow(s, coding)
+            s.fault_taken("answer.piece.later")
             ok(drop_pieces(s) > 10, "they were there")
+            s.fault_go("answer.piece.later")
+            s.fault_over("answer.piece.later")
             ok(slow.rest() == whole, "replaced from the store")
             is_(s.count("pieces_replaced"), before + 1, "counted")
             s.redis("FLUSHALL")
@@ -189,8 +174,12 @@ with harness.Stack({"maintenance.interval": "10m", "cache.files": "",
         s.redis("FLUSHALL")
         last = drivers.object_of(s, whole["trips"][-1]["trip_id"])
         body = s.stores.get(last)
+        s.fault("answer.window", "hold")
         slow = Slow(s, {})
+        s.fault_taken("answer.window")
         s.stores.put(last, gzip.compress(gzip.decompress(body), 1))
+        s.fault_go("answer.window")
+        s.fault_over("answer.window")
         is_(slow.rest(), None, "cut")
         is_(s.redis("KEYS", "dg:{%s}:head" % trips.USER), [], "nothing is kept")
         ok(meaning(s.get(PATH)) == whole, "the next is whole")
@@ -198,7 +187,16 @@ with harness.Stack({"maintenance.interval": "10m", "cache.files": "",
     with subtest("a client that hangs up"):
         s.redis("FLUSHALL")
         before = s.count("clients_gone")
-        Slow(s, GZIP).hang_up()
+        accesses = os.path.join(s.nginx.dir, "log", "access.log")
+        s.fault("answer.window", "hold")
+        slow = Slow(s, GZIP)
+        s.fault_taken("answer.window")
+        seen = harness.read(accesses).count("/analyze-driver")
+        slow.hang_up()
+        harness.wait_for("nginx to see it", lambda: harness.read(accesses).count(
+            "/analyze-driver") > seen)
+        s.fault_go("answer.window")
+        s.fault_over("answer.window")
         harness.wait_for("the worker to see it",
                          lambda: s.count("clients_gone") > before)
         is_(s.redis("KEYS", "dg:{%s}:head" % trips.USER), [], "nothing is kept")

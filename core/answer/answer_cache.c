@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include "answer/pieces.h"
 #include "base/log.h"
+#include "base/memory.h"
 
 /* Also to be raised when the front says something else: an ETag of today's
  * FORMAT (representation.c) with yesterday's front would stay for ever. */
@@ -254,7 +255,7 @@ void answer_filling_put(struct answer_filling *f, enum coding coding,
         assert(n <= p->left);
         if (!p->bytes)
             p->bytes = malloc(CACHE_PIECE_MAX);
-        assert(p->bytes && "out of memory");
+        memory_check(p->bytes);
         memcpy(p->bytes + p->n, bytes.p, n);
         p->n += n;
         p->left -= n;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/stats.h"
 
 /* ---- from the store ---- */
@@ -176,12 +177,12 @@ static enum status kept_each(void *ctx, files_take take, void *to,
     char *piece = malloc(CACHE_PIECE_MAX);
     enum status st = ST_OK;
 
-    assert(piece && "out of memory");
+    memory_check(piece);
     for (int i = 0; st == ST_OK && i < n; i++) {
         struct call c = kept_call(k, err);
         size_t size;
 
-        if (!fault_point("answer.piece") &&
+        if (!fault_point(i ? "answer.piece.later" : "answer.piece") &&
             answer_piece(&c, e, k->coding, i, piece, &size) == ST_OK) {
             st = take(to, (struct str){piece, size});
             continue;

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "base/memory.h"
+#include "store/disk.h"
 
 struct piece {
     char *bytes; /* NULL: in the file, at `offset` */
@@ -51,7 +53,7 @@ static char *must_alloc(size_t n)
 {
     char *p = malloc(n);
 
-    assert(p);
+    memory_check(p);
     return p;
 }
 
@@ -73,6 +75,10 @@ static enum status scratch_write(struct pieces *p, const char *bytes, size_t n,
 
     if (st != ST_OK)
         return st;
+    if (disk_lacks(p->fd) > 0)
+        return err_set(err, ST_UNAVAILABLE, "no_scratch_space",
+                       "the rest of the disk of %s is kept for the stores",
+                       p->folder);
     for (size_t done = 0; done < n;) {
         ssize_t w =
             pwrite(p->fd, bytes + done, n - done, p->file_size + (off_t)done);
@@ -110,7 +116,7 @@ static enum status add_piece(struct pieces *p, char *bytes, size_t size,
     if (p->n == p->room) {
         p->room = p->room ? 2 * p->room : 16;
         p->at = realloc(p->at, (size_t)p->room * sizeof *p->at);
-        assert(p->at);
+        memory_check(p->at);
     }
     p->at[p->n++] = piece;
     return ST_OK;

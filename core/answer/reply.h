@@ -30,7 +30,9 @@ struct sink {
     begin is called once, when nothing can fail any more but the client (or a
     store in mid-stream, which cuts the answer so that the client sees it);
     then, unless the reply is unchanged or in a file (or `head`), write until
-    the length is reached. Both return ST_GONE_CLIENT when the client hung up.
+    the length is reached. Both return ST_GONE_CLIENT when the client hung up;
+    begin another status, and its err is set, when too much waits to be sent
+    already: then nothing was sent.
  */
 
 #endif

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/fault.h"
+#include "base/memory.h"
 
 /* Only then: the header comes with the sanitizer's runtime, which a machine
  * that has the compiler need not have. */
@@ -49,8 +51,8 @@ static struct block *block_push(struct block *below, size_t cap)
     struct block *b;
 
     assert(cap <= SIZE_MAX - sizeof *b);
-    b = malloc(sizeof *b + cap);
-    assert(b && "out of memory");
+    b = fault_point("arena.block") ? NULL : malloc(sizeof *b + cap);
+    memory_check(b);
     b->below = below;
     b->used = 0;
     b->cap = cap;
@@ -62,7 +64,7 @@ struct arena *arena_new(size_t keep)
 {
     struct arena *a = malloc(sizeof *a);
 
-    assert(a && "out of memory");
+    memory_check(a);
     a->first = a->top = block_push(NULL, keep);
     a->defers = NULL;
     return a;

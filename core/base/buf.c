@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/memory.h"
 
 #define FIRST_CAP ((size_t)256) /* an id, an ETag, a header: one allocation */
 
@@ -97,7 +98,7 @@ char *buf_room(struct buf *b, size_t n)
     if (cap > b->max)
         cap = b->max;
     p = realloc(b->p, cap + 1); /* one more for the NUL of buf_printf */
-    assert(p && "out of memory");
+    memory_check(p);
     b->p = p;
     b->cap = cap;
     return p + b->n;

@@ -32,6 +32,8 @@
  *   cache.commit         a fill, before its head is stored
  *   cache.replace_token  before the token is removed
  *   files.rename         a file of cache.files, written and not yet named
+ *   arena.block          a block of an arena: there is no memory left
+ *   unsent.keep          keeping what a slow client does not take: no room
  *   records.fail         every call of either record store
  *   group.taken          who leads has taken a group's rows
  *   group.written        they are committed, and nobody is told yet

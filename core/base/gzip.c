@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <zlib.h>
 #include "base/gzip_inflate.h"
+#include "base/memory.h"
 
 #define CHUNK ((size_t)64 * 1024)
 #define GZIP_WINDOW (MAX_WBITS + 16) /* zlib: 16 more asks for gzip framing */
@@ -72,7 +73,9 @@ enum status gzip_pack(struct str in, int level, struct buf *out,
         return too_large(out, out->n, err);
     rc =
         deflateInit2(&z, level, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY);
-    assert(rc == Z_OK && "out of memory, or no such level");
+    if (rc == Z_MEM_ERROR)
+        memory_out();
+    assert(rc == Z_OK && "no such level");
     z.next_in = (z_const unsigned char *)in.p;
     z.avail_in = (uInt)in.n;
     st = pack(&z, out, err);
@@ -132,7 +135,9 @@ enum status gzip_inflate_begin(struct z_stream_s *z, struct str in,
         return err_set(err, ST_TOO_LARGE, NULL, "more than %zu bytes",
                        out->max);
     rc = inflateInit2(z, GZIP_WINDOW);
-    assert(rc == Z_OK && "out of memory");
+    if (rc == Z_MEM_ERROR)
+        memory_out();
+    assert(rc == Z_OK);
     z->next_in = (z_const unsigned char *)in.p;
     z->avail_in = (uInt)in.n;
     return ST_OK;

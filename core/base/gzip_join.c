@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <zlib.h>
 #include "base/gzip_inflate.h"
+#include "base/memory.h"
 
 /* zlib's inflate() with Z_BLOCK stops behind each block and tells in
  * data_type: whether it has, whether the block was the last one, and how many
@@ -139,7 +140,9 @@ void gzip_fragment(struct str text, int level, struct buf *out,
     uLong bound;
     char *room;
 
-    assert(rc == Z_OK && "out of memory, or no such level");
+    if (rc == Z_MEM_ERROR)
+        memory_out();
+    assert(rc == Z_OK && "no such level");
     assert(text.n < UINT_MAX / 2);
     *sum = (struct gzip_sum){
         (uint32_t)crc32_z(0, (const unsigned char *)text.p, text.n), text.n};
@@ -191,7 +194,9 @@ enum status gzip_fragment_text(struct str deflate, const struct gzip_sum *sum,
         return err_set(err, ST_TOO_LARGE, NULL, "more than %zu bytes",
                        text->max);
     rc = inflateInit2(&z, -MAX_WBITS);
-    assert(rc == Z_OK && "out of memory");
+    if (rc == Z_MEM_ERROR)
+        memory_out();
+    assert(rc == Z_OK);
     st = inflate_fragment(&z, deflate, room, sum->length);
     inflateEnd(&z);
     if (st == ST_OK && crc32_z(0, (const unsigned char *)room,
@@ -217,7 +222,9 @@ enum status gzip_fragment_open(struct str deflate, struct buf *text,
         return err_set(err, ST_TOO_LARGE, NULL, "more than %zu bytes",
                        text->max);
     rc = inflateInit2(&z, -MAX_WBITS);
-    assert(rc == Z_OK && "out of memory");
+    if (rc == Z_MEM_ERROR)
+        memory_out();
+    assert(rc == Z_OK);
     z.next_in = (z_const unsigned char *)(uintptr_t)deflate.p;
     z.avail_in = (uInt)deflate.n;
     do { /* without progress a step fails: cut short */

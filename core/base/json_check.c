@@ -14,6 +14,7 @@
 
 #include "base/json_number.h"
 #include "base/json_text.h"
+#include "base/memory.h"
 
 #define FEW_NAMES 16
 #define NO_ROWS -2 /* nothing is so deep */
@@ -103,8 +104,7 @@ static uint64_t name_hash(const struct name *name)
     if (!name->escaped)
         return text_hash(name->inside, point);
     z = malloc(name->inside.n);
-    if (!z)
-        abort();
+    memory_check(z);
     h = text_hash((struct str){z, json_unescape(name->inside, z)}, point);
     free(z);
     return h;
@@ -117,8 +117,7 @@ static void names_push(struct check *c, struct str inside, bool escaped)
         struct name *more =
             realloc(first ? NULL : c->names, 2 * c->max_names * sizeof *more);
 
-        if (!more)
-            abort();
+        memory_check(more);
         if (first)
             memcpy(more, c->room, sizeof c->room);
         c->names = more;
@@ -171,8 +170,7 @@ static const struct name *twice_of_many(struct name *v, size_t n)
     while (size < n)
         size *= 2;
     heads = calloc(size, sizeof *heads);
-    if (!heads)
-        abort();
+    memory_check(heads);
     for (size_t i = 0; i < n && !twice; i++) {
         struct name **head;
 

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/json_text.h"
+#include "base/memory.h"
 
 #define HEAD_DIGITS 19
 #define EXACT_INT (INT64_C(1) << 53) /* a double holds all up to here */
@@ -170,8 +171,7 @@ static bool numeric_text(struct str inside, double *out)
     if (!json_escaped(inside))
         return str_to_double(inside, out);
     z = malloc(inside.n);
-    if (!z)
-        abort();
+    memory_check(z);
     ok = str_to_double((struct str){z, json_unescape(inside, z)}, out);
     free(z);
     return ok;

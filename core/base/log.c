@@ -7,11 +7,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/stats.h"
 
-/* Below PIPE_BUF, so that a line written to a pipe is not split. */
+/* With its newlines below PIPE_BUF, so that a pipe takes all of a line or
+ * nothing. */
 #define LINE_MAX_BYTES 4000
 #define QUOTED_MAX ((sizeof((struct log_value *)0)->z - 6) / 4)
 
@@ -20,6 +24,10 @@ static struct {
     int fd;
     enum log_level level;
     char path[PATH_MAX]; /* empty: stderr */
+    bool socket;
+    bool torn;        /* the end of the last line is missing */
+    uint64_t dropped; /* lines since one was taken */
+    int64_t since_ms; /* the first of them */
     char role[16];
     char request[64];
 } lg = {.fd = STDERR_FILENO, .level = LOG_INFO, .role = "tool"};
@@ -30,6 +38,39 @@ static const char *const level_names[] = {
     [LOG_INFO] = "info",
     [LOG_DEBUG] = "debug",
 };
+
+static bool is_socket(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/*
+ * The flag that forbids waiting is everybody's who has the same description,
+ * the shell's, too: so ours is opened anew. Of another user's pipe that is
+ * denied; then the flag it is. A file does not wait, and a socket is told so
+ * with each line.
+ */
+void log_never_wait(void)
+{
+    struct stat st;
+    int fd;
+
+    lg.socket = is_socket(lg.fd);
+    if (fstat(STDERR_FILENO, &st) != 0 ||
+        !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+        return;
+    fd = open("/proc/self/fd/2",
+              O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)dup2(fd, STDERR_FILENO); /* for what libraries say, as well */
+        close(fd);
+    } else {
+        (void)fcntl(STDERR_FILENO, F_SETFL,
+                    fcntl(STDERR_FILENO, F_GETFL) | O_NONBLOCK);
+    }
+}
 
 void log_open(const char *target, enum log_level level, const char *role)
 {
@@ -58,6 +99,8 @@ void log_reopen(void)
         else
             failed = errno;
     }
+    lg.socket = is_socket(lg.fd);
+    lg.torn = false;
     if (old != STDERR_FILENO)
         close(old);
     if (failed) {
@@ -71,6 +114,7 @@ void log_reopen(void)
 void log_role(const char *role)
 {
     snprintf(lg.role, sizeof lg.role, "%s", role);
+    lg.dropped = 0; /* its parent says what it lacks */
 }
 
 void log_request(struct str request_id)
@@ -89,7 +133,7 @@ void log_request(struct str request_id)
 }
 
 static size_t put_head(char line[], size_t size, enum log_level level,
-                       const char *event)
+                       const char *request, const char *event)
 {
     int64_t now = clock_wall_us();
     time_t seconds = now / 1000000;
@@ -102,42 +146,81 @@ static size_t put_head(char line[], size_t size, enum log_level level,
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &t);
     n = snprintf(line, size, "%s.%06dZ level=%s role=%s pid=%d%s%s event=%s",
                  stamp, (int)(now % 1000000), level_names[level], lg.role,
-                 (int)getpid(), lg.request[0] ? " rid=" : "", lg.request,
-                 event);
+                 (int)getpid(), request[0] ? " rid=" : "", request, event);
     assert(n > 0 && (size_t)n < size);
     return (size_t)n;
 }
 
 /*
  * Every process appends to the same file or pipe: only a line that goes out
- * in one write() stays in one piece.
+ * in one write() stays in one piece. False: it was not taken, or (on a disk
+ * that is full) not wholly.
  */
-static void write_line(char line[], size_t n)
+static bool write_whole(const char *p, size_t n)
 {
     ssize_t rc;
 
+    do
+        rc = lg.socket ? send(lg.fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL)
+                       : write(lg.fd, p, n);
+    while (rc < 0 && errno == EINTR);
+    if (rc > 0)
+        lg.torn = (size_t)rc < n;
+    return rc == (ssize_t)n;
+}
+
+/* line has room for two more bytes. */
+static bool write_line(char line[], size_t n)
+{
     for (size_t i = 0; i < n; i++) {
         if ((unsigned char)line[i] < ' ')
             line[i] = '?';
     }
-    line[n] = '\n';
-    do
-        rc = write(lg.fd, line, n + 1);
-    while (rc < 0 && errno == EINTR);
-    /* A log that takes no more (disk full) must not stop the service, and
-     * there is no place to say so. */
+    line[n++] = '\n';
+    if (lg.torn) {
+        memmove(line + 1, line, n++);
+        line[0] = '\n';
+    }
+    return write_whole(line, n);
+}
+
+/* Whoever reads the log learns what is not in it. */
+static bool say_dropped(void)
+{
+    char line[256 + 2];
+    size_t n = put_head(line, 256, LOG_WARN, "", "log_dropped");
+
+    n += (size_t)snprintf(line + n, 256 - n, " lines=%llu ms=%lld",
+                          (unsigned long long)lg.dropped,
+                          (long long)(clock_mono_ms() - lg.since_ms));
+    assert(n < 256);
+    if (!write_line(line, n))
+        return false;
+    lg.dropped = 0;
+    return true;
+}
+
+/* A log that takes nothing (nobody reads the pipe, the disk is full) must not
+ * stop the service. */
+static void put_line(char line[], size_t n)
+{
+    if ((lg.dropped == 0 || say_dropped()) && write_line(line, n))
+        return;
+    if (lg.dropped++ == 0)
+        lg.since_ms = clock_mono_ms();
+    stat_add(STAT_log_dropped, 1);
 }
 
 void log_line(enum log_level level, const char *event, const char *fmt, ...)
 {
     int saved = errno;
-    char line[LINE_MAX_BYTES + 1];
+    char line[LINE_MAX_BYTES + 2];
     size_t n;
     va_list ap;
 
     if (level > lg.level)
         return;
-    n = put_head(line, LINE_MAX_BYTES, level, event);
+    n = put_head(line, LINE_MAX_BYTES, level, lg.request, event);
     if (fmt) {
         line[n++] = ' ';
         va_start(ap, fmt);
@@ -148,7 +231,7 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
         n = LINE_MAX_BYTES - 1;
         memcpy(line + n - 3, "...", 3);
     }
-    write_line(line, n);
+    put_line(line, n);
     errno = saved;
 }
 

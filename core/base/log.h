@@ -13,6 +13,12 @@ void log_open(const char *target, enum log_level level, const char *role);
     role is printed in each line ("master", "worker", ...). A file that cannot
     be opened: the reason goes to stderr, and so do the lines.
  */
+void log_never_wait(void);
+/*
+    For a service, at its start: writing to stderr never waits from now on, who-
+    ever reads it or not. Other programs that have the same stderr do not
+    notice.
+ */
 void log_reopen(void);
 void log_role(const char *role);
 /*
@@ -31,7 +37,8 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
      event=trip_unreadable key="..." ...`
     fmt gives the rest as `key=value` pairs (NULL: nothing); log_quoted()
    escapes a value that came from outside. One write() a line, at most 4,000
-   bytes, cut with "...".
+   bytes, cut with "...". What the log does not take at once is dropped and
+   counted; the first line that it takes again is `event=log_dropped lines=N`.
  */
 
 struct log_value {

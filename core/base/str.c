@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include "base/memory.h"
 
 int str_cmp(struct str a, struct str b)
 {
@@ -75,8 +76,8 @@ bool str_to_double(struct str s, double *out)
     s = str_trim(s);
     if (s.n == 0 || memchr(s.p, '\0', s.n))
         return false;
-    if (s.n >= sizeof space && !(z = malloc(s.n + 1)))
-        abort();
+    if (s.n >= sizeof space)
+        memory_check(z = malloc(s.n + 1));
     memcpy(z, s.p, s.n);
     z[s.n] = '\0';
     v = strtod(z, &end);

@@ -4,6 +4,9 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include "base/json.h"
+#include "base/memory.h"
 #include "base/shown.h"
 #include "driver/driver.h"
 #include "store/ddb_item.h"
@@ -403,7 +406,7 @@ struct str user_print(const struct user *u, struct arena *a)
         print_members(cJSON_AddObjectToObject(tree, "privacy_settings"),
                       privacy, u, a);
     text = cJSON_Print(tree);
-    assert(text); /* out of memory: nothing to go on with */
+    memory_check(text);
     out = arena_copy(a, str_of(text));
     cJSON_free(text);
     cJSON_Delete(tree);

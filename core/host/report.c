@@ -90,6 +90,10 @@ void report_json(const struct board_view *v, const struct pending *p,
     for (enum counter s = 0; s < STAT_COUNT; s++)
         json_put_int(&o, stat_name(s), (int64_t)v->counters[s]);
     json_end_object(&o);
+    json_begin_object(&o, "gauges");
+    for (enum gauge g = 0; g < GAUGE_COUNT; g++)
+        json_put_int(&o, gauge_name(g), v->gauges[g]);
+    json_end_object(&o);
     put_pending(&o, p);
     json_end_object(&o);
 }

@@ -1,10 +1,9 @@
 #include "config.h"
-#include "host/scoreboard.h"
+#include "host/scoreboard_impl.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,79 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BOARD_MAGIC "DGBOARD1"
-#define TEXT_WORDS(n) ((n) / 8)
-
-/*
- * Text in words, so that a reader in the middle of a write sees old and new
- * letters mixed at worst; `turn` (odd while it is written) tells it so.
- */
-struct slot {
-    _Atomic uint32_t state, draining, role, generation;
-    _Atomic int32_t pid, number;
-    _Atomic uint64_t requests;
-    _Atomic int64_t deadline_ms, since_ms;
-    _Atomic uint32_t turn;
-    _Atomic uint64_t route[TEXT_WORDS(SCOREBOARD_ROUTE_MAX)];
-    _Atomic uint64_t request_id[TEXT_WORDS(SCOREBOARD_ID_MAX)];
-    struct stats stats;
-};
-
-_Static_assert(SCOREBOARD_ROUTE_MAX % 8 == 0 && SCOREBOARD_ID_MAX % 8 == 0,
-               "texts are kept in whole words");
-
-struct board {
-    char magic[8];
-    uint32_t size, slot_size, stats_size;
-    int32_t master;
-    uint64_t master_start; /* clock ticks after boot: tells a reused pid */
-    int64_t started_us;
-    char version[32];
-    _Atomic uint32_t generation;
-    struct agreed agreed;
-    _Atomic uint32_t used; /* slots that ever had a process: the rest of the
-                              file is a hole and stays one */
-    struct slot slots[SCOREBOARD_SLOTS];
-};
-
-struct scoreboard {
-    struct board *board;
-    char *path;
-    dev_t dev;
-    ino_t ino;
-};
-
-const char *slot_role_name(enum slot_role role)
-{
-    static const char *const names[ROLE_COUNT] = {
-        [ROLE_WORKER] = "worker",
-        [ROLE_MAINTENANCE] = "maintenance",
-        [ROLE_MONITOR] = "monitor",
-    };
-
-    assert(role < ROLE_COUNT);
-    return names[role];
-}
-
-const char *slot_state_name(const struct slot_view *v)
-{
-    if (v->draining)
-        return "draining";
-    switch (v->state) {
-    case SLOT_FREE:
-        return "free";
-    case SLOT_STARTING:
-        return "starting";
-    case SLOT_IDLE:
-        return "idle";
-    case SLOT_BUSY:
-        return "busy";
-    }
-    return "unknown"; /* a word from a file of somebody else's making */
-}
-
 /* The 22nd field of /proc/PID/stat; 0 when there is no such process. */
-static uint64_t process_start(pid_t pid)
+uint64_t process_start(pid_t pid)
 {
     char path[64], text[1024], *p;
     ssize_t n;
@@ -105,21 +33,6 @@ static uint64_t process_start(pid_t pid)
     return p ? strtoull(p, NULL, 10) : 0;
 }
 
-static int64_t process_rss(pid_t pid)
-{
-    char path[64], text[128];
-    long long pages;
-    FILE *f;
-    bool ok;
-
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    if (!(f = fopen(path, "re")))
-        return -1;
-    ok = fgets(text, sizeof text, f) && sscanf(text, "%*s %lld", &pages) == 1;
-    fclose(f);
-    return ok ? pages * sysconf(_SC_PAGESIZE) : -1;
-}
-
 /* ---- the master ---- */
 
 static void board_init(struct board *m)
@@ -135,8 +48,7 @@ static void board_init(struct board *m)
     atomic_store(&m->generation, 1);
 }
 
-static enum status board_map(int fd, int prot, struct scoreboard *b,
-                             struct err *err)
+enum status board_map(int fd, int prot, struct scoreboard *b, struct err *err)
 {
     struct stat st;
     void *p;
@@ -157,7 +69,7 @@ static enum status board_map(int fd, int prot, struct scoreboard *b,
     return ST_OK;
 }
 
-static struct scoreboard *scoreboard_new(const char *path)
+struct scoreboard *scoreboard_new(const char *path)
 {
     struct scoreboard *b = calloc(1, sizeof *b);
 
@@ -228,7 +140,7 @@ void scoreboard_generation(struct scoreboard *b, unsigned generation)
     atomic_store(&b->board->generation, generation);
 }
 
-static struct slot *slot_of(const struct scoreboard *b, int slot)
+struct slot *slot_of(const struct scoreboard *b, int slot)
 {
     assert(slot >= 0 && slot < SCOREBOARD_SLOTS);
     return &b->board->slots[slot];
@@ -297,6 +209,7 @@ void scoreboard_idle(struct scoreboard *b, int slot)
     struct slot *s = slot_of(b, slot);
 
     atomic_store(&s->since_ms, clock_mono_ms());
+    scoreboard_alive(b, slot);
     atomic_store(&s->state, SLOT_IDLE);
 }
 
@@ -344,157 +257,27 @@ void scoreboard_extend(struct scoreboard *b, int slot, struct deadline d)
                           memory_order_relaxed);
 }
 
+void scoreboard_alive(struct scoreboard *b, int slot)
+{
+    atomic_store_explicit(&slot_of(b, slot)->alive_ms, clock_mono_ms(),
+                          memory_order_relaxed);
+}
+
+int64_t scoreboard_gauge(const struct scoreboard *b, enum gauge g)
+{
+    int64_t sum = 0;
+
+    for (int i = 0; i < board_used(b->board); i++) {
+        const struct slot *s = slot_of(b, i);
+
+        if (atomic_load(&s->state) != SLOT_FREE)
+            sum += gauge_get(&s->stats, g);
+    }
+    return sum;
+}
+
 void scoreboard_served(struct scoreboard *b, int slot)
 {
     atomic_fetch_add_explicit(&slot_of(b, slot)->requests, 1,
                               memory_order_relaxed);
-}
-
-/* ---- readers ---- */
-
-static enum status board_check(const struct scoreboard *b, struct err *err)
-{
-    const struct board *m = b->board;
-
-    if (memcmp(m->magic, BOARD_MAGIC, sizeof m->magic) != 0 ||
-        m->size != sizeof *m || m->slot_size != sizeof(struct slot) ||
-        m->stats_size != sizeof(struct stats))
-        return err_set(err, ST_CORRUPT, "scoreboard_version",
-                       "%s is of another version of the program", b->path);
-    if (process_start(m->master) != m->master_start)
-        return err_set(err, ST_UNAVAILABLE, "not_running",
-                       "the service is not running (%s was left by process "
-                       "%d, which is gone)",
-                       b->path, m->master);
-    return ST_OK;
-}
-
-enum status scoreboard_open(const char *path, struct scoreboard **out,
-                            struct err *err)
-{
-    struct scoreboard *b = scoreboard_new(path);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    enum status st;
-
-    if (fd < 0) {
-        st = err_set(err, ST_UNAVAILABLE, "not_running",
-                     "the service is not running (%s: %m)", path);
-    } else {
-        st = board_map(fd, PROT_READ, b, err);
-        close(fd);
-    }
-    if (st == ST_OK)
-        st = board_check(b, err);
-    if (st != ST_OK)
-        scoreboard_close(&b);
-    *out = b;
-    return st;
-}
-
-void scoreboard_close(struct scoreboard **bp)
-{
-    struct scoreboard *b = *bp;
-
-    if (!b)
-        return;
-    if (b->board)
-        munmap(b->board, sizeof *b->board);
-    free(b->path);
-    free(b);
-    *bp = NULL;
-}
-
-static void text_load(const _Atomic uint64_t *words, size_t size, char *out)
-{
-    for (size_t i = 0; i < TEXT_WORDS(size); i++) {
-        uint64_t w = atomic_load_explicit(&words[i], memory_order_relaxed);
-
-        memcpy(out + i * 8, &w, 8);
-    }
-    out[size - 1] = '\0';
-}
-
-/* Both texts as they stood together; empty if the writer never let us. */
-static void slot_texts(const struct slot *s, struct slot_view *out)
-{
-    /* A writer is done in less than a microsecond, unless it was killed there.
-     */
-    for (int tries = 0; tries < 1000; tries++) {
-        uint32_t turn = atomic_load(&s->turn);
-
-        text_load(s->route, SCOREBOARD_ROUTE_MAX, out->route);
-        text_load(s->request_id, SCOREBOARD_ID_MAX, out->request_id);
-        atomic_thread_fence(memory_order_seq_cst);
-        if (turn % 2 == 0 && atomic_load(&s->turn) == turn)
-            return;
-    }
-    out->route[0] = out->request_id[0] = '\0';
-}
-
-void scoreboard_slot(const struct scoreboard *b, int slot,
-                     struct slot_view *out)
-{
-    const struct slot *s = slot_of(b, slot);
-    uint32_t role = atomic_load(&s->role);
-    /* Before the deadline, which is written before the state. */
-    enum slot_state state = atomic_load(&s->state);
-
-    *out = (struct slot_view){
-        .state = state,
-        .role = role < ROLE_COUNT ? role : ROLE_WORKER,
-        .draining = atomic_load(&s->draining),
-        .number = atomic_load(&s->number),
-        .pid = atomic_load(&s->pid),
-        .generation = atomic_load(&s->generation),
-        .requests = atomic_load(&s->requests),
-        .deadline = {atomic_load(&s->deadline_ms)},
-        .since_ms = atomic_load(&s->since_ms),
-        .rss_bytes = -1,
-    };
-    slot_texts(s, out);
-}
-
-static int board_used(const struct board *m)
-{
-    uint32_t used = atomic_load(&m->used);
-
-    return used < SCOREBOARD_SLOTS ? (int)used : SCOREBOARD_SLOTS;
-}
-
-/* What a slot's processes counted, those that have gone, too. */
-static void view_counted(const struct stats *s, struct board_view *out)
-{
-    for (int c = 0; c < STAT_COUNT; c++)
-        out->counters[c] += stat_get(s, (enum counter)c);
-    for (int h = 0; h < HISTOGRAM_COUNT; h++)
-        histogram_sum(s, (enum histogram_name)h, &out->histograms[h]);
-}
-
-void scoreboard_view(const struct scoreboard *b, struct arena *a,
-                     struct board_view *out)
-{
-    const struct board *m = b->board;
-    int used = board_used(m);
-
-    *out = (struct board_view){
-        .version =
-            arena_z(a, (struct str){m->version, strnlen(m->version, 32)}),
-        .master = m->master,
-        .started_us = m->started_us,
-        .generation = atomic_load(&m->generation),
-        .slots = arena_alloc_n(a, (size_t)used + 1, sizeof *out->slots),
-    };
-    for (int i = 0; i < used; i++) {
-        view_counted(&m->slots[i].stats, out);
-        scoreboard_slot(b, i, &out->slots[out->n]);
-        /* Without a process id it is just being forked; 0 would be the
-         * reader's own process group to whoever sends a signal there. */
-        if (out->slots[out->n].state == SLOT_FREE ||
-            out->slots[out->n].pid == 0)
-            continue;
-        for (int g = 0; g < GAUGE_COUNT; g++)
-            out->gauges[g] += gauge_get(&m->slots[i].stats, (enum gauge)g);
-        out->slots[out->n].rss_bytes = process_rss(out->slots[out->n].pid);
-        out->n++;
-    }
 }

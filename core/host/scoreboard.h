@@ -26,7 +26,13 @@
 #define SCOREBOARD_ROUTE_MAX 32
 #define SCOREBOARD_ID_MAX 72
 
-enum slot_role { ROLE_WORKER, ROLE_MAINTENANCE, ROLE_MONITOR, ROLE_COUNT };
+enum slot_role {
+    ROLE_WORKER,
+    ROLE_MAINTENANCE,
+    ROLE_SENDER,
+    ROLE_MONITOR,
+    ROLE_COUNT
+};
 enum slot_state { SLOT_FREE, SLOT_STARTING, SLOT_IDLE, SLOT_BUSY };
 
 const char *slot_role_name(enum slot_role role);
@@ -91,6 +97,15 @@ void scoreboard_extend(struct scoreboard *b, int slot, struct deadline d);
     There is progress: not stuck before d.
  */
 void scoreboard_served(struct scoreboard *b, int slot);
+void scoreboard_alive(struct scoreboard *b, int slot);
+/*
+    To be called at least once a second by who is idle: it waits, and would
+   hear.
+ */
+int64_t scoreboard_gauge(const struct scoreboard *b, enum gauge g);
+/*
+    Of all processes that live, together.
+ */
 
 /* ---- readers ---- */
 
@@ -113,6 +128,7 @@ struct slot_view {
     uint64_t requests;                  /* of this process */
     struct deadline deadline;           /* of SLOT_STARTING and SLOT_BUSY */
     int64_t since_ms;                   /* clock_mono_ms() of the last change */
+    int64_t alive_ms;                   /* and of the last sign of life */
     int64_t rss_bytes;                  /* -1: unknown */
     char route[SCOREBOARD_ROUTE_MAX];   /* "" before it is known */
     char request_id[SCOREBOARD_ID_MAX]; /* of the last request */
@@ -126,6 +142,13 @@ void scoreboard_slot(const struct scoreboard *b, int slot,
                      struct slot_view *out);
 /*
     Without rss_bytes (-1).
+ */
+
+bool scoreboard_takes(const struct scoreboard *b, int64_t within_ms,
+                      struct err *err);
+/*
+    Whether a worker took a call, or waited for one, within that time. False:
+   err says how many there are, and that they are busy or away.
  */
 
 struct board_view {

@@ -191,18 +191,26 @@ static void look_for_foreign(struct pass *p, struct service *s)
     *p->c->err = err;
 }
 
+/* A failure here is no pass's: whatever is owed does not wait for it, and the
+ * folder is looked at again soon. */
+void maintenance_tidy(struct stores *to)
+{
+    struct err err = ERR_NONE;
+
+    if (to->files && files_evict(to->files, &err) != ST_OK)
+        log_err(LOG_DEBUG, "files_not_tidied", &err);
+}
+
 enum status maintenance_pass(struct service *s, const struct call *c)
 {
     struct pass p = {.c = c, .worst = ST_OK};
-    struct stores *to = c->stores;
     enum status st;
 
+    maintenance_tidy(c->stores);
     agree_sometimes(s, c);
-    if ((st = work_off(&p)) != ST_OK ||
-        (to->files && (st = files_evict(to->files, c->err)) != ST_OK) ||
-        (st = sweep_sometimes(s, c)) != ST_OK)
+    if ((st = work_off(&p)) != ST_OK || (st = sweep_sometimes(s, c)) != ST_OK)
         return st;
-    if (to->conf->migration_foreign_writers)
+    if (c->stores->conf->migration_foreign_writers)
         look_for_foreign(&p, s);
     return p.worst;
 }

@@ -15,8 +15,13 @@ enum status maintenance_pass(struct service *s,
     is reset between them.
     With migration.foreign_writers it also goes on looking for what other
     programs wrote (foreign.h).
-    Also keeps cache.files in bounds, and once an hour sweeps the object
-    store's temporaries.
+    Also tidies, and once an hour sweeps the object store's temporaries.
+ */
+void maintenance_tidy(struct stores *s);
+/*
+    Keeps cache.files in bounds. To be called about once a second, in the
+   pauses, too: when the disk is full, what may be done without gives way at
+   once.
  */
 
 #endif

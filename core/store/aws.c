@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "base/stats.h"
 #include "store/aws_credentials.h"
@@ -84,7 +85,8 @@ __attribute__((format(printf, 1, 2))) static char *text(const char *fmt, ...)
     va_start(ap, fmt);
     n = vasprintf(&out, fmt, ap);
     va_end(ap);
-    assert(n >= 0);
+    if (n < 0)
+        memory_out();
     return out;
 }
 

@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/fault.h"
+#include "store/disk.h"
 #include "store/folder.h"
 
 #define BOOT_MAX 64
@@ -43,6 +45,11 @@ static enum status read_boot(char out[BOOT_MAX + 1], struct err *err)
     return st;
 }
 
+bool files_wanted(const struct conf *c)
+{
+    return strcmp(c->cache_files, "none") != 0;
+}
+
 enum status files_open(const struct conf *c, struct files **out,
                        struct err *err)
 {
@@ -50,16 +57,17 @@ enum status files_open(const struct conf *c, struct files **out,
     enum status st;
 
     *out = NULL;
-    if (!c->cache_files[0])
+    if (!files_wanted(c))
         return ST_OK;
     f = calloc(1, sizeof *f);
     assert(f);
     f->ttl_ms = c->cache_ttl + c->cache_stale_if_error;
-    f->max = c->cache_files_max;
     f->fd = -1;
     if ((st = read_boot(f->boot, err)) != ST_OK ||
         (st = folder_open(c->cache_files, &f->fd, err)) != ST_OK)
         files_close(&f);
+    else
+        f->max = disk_share(f->fd, c->cache_files_max);
     *out = f;
     return st;
 }
@@ -123,6 +131,11 @@ static enum status write_part(void *to, struct str part)
 {
     struct writing *w = to;
 
+    /* Asked for each part: the file itself may be what fills the disk. */
+    if (disk_lacks(w->fd) > 0)
+        return err_set(w->err, ST_UNAVAILABLE, "files_no_room",
+                       "the rest of the disk of cache.files is kept for the "
+                       "stores: free some space or use a larger disk");
     return file_write(w->fd, part, w->err);
 }
 
@@ -211,19 +224,21 @@ static enum status evict(struct files *f, struct arena *a, int64_t now_ms,
 {
     struct aged *file;
     size_t n, i;
-    int64_t total = 0;
+    int64_t total = 0, lacks = disk_lacks(f->fd);
     enum status st = list_all(f, a, &file, &n, err);
 
     if (st != ST_OK)
         return st;
     for (i = 0; i < n; i++)
         total += file[i].size;
-    for (i = 0;
-         i < n && (total > f->max || now_ms - file[i].at_ms >= f->ttl_ms);
+    for (i = 0; i < n && (total > f->max || lacks > 0 ||
+                          now_ms - file[i].at_ms >= f->ttl_ms);
          i++) {
         if (unlinkat(f->fd, file[i].name, 0) && errno != ENOENT)
             return file_errno(err, "remove", file[i].name);
         total -= file[i].size;
+        /* One that is being sent gives nothing back yet: the next look sees. */
+        lacks -= file[i].size;
     }
     f->due_ms = i < n ? file[i].at_ms + f->ttl_ms : INT64_MAX;
     return ST_OK;
@@ -239,7 +254,7 @@ enum status files_evict(struct files *f, struct err *err)
     if (fstat(f->fd, &sb) != 0)
         return file_errno(err, "look at", "cache.files");
     changed_ms = ms_of(sb.st_mtim);
-    if (changed_ms == f->seen_ms && now_ms < f->due_ms)
+    if (changed_ms == f->seen_ms && now_ms < f->due_ms && !disk_lacks(f->fd))
         return ST_OK;
     a = arena_new(0);
     st = evict(f, a, now_ms, err);

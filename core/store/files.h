@@ -22,11 +22,16 @@
 
 struct files;
 
+bool files_wanted(const struct conf *c);
+/*
+    cache.files is not `none`.
+ */
+
 enum status files_open(const struct conf *c, struct files **out,
                        struct err *err) MUST_CHECK;
 /*
     Makes the folder when it is missing. *out is NULL, and that is ST_OK, when
-    cache.files is empty.
+    none is wanted.
  */
 void files_close(struct files **f);
 
@@ -56,13 +61,15 @@ enum status files_write(struct files *f, const struct file_name *name,
                         struct err *err) MUST_CHECK;
 /*
     Readable by the folder's group, and no longer than cache.ttl and
-    cache.stale_if_error after read_began_ms.
+    cache.stale_if_error after read_began_ms. ST_UNAVAILABLE (files_no_room):
+    the file system has no more than its reserve (disk.h).
  */
 
 enum status files_evict(struct files *f, struct err *err) MUST_CHECK;
 /*
     Removes what is older than that, and the oldest until all together are
-    within cache.files_max. Cheap when nothing was written since.
+    within cache.files_max (and half of the file system), and until that has its
+    reserve. Cheap when nothing was written since.
  */
 
 #endif

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <curl/curl.h>
+#include "base/memory.h"
 
 #define HEAD_MAX (64 * 1024)
 #define ERROR_BODY_MAX (64 * 1024)
@@ -155,9 +156,9 @@ static struct line *take_line(struct http *h)
         curl_easy_reset(l->easy); /* keeps connections, DNS and TLS sessions */
     } else {
         l = calloc(1, sizeof *l);
-        assert(l);
+        memory_check(l);
         l->easy = curl_easy_init();
-        assert(l->easy);
+        memory_check(l->easy);
     }
     l->next = NULL;
     l->why[0] = '\0';

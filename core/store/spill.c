@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/memory.h"
 #include "store/folder.h"
 
 /*
@@ -41,7 +42,7 @@ struct spill *spill_new(const char *folder)
 {
     struct spill *s = calloc(1, sizeof *s);
 
-    assert(s);
+    memory_check(s);
     s->folder = folder;
     s->fd = -1;
     return s;
@@ -105,7 +106,7 @@ static struct spill_block *spill_block_of(struct spill *s, int bucket)
 
     if (!b) {
         b = s->last[bucket] = calloc(1, sizeof *b);
-        assert(b);
+        memory_check(b);
         b->before = NO_BLOCK;
     }
     return b;

@@ -36,7 +36,8 @@ struct stores {
     struct records *records;
     struct cache *cache;
     struct spool *spool;
-    struct files *files;      /* NULL: cache.files is off */
+    struct files *files;      /* NULL: cache.files is off, or cannot be used */
+    struct err no_files;      /* then why */
     struct outage users_away; /* for answers that can do without the record, */
     struct outage away;       /* and those that have an aged copy */
 };
@@ -69,7 +70,7 @@ struct store_state {
     struct err err;
     struct err warning; /* ST_OK: none; else it works, but not as it should */
 };
-#define STORES_CHECKED 4
+#define STORES_CHECKED 5
 bool stores_ready(struct stores *s, struct deadline d,
                   struct store_state out[STORES_CHECKED]);
 /*

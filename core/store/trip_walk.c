@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include "base/memory.h"
 #include "store/sigv4.h"
 
 #define MARK_BEGIN '-' /* before a segment's position: not begun, */
@@ -80,7 +81,7 @@ void trip_walk_move(struct trip_walk *w, int segment, struct str position)
     assert(!trip_walk_ended(w, segment));
     assert(position.n > 0 && position.n <= WALK_POSITION_MAX);
     at = malloc(position.n); /* before the old one goes: it may be a view */
-    assert(at);
+    memory_check(at);
     memcpy(at, position.p, position.n);
     free(g->at);
     g->at = at;

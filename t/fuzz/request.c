@@ -199,13 +199,14 @@ static void serve(int fd, const struct sent *s)
 {
     struct request *r = the_request();
     struct arena *a = arena_new(16384);
+    size_t unsent;
 
     if (request_take(r, fd, 5000)) {
         if (s)
             check_params(r, s, a);
         check_body(r, s, a);
         if (request_write(r, STR_LIT("Status: 200\r\n\r\nanswer")) == ST_OK)
-            (void)!request_finish(r);
+            (void)!request_finish(r, STR_NONE, &unsent);
         else
             request_abort(r);
         assert(request_kept(r) < 0);

@@ -6,7 +6,11 @@ import concurrent.futures
 import datetime
 import gzip
 import json
+import random
 import re
+
+import drivers
+import trips
 
 DAY_MS = 86_400_000
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?=[T \"])")
@@ -68,3 +72,20 @@ def put(stack, user_id, trips, level=6):
     with concurrent.futures.ThreadPoolExecutor(SENDERS) as pool:
         for _ in pool.map(one, trips):
             pass
+
+
+def store_large(s, count, padding):
+    """trips.USER has so many objects, made of one that the service stored, each with a
+    text of its own of so many characters, which gzip halves."""
+    drivers.drive(s, trips.trip(1, points=30))
+    original, = stored(s, trips.USER)
+    s.stores.delete(drivers.object_of(s, original.trip_id))
+    rng = random.Random(4)
+
+    def large(n):
+        trip_id, end_ms, text = original.copy(trips.USER, n, n)
+        doc = json.loads(text)
+        doc["base_point_city"] = rng.randbytes(padding // 2).hex()
+        return trip_id, end_ms, json.dumps(doc)
+
+    put(s, trips.USER, [large(n) for n in range(count)])

@@ -55,6 +55,7 @@ class Daemon(FaultPoints):
             "objects.url": "file://" + self.path("objects"),
             "records.url": "sqlite://" + self.path("records.db"),
             "cache.url": "none",
+            "cache.files": "none",
             **(settings or {}),
         }
         self.proc = None

@@ -5,6 +5,7 @@
         c.begin(); c.params({...}); c.stdin(b"..."); c.close()
 """
 
+import io
 import json
 import socket
 import struct
@@ -34,6 +35,10 @@ class Answer:
     def json(self):
         return json.loads(self.body)
 
+    def header(self, name):
+        """As client.Response has it."""
+        return self.headers.get(name.lower())
+
     def __repr__(self):
         return f"<{self.status} {self.body[:300]!r}>"
 
@@ -42,7 +47,68 @@ def _size(n):
     return bytes([n]) if n < 128 else struct.pack(">I", n | 1 << 31)
 
 
+def _record(kind, content=b""):
+    pad = -len(content) % 8
+    return (struct.pack(">BBHHBx", 1, kind, 1, len(content), pad) + content
+            + bytes(pad))
+
+
+def _stream(kind, data, end=True):
+    """A stream's records, and its end."""
+    parts = [_record(kind, data[at:at + 65000])
+             for at in range(0, len(data), 65000)]
+    return b"".join(parts) + (_record(kind) if end else b"")
+
+
+def _params(params):
+    return b"".join(
+        _size(len(k.encode())) + _size(len(v.encode())) + k.encode()
+        + v.encode() for k, v in params.items())
+
+
+def _begin(keep=False):
+    return _record(BEGIN, struct.pack(">HB5x", RESPONDER, KEEP if keep else 0))
+
+
+def request(method, path, body=b"", query="", params=None, keep=False):
+    """A whole one, as bytes."""
+    given = {
+        "REQUEST_METHOD": method, "DOCUMENT_URI": path, "QUERY_STRING": query,
+        "CONTENT_LENGTH": str(len(body)) if body else "",
+    }
+    given.update(params or {})
+    given = {k: v for k, v in given.items() if v is not None}
+    return (_begin(keep) + _stream(PARAMS, _params(given))
+            + _stream(STDIN, body))
+
+
+def answer(read):
+    """The whole answer, from read(n). Cut when the request did not end properly."""
+    def exactly(n):
+        data = read(n)
+        if len(data) < n:
+            raise Cut(f"{len(data)} of {n} bytes")
+        return data
+
+    out = []
+    while True:
+        _, kind, _, length, pad = struct.unpack(">BBHHBx", exactly(8))
+        content = exactly(length)
+        exactly(pad)
+        if kind == STDOUT:
+            out.append(content)
+        elif kind == END:
+            return Answer(b"".join(out))
+
+
+def parse(data):
+    """The answer in bytes that came."""
+    return answer(io.BytesIO(data).read)
+
+
 class Connection:
+    """Step by step."""
+
     def __init__(self, path, timeout=30, keep=False):
         self.keep = keep
         self.sock = socket.socket(socket.AF_UNIX)
@@ -50,58 +116,20 @@ class Connection:
         self.sock.connect(path)
         self.input = self.sock.makefile("rb")
 
-    def record(self, kind, content=b""):
-        pad = -len(content) % 8
-        self.sock.sendall(struct.pack(">BBHHBx", 1, kind, 1, len(content), pad)
-                          + content + bytes(pad))
-
     def begin(self):
-        self.record(BEGIN, struct.pack(">HB5x", RESPONDER,
-                                       KEEP if self.keep else 0))
+        self.sock.sendall(_begin(self.keep))
 
     def params(self, params, end=True):
-        data = b"".join(
-            _size(len(k.encode())) + _size(len(v.encode())) + k.encode()
-            + v.encode() for k, v in params.items())
-        for at in range(0, len(data), 65000):
-            self.record(PARAMS, data[at:at + 65000])
-        if end:
-            self.record(PARAMS)
+        self.sock.sendall(_stream(PARAMS, _params(params), end))
 
     def stdin(self, body, end=True):
-        for at in range(0, len(body), 65000):
-            self.record(STDIN, body[at:at + 65000])
-        if end:
-            self.record(STDIN)
+        self.sock.sendall(_stream(STDIN, body, end))
 
     def send(self, method, path, body=b"", query="", params=None):
-        self.begin()
-        given = {
-            "REQUEST_METHOD": method, "DOCUMENT_URI": path,
-            "QUERY_STRING": query,
-            "CONTENT_LENGTH": str(len(body)) if body else "",
-        }
-        given.update(params or {})
-        self.params({k: v for k, v in given.items() if v is not None})
-        self.stdin(body)
-
-    def _read(self, n):
-        data = self.input.read(n)
-        if len(data) < n:
-            raise Cut(f"{len(data)} of {n} bytes")
-        return data
+        self.sock.sendall(request(method, path, body, query, params, self.keep))
 
     def answer(self):
-        """The whole answer. Cut when the request did not end properly."""
-        out = []
-        while True:
-            _, kind, _, length, pad = struct.unpack(">BBHHBx", self._read(8))
-            content = self._read(length)
-            self._read(pad)
-            if kind == STDOUT:
-                out.append(content)
-            elif kind == END:
-                return Answer(b"".join(out))
+        return answer(self.input.read)
 
     def close(self):
         self.input.close()

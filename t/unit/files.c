@@ -265,7 +265,7 @@ int main(void)
     struct files *f;
 
     folder = temp_folder();
-    f = at("");
+    f = at("none");
     CHECK(!f);
     files_close(&f);
     f = at(folder);

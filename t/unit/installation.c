@@ -38,7 +38,7 @@ static struct stores *host(const char *name, int64_t timeout_ms)
         arena_printf(arena, "sqlite://%s/records.db", below(name)).p;
     c->server_spool = arena_printf(arena, "%s/spool", below(name)).p;
     c->cache_url = "none";
-    c->cache_files = "";
+    c->cache_files = "none";
     c->server_request_timeout = timeout_ms;
     if (stores_open(c, &s, &err) != ST_OK)
         abort();

@@ -1,5 +1,8 @@
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/log.h"
@@ -151,8 +154,87 @@ static void unwritable(void)
     unlink(caught);
 }
 
+/* A pipe with nobody at its other end for a while. */
+static void unread_pipe(void)
+{
+    static char text[1 << 18];
+    int saved = dup(STDERR_FILENO), end[2], lines = 0, flags;
+    unsigned long long said = 0;
+    const char *notice;
+    ssize_t n;
+
+    if (pipe(end) || dup2(end[1], STDERR_FILENO) < 0)
+        abort();
+    flags = fcntl(end[1], F_GETFL);
+    log_open("stderr", LOG_INFO, "worker");
+    log_never_wait();
+    alarm(20);
+    for (int i = 0; i < 2000; i++)
+        log_line(LOG_INFO, "unread", "number=%d", i);
+    CHECK(fcntl(end[1], F_GETFL) == flags);
+    n = read(end[0], text, sizeof text - 1);
+    text[n > 0 ? n : 0] = '\0';
+    for (const char *p = text; (p = strstr(p, "event=unread")); p++)
+        lines++;
+    CHECK(lines > 100 && lines < 2000 && text[n - 1] == '\n');
+    CHECK(!strstr(text, "log_dropped"));
+    log_request(STR_LIT("request-1"));
+    log_line(LOG_INFO, "read_again", NULL);
+    log_request(STR_NONE);
+    n = read(end[0], text, sizeof text - 1);
+    text[n > 0 ? n : 0] = '\0';
+    notice = strstr(text, "event=log_dropped lines=");
+    CHECK(notice &&
+          sscanf(notice, "event=log_dropped lines=%llu", &said) == 1 &&
+          said == (unsigned long long)(2000 - lines));
+    CHECK(has(text, " rid=request-1 event=read_again\n"));
+    log_line(LOG_INFO, "usual", NULL);
+    n = read(end[0], text, sizeof text - 1);
+    text[n > 0 ? n : 0] = '\0';
+    CHECK(has(text, "event=usual") && !strstr(text, "log_dropped"));
+    close(end[0]); /* and now nobody ever will */
+    log_line(LOG_INFO, "nobody", NULL);
+    alarm(0);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(end[1]);
+}
+
+/* A disk that is full in the middle of a line: the next one begins a line. */
+static void torn(void)
+{
+    struct rlimit before, limit;
+    struct stat sb;
+    const char *t, *end;
+
+    log_open(path, LOG_INFO, "worker");
+    log_line(LOG_INFO, "first", NULL);
+    if (stat(path, &sb) != 0 || getrlimit(RLIMIT_FSIZE, &before) != 0)
+        abort();
+    limit = before;
+    limit.rlim_cur = (rlim_t)sb.st_size + 40;
+    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    log_line(LOG_INFO, "half", NULL);
+    log_line(LOG_INFO, "none", NULL);
+    CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    log_line(LOG_INFO, "whole", NULL);
+    t = taken(path);
+    CHECK(!strstr(t, "event=none") && !strstr(t, "event=half"));
+    end = strstr(t, "event=log_dropped lines=2");
+    CHECK(end && strstr(end, "\n") && has(t, "event=whole\n"));
+    /* One line each: first, the torn one, the notice, the last. */
+    for (int i = 0; i < 4; i++) {
+        CHECK(t && strncmp(t, "20", 2) == 0);
+        t = t && (end = strchr(t, '\n')) ? end + 1 : NULL;
+    }
+    CHECK(t && !*t);
+    log_open("stderr", LOG_INFO, "worker");
+}
+
 int main(void)
 {
+    signal(SIGPIPE, SIG_IGN); /* as in the service */
+    signal(SIGXFSZ, SIG_IGN);
     if (!mkdtemp(folder))
         return EXIT_FAILURE;
     snprintf(path, sizeof path, "%s/log", folder);
@@ -163,6 +245,8 @@ int main(void)
     long_lines();
     rotation();
     unwritable();
+    torn();
+    unread_pipe();
     unlink(path);
     unlink(moved);
     CHECK(rmdir(folder) == 0);

@@ -62,6 +62,67 @@ static void test_slots(void)
     CHECK(b == NULL);
 }
 
+static struct slot_view view_of(struct scoreboard *b, int slot)
+{
+    struct slot_view v;
+
+    scoreboard_slot(b, slot, &v);
+    return v;
+}
+
+/* Whether anybody takes calls: who waits or has begun lately, and is to stay.
+ */
+static void test_takes(void)
+{
+    struct scoreboard *b = board_made();
+    struct err err = ERR_NONE;
+    int one = scoreboard_take(b, ROLE_WORKER, 0, 1, deadline_in(1000)), two;
+    int other = scoreboard_take(b, ROLE_SENDER, 0, 1, deadline_in(1000));
+
+    scoreboard_idle(b, other);
+    CHECK(!scoreboard_takes(b, 60000, &err)); /* it is still starting */
+    err_clear(&err);
+    scoreboard_idle(b, one);
+    CHECK(scoreboard_takes(b, 60000, &err));
+    clock_sleep_ms(30);
+    CHECK(!scoreboard_takes(b, 10, &err) &&
+          strstr(err.text, "none of 1 worker"));
+    err_clear(&err);
+    scoreboard_alive(b, one);
+    CHECK(scoreboard_takes(b, 10000, &err));
+    CHECK(view_of(b, one).alive_ms > view_of(b, one).since_ms);
+    scoreboard_busy(b, one, deadline_in(100000));
+    clock_sleep_ms(30);
+    scoreboard_alive(b, one); /* that it lives is not that it takes calls */
+    CHECK(!scoreboard_takes(b, 10, &err) && strstr(err.text, "1 busy"));
+    err_clear(&err);
+    two = scoreboard_take(b, ROLE_WORKER, 1, 1, deadline_in(1000));
+    scoreboard_idle(b, two);
+    CHECK(scoreboard_takes(b, 10000, &err));
+    scoreboard_draining(b, two);
+    scoreboard_release(b, one);
+    CHECK(!scoreboard_takes(b, 10000, &err));
+    scoreboard_close(&b);
+}
+
+static void test_gauge(void)
+{
+    struct scoreboard *b = board_made();
+    int one = scoreboard_take(b, ROLE_WORKER, 0, 1, deadline_in(1000));
+    int two = scoreboard_take(b, ROLE_SENDER, 0, 1, deadline_in(1000));
+
+    stats_use(scoreboard_stats(b, one));
+    gauge_set(GAUGE_unsent_bytes, 5);
+    stats_use(scoreboard_stats(b, two));
+    gauge_set(GAUGE_unsent_bytes, 7);
+    CHECK(scoreboard_gauge(b, GAUGE_unsent_bytes) == 12);
+    scoreboard_release(b, one); /* gone, and what it had with it */
+    CHECK(scoreboard_gauge(b, GAUGE_unsent_bytes) == 7);
+    CHECK(scoreboard_take(b, ROLE_WORKER, 0, 1, deadline_in(1000)) == one);
+    CHECK(scoreboard_gauge(b, GAUGE_unsent_bytes) == 7);
+    scoreboard_close(&b);
+}
+
 static void test_long_texts(void)
 {
     struct scoreboard *b = board_made();
@@ -257,6 +318,8 @@ int main(void)
         abort();
     snprintf(path, sizeof path, "%s/board", dir);
     test_slots();
+    test_takes();
+    test_gauge();
     test_long_texts();
     test_full();
     test_sums();

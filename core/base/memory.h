@@ -1,0 +1,30 @@
+/*
+ * memory.h - when there is none left.
+ *
+ * Nobody above can go on with half of a request's memory, and unwinding through
+ * every layer would be tried by nobody. So whoever gets none says so here, and
+ * the process ends: a worker after telling its client to come again
+ * (fcgi/worker.c), anybody else as by a failed assert. The next process has
+ * what the request had.
+ */
+#ifndef DG_BASE_MEMORY_H
+#define DG_BASE_MEMORY_H
+
+_Noreturn void memory_out(void);
+static inline void memory_check(const void *p)
+{
+    if (!p)
+        memory_out();
+}
+/*
+    p is what malloc gave: NULL ends the process; memory_out for what a library
+    said.
+ */
+
+void memory_last_words(void (*say)(void));
+/*
+    To be called before the end, and may end the process itself: it must not
+    allocate. NULL: nothing to say.
+ */
+
+#endif
