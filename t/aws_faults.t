@@ -162,12 +162,68 @@ def no_object_accepted(s):
     ok(len(puts) <= 1, f"20 calls of /readyz put at most once ({puts})")
 
 
+def page(code, body, headers=b"Content-Type: text/html\r\n"):
+    """What something between us and the store says, or a store beside itself."""
+    def fault(x):
+        x.reply(b"HTTP/1.1 %d Page\r\n%sContent-Length: %d\r\n\r\n" %
+                (code, headers, len(body)), b"" if x.seen.name == "HEAD" else body)
+    return fault
+
+
+HTML = b"<html><title>Gateway</title></html>"
+# In 200s, they are tried again.
+PAGES = [("a gateway's 404", page(404, HTML)), ("a gateway's 413", page(413, HTML)),
+         ("a redirect", page(302, b"", b"Location: http://127.0.0.1:1/\r\n")),
+         ("418", page(418, b"")), ("a 412 that nobody asked for", page(412, HTML)),
+         ("a 400 of a new name", status(400, "BrandNewException")),
+         ("a page with 200", page(200, HTML)), ("200 with nothing", page(200, b"")),
+         ("200 with an error", page(200, b"<Error><Code>SlowDown</Code></Error>"))]
+
+
+def says_nothing_inside(s, r, name):
+    inside = [w for w in ("127.0.0.1", "amazonaws", s.stores.bucket.name) if w.encode() in r.body]
+    is_(inside, [], f"{name}: and nothing of our inside")
+
+
+def nobody_elses_answer(s):
+    """What a store says is never what the client is told."""
+    objects, records = s.stores.objects_proxy, s.stores.records_proxy
+    pending = []
+    for name, fault in PAGES:
+        t = trips.trip(next(number))
+        s.upload(t)
+        objects.on("*", fault)
+        r = read(s)
+        again_later(r, f"{name} of S3: a read")
+        says_nothing_inside(s, r, name)
+        r = s.finalize(t)
+        is_((r.status, r.json().get("analysis", {}).get("status")), (200, "pending"),
+            f"{name} of S3: a finalize is acknowledged, pending")
+        objects.clear()
+        pending.append(t)
+    for t in pending:
+        is_(drivers.settled(s, t["trip_id"])["analysis_status"], "stored", "then stored")
+    for name, fault in PAGES:
+        t = trips.trip(next(number))
+        records.on("*", fault)
+        for path, body in (("/store-trajectory-batch", t["batches"][0]),
+                           ("/finalize-trip", t["finalize"])):
+            r = s.post(path, body)
+            again_later(r, f"{name} of DynamoDB: {path}")
+            says_nothing_inside(s, r, name)
+        records.clear()
+    ready(s)
+
+
 def single_faults(s):
     """Each fault once: tried again, and nobody notices."""
     objects, records = s.stores.objects_proxy, s.stores.records_proxy
     for what, fault in (("503 SlowDown", status(503, "SlowDown")), ("500", status(500)),
                         ("a lost request", reset_before), ("a lost answer", reset_after),
-                        ("half an answer", cut(0.5)), ("latency", delay(0.2))):
+                        ("half an answer", cut(0.5)), ("latency", delay(0.2)),
+                        ("a page with 200", page(200, HTML)),
+                        ("an error with 200", page(200, b"<Error><Code>InternalError</Code>"
+                                                   b"</Error>"))):
         for name in ("GET", "PUT", "LIST"):
             objects.on(name, fault, times=1)
         if what != "503 SlowDown":
@@ -257,7 +313,7 @@ def slowness(s):
 with harness.Stack(SETTINGS, kind="s3", proxy=True, redis=False, workers=4) as s:
     s.users([trips.user()])
     for test in (no_bucket, no_table, no_endpoint, wrong_credentials, no_object_accepted,
-                 single_faults, unreadable, slowness, storms):
+                 nobody_elses_answer, single_faults, unreadable, slowness, storms):
         with subtest(test.__name__.replace("_", " ")):
             test(s)
             s.stores.objects_proxy.clear()

@@ -61,11 +61,15 @@ static enum status read_object(struct str key, struct str head, struct str body,
     return ST_OK;
 }
 
-/* Cut short at each try: this object is the trouble, not the store. */
+/* Cut short at each try, or larger than any may be: this object is the trouble,
+ * not the store. */
 static enum status damaged(enum status st, struct err *err)
 {
     if (st == ST_UNAVAILABLE && err && strcmp(err->code, "cut_short") == 0)
         err->st = st = ST_CORRUPT;
+    if (st == ST_UNAVAILABLE && err &&
+        strcmp(err->code, "reply_too_large") == 0)
+        err->st = st = ST_TOO_LARGE;
     return st;
 }
 
@@ -80,7 +84,8 @@ enum status objects_s3_get(struct objects *base, struct str key,
                          .key = key,
                          .header = &header,
                          .headers = match != NULL,
-                         .max = max};
+                         .max = max,
+                         .own = s3_own_version};
     struct aws_reply reply;
     enum status st =
         s3_call(&((struct objects_s3 *)base)->s3, &ask, d, a, &reply, err);
@@ -133,7 +138,8 @@ static void ask_object(struct look *l, const struct object_want *w,
                                 .path = s3_path(&l->s->s3, w->key, a),
                                 .header = header,
                                 .headers = header->value.n > 0,
-                                .max_body = l->max};
+                                .max_body = l->max,
+                                .own = s3_own_version};
 }
 
 /* Pages first: others may follow them. */
@@ -198,7 +204,7 @@ static enum status got_page(struct look *l, struct walk *w, struct str body)
         s3_list_page(&l->s->s3, &w->what, body, a, got_entry, w, &next, l->err);
 
     if (st == ST_OK && next.n && str_eq(next, buf_str(&w->token)))
-        st = err_set(l->err, ST_CORRUPT, NULL,
+        st = err_set(l->err, ST_UNAVAILABLE, "listing_unreadable",
                      "bucket %s: a page of the listing leads to itself",
                      l->s->s3.bucket);
     w->range->pages++;
@@ -210,7 +216,7 @@ static enum status got_page(struct look *l, struct walk *w, struct str body)
     buf_reset(&w->token);
     buf_put(&w->token, next);
     if (st == ST_OK && !buf_ok(&w->token))
-        st = err_set(l->err, ST_CORRUPT, NULL,
+        st = err_set(l->err, ST_UNAVAILABLE, "listing_unreadable",
                      "bucket %s: a continuation token of %zu bytes",
                      l->s->s3.bucket, next.n);
     arena_release(a, mark);

@@ -171,7 +171,8 @@ static enum status delete_once(struct objects_s3 *s, struct str key,
                          .key = key,
                          .header = &header,
                          .headers = match != NULL,
-                         .max = S3_XML_MAX};
+                         .max = S3_XML_MAX,
+                         .own = s3_own_removal};
     enum status st = s3_call(&s->s3, &ask, d, s->arena, reply, err);
 
     return st == ST_NOT_FOUND ? ST_OK : st;

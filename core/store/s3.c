@@ -109,6 +109,7 @@ enum status s3_call(const struct s3 *s, const struct s3_ask *ask,
         .headers = ask->headers,
         .body = ask->body,
         .max_body = ask->max,
+        .own = ask->own,
     };
 
     return aws_call(s->aws, &r, d, a, out, err);
@@ -131,15 +132,39 @@ bool s3_etag(struct str quoted, struct etag *out)
     return true;
 }
 
+bool s3_own_version(int code, struct str head, struct str body)
+{
+    struct etag etag;
+
+    (void)code;
+    (void)body;
+    return s3_etag(http_header(head, "etag"), &etag);
+}
+
+bool s3_own_removal(int code, struct str head, struct str body)
+{
+    (void)head;
+    return code == 204 || body.n == 0;
+}
+
 enum status s3_head(const struct s3 *s, struct str key, struct deadline d,
                     struct arena *a, struct etag *out, struct err *err)
 {
-    struct s3_ask ask = {.method = "HEAD", .key = key};
+    struct sigv4_pair first = {STR_LIT("range"), STR_LIT("bytes=0-0")};
+    struct s3_ask ask = {.method = "HEAD",
+                         .key = key,
+                         .header = &first,
+                         .max = S3_XML_MAX,
+                         .own = s3_own_version};
     struct aws_reply reply;
     enum status st = s3_call(s, &ask, d, a, &reply, err);
 
-    if (st == ST_OK && !s3_etag(http_header(reply.head, "etag"), out))
-        return err_set(err, ST_CORRUPT, NULL, "HEAD %.*s: no ETag",
-                       STR_ARG(key));
+    if (st == ST_NOT_FOUND) {
+        ask.method = "GET";
+        ask.headers = 1;
+        st = s3_call(s, &ask, d, a, &reply, err);
+    }
+    if (st == ST_OK)
+        (void)s3_etag(http_header(reply.head, "etag"), out);
     return st;
 }

@@ -46,6 +46,7 @@ struct s3_ask {
     size_t queries, headers;
     struct str body;
     size_t max;
+    bool (*own)(int code, struct str head, struct str body); /* as of aws.h */
 };
 
 enum status s3_call(const struct s3 *s, const struct s3_ask *ask,
@@ -61,11 +62,19 @@ bool s3_etag(struct str quoted, struct etag *out);
     it is no ETag of ours to keep (over ETAG_MAX).
  */
 
+bool s3_own_version(int code, struct str head, struct str body);
+bool s3_own_removal(int code, struct str head, struct str body);
+/*
+    Whether a 2xx is what S3 says to a PUT, GET or HEAD of an object (there is
+    an ETag), and to a DELETE (there is nothing).
+ */
+
 enum status s3_head(const struct s3 *s, struct str key, struct deadline d,
                     struct arena *a, struct etag *out,
                     struct err *err) MUST_CHECK;
 /*
-    The ETag of what is there now; ST_NOT_FOUND.
+    The ETag of what is there now; ST_NOT_FOUND, in the server's own words: a
+    404 to HEAD has none, so that a GET follows it.
  */
 
 /* ---- listing ---- */

@@ -37,11 +37,19 @@ static struct str decoded(struct str s, struct arena *a)
     return (struct str){out, n};
 }
 
+/* It says nothing of any object: the store is not itself. */
 static enum status malformed(const struct s3 *s, struct err *err)
 {
-    return err_set(err, ST_CORRUPT, NULL,
+    return err_set(err, ST_UNAVAILABLE, "listing_unreadable",
                    "bucket %s: a page of the listing cannot be read",
                    s->bucket);
+}
+
+static bool own_page(int code, struct str head, struct str body)
+{
+    (void)code;
+    (void)head;
+    return str_ends(str_trim(body), STR_LIT("</ListBucketResult>"));
 }
 
 void s3_list_ask(const struct s3 *s, const struct s3_listing *what,
@@ -66,7 +74,8 @@ void s3_list_ask(const struct s3 *s, const struct s3_listing *what,
                                 .path = s3_path(s, STR_NONE, a),
                                 .query = query,
                                 .queries = n,
-                                .max_body = S3_XML_MAX};
+                                .max_body = S3_XML_MAX,
+                                .own = own_page};
 }
 
 static enum status open_page(const struct s3 *s, struct str body,

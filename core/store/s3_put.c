@@ -45,15 +45,15 @@ enum status s3_put(const struct s3 *s, const struct s3_put *p, struct arena *a,
         .header = header,
         .headers = put_headers(header, p->key, p->meta, p->cond, p->match),
         .body = p->body,
-        .max = S3_XML_MAX};
+        .max = S3_XML_MAX,
+        .own = s3_own_version};
     enum status st = s3_call(s, &ask, p->d, a, reply, err);
 
     if (st == ST_NOT_FOUND && p->cond == COND_MATCH)
         return err_set(err, ST_PRECONDITION, NULL, "%.*s: is not there",
                        STR_ARG(p->key));
-    if (st == ST_OK && !s3_etag(http_header(reply->head, "etag"), out))
-        return err_set(err, ST_CORRUPT, NULL, "PUT %.*s: no ETag",
-                       STR_ARG(p->key));
+    if (st == ST_OK)
+        (void)s3_etag(http_header(reply->head, "etag"), out);
     return st;
 }
 
@@ -72,7 +72,8 @@ static enum status probe_reads_back(const struct s3 *s, struct str key,
                                     struct deadline d, struct arena *a,
                                     struct err *err)
 {
-    struct s3_ask ask = {.method = "GET", .key = key, .max = S3_XML_MAX};
+    struct s3_ask ask = {
+        .method = "GET", .key = key, .max = S3_XML_MAX, .own = s3_own_version};
     struct aws_reply reply;
     enum status st = s3_call(s, &ask, d, a, &reply, err);
 
@@ -93,7 +94,8 @@ static enum status probe_remove_version(const struct s3 *s, struct str key,
                          .key = key,
                          .query = &query,
                          .queries = version.n > 0,
-                         .max = S3_XML_MAX};
+                         .max = S3_XML_MAX,
+                         .own = s3_own_removal};
 
     return s3_call(s, &ask, d, a, reply, err);
 }
@@ -151,10 +153,11 @@ enum status s3_prove(const struct s3 *s, struct deadline d, struct arena *a,
 static bool probe_refused_by_condition(enum status st,
                                        const struct aws_reply *reply)
 {
-    /* Busy: another host was writing it just then, so it is accepted. */
-    return st == ST_BUSY ||
-           (st == ST_PRECONDITION &&
-            (reply->code != 404 || strcmp(reply->fault, "NoSuchKey") == 0));
+    /* Another host was writing it just then, so it is accepted; but there are
+     * conflicts of other kinds. */
+    if (st == ST_BUSY)
+        return strcmp(reply->fault, "OperationAborted") != 0;
+    return st == ST_PRECONDITION;
 }
 
 enum status s3_accepts(const struct s3 *s, bool write, struct deadline d,

@@ -20,7 +20,7 @@ enum {
     CUTS = 1024,
     IGNORES_MATCH = 2048,
     FORGETS = 4096, /* what is to be matched is not there */
-    NOT_S3 = 8192   /* 404 for a PUT, in nobody's words */
+    NOT_S3 = 8192   /* 404, in nobody's words */
 };
 
 #define KEPT_MAX 32
@@ -122,6 +122,11 @@ static void do_get(int fd, struct server_seen *seen, const char *path,
         return;
     }
     match = header(request, "if-match");
+    if (seen->mode & NOT_S3) {
+        server_reply(fd, 404, "",
+                     strncmp(request, "HEAD", 4) == 0 ? "" : "Not here");
+        return;
+    }
     if (!k) {
         fault(fd, 404, "NoSuchKey");
         return;
