@@ -242,6 +242,19 @@ def single_faults(s):
         records.clear()
 
 
+def claim_refused_at_its_repeat(s):
+    """The claim is carried out, its answer lost, and the repeat refused: whoever is
+    told 503 then, and never comes again, has his trip analysed all the same."""
+    records = s.stores.records_proxy
+    t = trips.trip(next(number))
+    s.upload(t)
+    records.on("UpdateItem", reset_after, times=2)  # libcurl itself sends one again
+    records.on("UpdateItem", status(400, "AccessDeniedException"))
+    again_later(s.finalize(t), "a claim of which nobody knows")
+    records.clear()
+    is_(drivers.settled(s, t["trip_id"])["analysis_status"], "stored", "stored all the same")
+
+
 def storms(s):
     """A store that is out for a while gets no multiple of the load."""
     objects = s.stores.objects_proxy
@@ -313,7 +326,8 @@ def slowness(s):
 with harness.Stack(SETTINGS, kind="s3", proxy=True, redis=False, workers=4) as s:
     s.users([trips.user()])
     for test in (no_bucket, no_table, no_endpoint, wrong_credentials, no_object_accepted,
-                 nobody_elses_answer, single_faults, unreadable, slowness, storms):
+                 nobody_elses_answer, single_faults,
+                 claim_refused_at_its_repeat, unreadable, slowness, storms):
         with subtest(test.__name__.replace("_", " ")):
             test(s)
             s.stores.objects_proxy.clear()

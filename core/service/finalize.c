@@ -84,6 +84,13 @@ static enum status claim_trip(const struct call *c, struct trip_claim *claim,
     return st;
 }
 
+/* Whether the records said themselves that nothing was claimed. */
+static bool claim_was_refused(enum status st)
+{
+    return st == ST_NOT_FOUND || st == ST_NOT_OWNER || st == ST_BAD_REQUEST ||
+           st == ST_TOO_LARGE;
+}
+
 /* ---- the answer ---- */
 
 static double duration_minutes(double seconds)
@@ -279,11 +286,12 @@ enum status finalize_trip(const struct call *c, struct str body,
     st = claim_trip(&inner, &claim, &trip);
     if (st == ST_OK)
         return settle_claimed(&inner, &trip, &entry, answer);
-    /* After a timeout the claim may have happened; maintenance looks. */
-    if (st == ST_TIMEOUT || st == ST_UNAVAILABLE)
-        spool_leave(c->stores->spool, &entry);
-    else
+    /* Else the claim may have happened, and only its reply was lost, or not
+     * understood, or a repeat of it refused; maintenance looks. */
+    if (claim_was_refused(st))
         spool_done(c->stores->spool, &entry);
+    else
+        spool_leave(c->stores->spool, &entry);
     return st;
 }
 
