@@ -161,13 +161,16 @@ static enum status read_revision(struct work *w, struct object_here *o)
     struct object obj;
     enum status st;
 
+    if (!o->etag.z[0]) /* it is no object, so not known to be older than one */
+        return ST_OK;
     st = objects_get(w->call.stores->objects, o->key, &o->etag, TRIP_JSON_MAX,
                      w->call.deadline, w->trip, &obj, w->call.err);
     if (st == ST_OK)
         st = trip_object_open(o->key, &obj, w->trip, &reading, w->call.err);
     o->age.revision = st == ST_OK ? reading.row.revision : -1;
     arena_reset(w->trip);
-    if (st == ST_NOT_FOUND || st == ST_PRECONDITION || st == ST_CORRUPT) {
+    if (st == ST_NOT_FOUND || st == ST_PRECONDITION || st == ST_CORRUPT ||
+        st == ST_TOO_LARGE) {
         err_clear(w->call.err);
         return ST_OK;
     }

@@ -9,7 +9,9 @@
  * as it was asked to be (ST_TIMEOUT: one of the two, unknown).
  *
  * Results beside ST_OK, everywhere: ST_UNAVAILABLE, ST_TIMEOUT, ST_DENIED,
- * ST_CORRUPT (what is stored cannot be as it is), ST_INTERNAL.
+ * ST_CORRUPT (of this one object: what is stored cannot be as it is, or cannot
+ * be had; the store itself is well), ST_INTERNAL. ST_DENIED leaves open whether
+ * one object is refused or all are: who reads several can tell.
  */
 #ifndef DG_STORE_OBJECTS_H
 #define DG_STORE_OBJECTS_H
@@ -44,8 +46,10 @@ struct object {      /* what a get returns */
 
 struct object_entry { /* what a listing returns */
     struct str key;
-    struct etag etag;
-    int64_t size; /* bytes as stored */
+    struct etag etag; /* empty: something lies there that is no object as it
+                         should be (a "folder" of a console's, no regular file,
+                         an entry without ETag, size or time) */
+    int64_t size;     /* bytes as stored */
     int64_t modified_us;
 };
 
@@ -106,6 +110,14 @@ enum status objects_get(struct objects *s, struct str key,
 /*
     match NULL or the version wanted. ST_NOT_FOUND, ST_PRECONDITION (another
     version), ST_TOO_LARGE over max bytes. All memory from the arena.
+ */
+
+enum status objects_version(struct objects *s, struct str key,
+                            struct deadline d, struct etag *out,
+                            struct err *err) MUST_CHECK;
+/*
+    The ETag of what lies there, also of what cannot be read; empty when nothing
+    does that has one. By a listing, so it costs what one costs.
  */
 
 struct object_want {

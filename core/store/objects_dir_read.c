@@ -2,6 +2,7 @@
 #include "store/objects_dir.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -109,6 +110,19 @@ static bool in_range(const struct object_range *r, struct str key)
            (!r->until.n || str_cmp(key, r->until) <= 0);
 }
 
+/* No object; but if something lies there all the same, its name is told. */
+static enum status list_no_object(const struct listing *l, int at,
+                                  const char *name, struct str key)
+{
+    const struct object_entry e = {.key = key};
+    struct stat sb;
+
+    return fstatat(at, name, &sb, AT_SYMLINK_NOFOLLOW) ||
+                   S_ISREG(sb.st_mode) /* made in this moment */
+               ? ST_OK
+               : l->range->listed(l->range->ctx, &e);
+}
+
 /*
     One object, if it is still there: what a writer removed since the folder
     was read is left out.
@@ -126,8 +140,10 @@ static enum status list_one(const struct listing *l, int at, const char *name,
         return err_set(err, ST_TIMEOUT, NULL, "no time left to list %.*s",
                        STR_ARG(l->range->prefix));
     st = dir_file_open(at, name, &f, err);
-    if (st == ST_NOT_FOUND)
-        return ST_OK;
+    if (st == ST_NOT_FOUND) {
+        err_clear(err);
+        return list_no_object(l, at, name, key);
+    }
     if (st == ST_OK)
         st = dir_file_etag(&f, &e.etag, err);
     dir_file_close(&f);

@@ -1,6 +1,7 @@
 /* objects_s3_read.c - objects got from a bucket, and listed: many at once. */
 #include "store/objects_s3.h"
 
+#include <stdio.h>
 #include <string.h>
 #include "base/digest.h"
 #include "store/http.h"
@@ -61,15 +62,27 @@ static enum status read_object(struct str key, struct str head, struct str body,
     return ST_OK;
 }
 
-/* Cut short at each try, or larger than any may be: this object is the trouble,
- * not the store. */
-static enum status damaged(enum status st, struct err *err)
+static enum status of_this_object(enum status st, const char *code,
+                                  struct err *err)
 {
-    if (st == ST_UNAVAILABLE && err && strcmp(err->code, "cut_short") == 0)
-        err->st = st = ST_CORRUPT;
-    if (st == ST_UNAVAILABLE && err &&
-        strcmp(err->code, "reply_too_large") == 0)
-        err->st = st = ST_TOO_LARGE;
+    if (err) {
+        err->st = st;
+        snprintf(err->code, sizeof err->code, "%s", code);
+    }
+    return st;
+}
+
+/* Archived, cut short at each try, or larger than any may be: this object is
+ * the trouble, not the store. */
+static enum status damaged(enum status st, const struct aws_reply *reply,
+                           struct err *err)
+{
+    if (st == ST_DENIED && strcmp(reply->fault, "InvalidObjectState") == 0)
+        return of_this_object(ST_CORRUPT, "archived", err);
+    if (st == ST_UNAVAILABLE && strcmp(err->code, "cut_short") == 0)
+        return of_this_object(ST_CORRUPT, "cut_short", err);
+    if (st == ST_UNAVAILABLE && strcmp(err->code, "reply_too_large") == 0)
+        return of_this_object(ST_TOO_LARGE, "too_large", err);
     return st;
 }
 
@@ -87,11 +100,16 @@ enum status objects_s3_get(struct objects *base, struct str key,
                          .max = max,
                          .own = s3_own_version};
     struct aws_reply reply;
+    struct err why = ERR_NONE;
     enum status st =
-        s3_call(&((struct objects_s3 *)base)->s3, &ask, d, a, &reply, err);
+        s3_call(&((struct objects_s3 *)base)->s3, &ask, d, a, &reply, &why);
 
-    return st == ST_OK ? read_object(key, reply.head, reply.body, out, err)
-                       : damaged(st, err);
+    if (st == ST_OK)
+        return read_object(key, reply.head, reply.body, out, err);
+    st = damaged(st, &reply, &why);
+    if (err)
+        *err = why;
+    return st;
 }
 
 /* ---- many gets and pages at once ---- */
@@ -176,7 +194,7 @@ static enum status got_object(struct look *l, const struct object_want *w,
     if (st == ST_OK)
         st = read_object(w->key, reply->head, reply->body, &o, &bad);
     else
-        st = damaged(st, &bad);
+        st = damaged(st, reply, &bad);
     /* A server that knows no If-None-Match sends it all the same. */
     if (st == ST_OK && strcmp(o.etag.z, w->unless.z) == 0)
         st = err_set(&bad, ST_PRECONDITION, NULL,

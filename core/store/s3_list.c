@@ -91,15 +91,19 @@ static enum status open_page(const struct s3 *s, struct str body,
     return out->next.n ? ST_OK : malformed(s, err);
 }
 
+/* Some servers list what is no object ("folders") without what objects have:
+ * such an entry is nothing but its key, and spoils no other. */
 static bool read_entry(const struct page *p, struct xml e, struct arena *a,
                        struct object_entry *out)
 {
     out->key = xml_child_text(e, "Key", a);
     if (p->encoded)
         out->key = decoded(out->key, a);
-    return out->key.n && str_to_i64(xml_child_text(e, "Size", a), &out->size) &&
-           s3_etag(xml_child_text(e, "ETag", a), &out->etag) &&
-           time_parse(xml_child_text(e, "LastModified", a), &out->modified_us);
+    if (!str_to_i64(xml_child_text(e, "Size", a), &out->size) ||
+        out->size < 0 || !s3_etag(xml_child_text(e, "ETag", a), &out->etag) ||
+        !time_parse(xml_child_text(e, "LastModified", a), &out->modified_us))
+        *out = (struct object_entry){.key = out->key};
+    return out->key.n > 0;
 }
 
 static bool read_folder(const struct page *p, struct xml e, struct arena *a,

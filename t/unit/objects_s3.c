@@ -182,6 +182,11 @@ static void reading(void)
     srv.seen->mode = 0;
     CHECK(objects_get(store, key("r"), NULL, 3, soon(), arena, &o, &err) ==
           ST_TOO_LARGE);
+    srv.seen->mode = ARCHIVES;
+    CHECK(get("r", &o) == ST_CORRUPT && strcmp(err.code, "archived") == 0);
+    CHECK(objects_version(store, STR_LIT("users/u@x/trips/c"), soon(), &etag,
+                          &err) == ST_OK &&
+          strcmp(etag.z, "e") == 0);
     srv.seen->mode = CUTS;
     srv.seen->requests = 0;
     CHECK(get("r", &o) == ST_CORRUPT && srv.seen->requests == 6);
@@ -219,9 +224,10 @@ static void listing(void)
     fresh(0);
     CHECK(objects_list(store, STR_LIT("users/u@x/trips/"), soon(), listed, &l,
                        &pages, &err) == ST_OK);
-    CHECK(pages == 2 && l.n == 3);
+    CHECK(pages == 2 && l.n == 4);
     CHECK(strcmp(l.text, "users/u@x/trips/a b+\xc3\xbc e 5;"
-                         "users/u@x/trips/c e 77;users/u@x/trips/d e 0;") == 0);
+                         "users/u@x/trips/c e 77;users/u@x/trips/d e 0;"
+                         "users/u@x/trips/f/  0;") == 0);
     CHECK(strstr(srv.seen->last, "&encoding-type=url&list-type=2&"
                                  "prefix=users%2Fu%40x%2Ftrips%2F HTTP"));
     l = (struct listed){.stop_at = 2};
@@ -334,7 +340,7 @@ static void looking(void)
     CHECK(objects_look(store, r, 3, want, 3, 1000, soon(), count_got, seen,
                        &err) == ST_OK);
     CHECK(seen[0] == 1 && seen[1] == 1 && seen[2] == 1);
-    CHECK(l[0].n == 3 && r[0].pages == 2 && !r[0].more);
+    CHECK(l[0].n == 4 && r[0].pages == 2 && !r[0].more);
     CHECK(l[1].n == 2 && r[1].pages == 1 && r[1].more);
     /* The last key asked for has come: its next page is not. */
     CHECK(l[2].n == 2 && r[2].pages == 1 && !r[2].more);

@@ -20,7 +20,8 @@ enum {
     CUTS = 1024,
     IGNORES_MATCH = 2048,
     FORGETS = 4096, /* what is to be matched is not there */
-    NOT_S3 = 8192   /* 404, in nobody's words */
+    NOT_S3 = 8192,  /* 404, in nobody's words */
+    ARCHIVES = 16384
 };
 
 #define KEPT_MAX 32
@@ -135,6 +136,10 @@ static void do_get(int fd, struct server_seen *seen, const char *path,
         fault(fd, 412, "PreconditionFailed");
         return;
     }
+    if (seen->mode & ARCHIVES) {
+        fault(fd, 403, "InvalidObjectState");
+        return;
+    }
     snprintf(body, sizeof body, "%s", k->body);
     if (seen->mode & DAMAGES)
         body[0] ^= 1;
@@ -184,6 +189,11 @@ static void do_delete(int fd, struct server_seen *seen, const char *path,
     "</LastModified><ETag>&quot;e&quot;</ETag><Size>" size                     \
     "</Size></Contents>"
 
+/* As some servers list what is none of their objects. */
+#define FOLDER                                                                 \
+    "<Contents><Key>users/u@x/trips/f/</Key><LastModified>0001-01-01T00:00:00" \
+    "Z</LastModified><Size>7</Size></Contents>"
+
 static void do_list(int fd, struct server_seen *seen, const char *request)
 {
     bool second =
@@ -206,11 +216,12 @@ static void do_list(int fd, struct server_seen *seen, const char *request)
     else if (seen->mode & BAD_PAGE)
         server_reply(fd, 200, "",
                      "<ListBucketResult><IsTruncated>false</IsTruncated>"
-                     "<Contents><Key>k</Key></Contents></ListBucketResult>");
+                     "<Contents><Key></Key></Contents></ListBucketResult>");
     else
         server_reply(fd, 200, "",
                      "<ListBucketResult><IsTruncated>false</IsTruncated>" ENTRY(
-                         "users/u@x/trips/d", "0") "</ListBucketResult>");
+                         "users/u@x/trips/d", "0") FOLDER
+                     "</ListBucketResult>");
 }
 
 static bool answer(struct server_seen *seen, int fd, const char *request, int n)
