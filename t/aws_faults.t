@@ -309,6 +309,43 @@ def unreadable(s):
     is_(read(s).json().get("unreadable_trips"), None, "whole again")
 
 
+def chunked(body_of=lambda body: body, without=rb"content-length"):
+    """The whole answer, but in chunks, as body_of makes it."""
+    def fault(x):
+        head, body = x.pass_on()
+        if head[9:12] == b"200":
+            body = body_of(body)
+            head = re.sub(rb"(?i)\r\n(" + without + rb"):[^\r]*", b"", head)
+            head = head[:-2] + b"Transfer-Encoding: chunked\r\n\r\n"
+            body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        x.reply(head, body)
+    return fault
+
+
+def on_the_way(s):
+    """What proxies do to objects: no length, or the text of what is gzip, although we
+    have asked for it as it is."""
+    objects = s.stores.objects_proxy
+    whole = set(drivers.trip_ids(read(s)))
+    unpacked = chunked(gzip.decompress, rb"content-length|content-encoding")
+    for name, fault in (("in chunks", chunked()), ("unpacked", unpacked)):
+        drivers.remove_summary(s)
+        objects.on("GET", fault, key="/users/")
+        objects.forget()
+        r = read(s)
+        is_((r.status, set(drivers.trip_ids(r)), r.json().get("unreadable_trips")),
+            (200, whole, None), f"{name}: read")
+        gets = [x for x in objects.seen if x.name == "GET" and "/users/" in x.key]
+        ok(gets and all(b"accept-encoding: gzip" in x.head.lower() for x in gets),
+           "asked for as stored")
+        s.quiet()
+        objects.clear()
+        objects.forget()
+        is_(set(drivers.trip_ids(read(s))), whole, f"{name}: and again")
+        is_([x.key for x in objects.seen if x.name == "GET" and "/trips/" in x.key], [],
+            f"{name}: by its rows")
+
+
 def slowness(s):
     objects = s.stores.objects_proxy
     drivers.remove_summary(s)
@@ -327,7 +364,7 @@ with harness.Stack(SETTINGS, kind="s3", proxy=True, redis=False, workers=4) as s
     s.users([trips.user()])
     for test in (no_bucket, no_table, no_endpoint, wrong_credentials, no_object_accepted,
                  nobody_elses_answer, single_faults,
-                 claim_refused_at_its_repeat, unreadable, slowness, storms):
+                 claim_refused_at_its_repeat, on_the_way, unreadable, slowness, storms):
         with subtest(test.__name__.replace("_", " ")):
             test(s)
             s.stores.objects_proxy.clear()

@@ -126,6 +126,8 @@ static enum status use_reading(struct roster_look *t, struct found *f,
     /* All else that outlives the scratch arena: the id is the listing's. */
     figures_keep(&reading.row.figures, t->call.arena);
     reading.row.trip_id = f->trip_id;
+    /* Of what was unpacked on its way the store knows the size. */
+    reading.row.size = f->entry.size;
     f->trip.row = reading.row;
     f->counts = true;
     roster_keep_text(&f->trip, &reading.text, &t->text_room, t->call.arena);

@@ -49,6 +49,7 @@ struct aws_request {
     size_t queries;
     const struct sigv4_pair *header; /* names in lower case; all are signed */
     size_t headers;
+    bool asks_gzip; /* Accept-Encoding: gzip, not signed: proxies change it */
     struct str body;
     size_t max_body; /* of a good reply */
     /* Whether a 2xx is the service's own answer to this, not the page of

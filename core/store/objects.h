@@ -38,7 +38,8 @@ struct object_meta {
 };
 
 struct object {      /* what a get returns */
-    struct str body; /* as stored: gzip */
+    struct str body; /* as stored: gzip. What came unpacked by something in
+                        between is packed again, and may differ in size */
     struct etag etag;
     int64_t modified_us;
     struct object_meta meta;

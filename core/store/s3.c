@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include "base/digest.h"
 #include "store/http.h"
 
 /* ---- the address ---- */
@@ -109,6 +110,7 @@ enum status s3_call(const struct s3 *s, const struct s3_ask *ask,
         .headers = ask->headers,
         .body = ask->body,
         .max_body = ask->max,
+        .asks_gzip = ask->asks_gzip,
         .own = ask->own,
     };
 
@@ -130,6 +132,16 @@ bool s3_etag(struct str quoted, struct etag *out)
     memcpy(out->z, quoted.p, quoted.n);
     out->z[quoted.n] = '\0';
     return true;
+}
+
+struct str s3_md5(struct str body, struct arena *a)
+{
+    unsigned char md[MD5_SIZE];
+    char *out = arena_alloc(a, DIGEST_BASE64(sizeof md) + 1);
+
+    digest_md5(body, md);
+    digest_base64(md, sizeof md, out);
+    return str_of(out);
 }
 
 bool s3_own_version(int code, struct str head, struct str body)

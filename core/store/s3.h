@@ -44,9 +44,10 @@ struct s3_ask {
     struct str key; /* empty: the bucket */
     const struct sigv4_pair *query, *header;
     size_t queries, headers;
+    bool asks_gzip; /* as of aws.h, as is own */
     struct str body;
     size_t max;
-    bool (*own)(int code, struct str head, struct str body); /* as of aws.h */
+    bool (*own)(int code, struct str head, struct str body);
 };
 
 enum status s3_call(const struct s3 *s, const struct s3_ask *ask,
@@ -60,6 +61,12 @@ bool s3_etag(struct str quoted, struct etag *out);
 /*
     An ETag header or element without its quotes; false when there is none or
     it is no ETag of ours to keep (over ETAG_MAX).
+ */
+
+struct str s3_md5(struct str body, struct arena *a);
+/*
+    The value of Content-MD5. A bucket with Object Lock refuses every PUT that
+    has no checksum, and so are some settings.
  */
 
 bool s3_own_version(int code, struct str head, struct str body);

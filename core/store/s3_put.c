@@ -7,24 +7,26 @@
 
 /* ---- an object ---- */
 
-#define PUT_HEADERS 6
+#define PUT_HEADERS 7
 
-static size_t put_headers(struct sigv4_pair h[PUT_HEADERS], struct str key,
-                          const struct object_meta *m,
-                          enum object_condition cond, const struct etag *match)
+static size_t put_headers(struct sigv4_pair h[PUT_HEADERS],
+                          const struct s3_put *p, struct arena *a)
 {
+    const struct object_meta *m = p->meta;
     const struct sigv4_pair all[] = {
         {STR_LIT("content-type"), STR_LIT("application/json")},
         {STR_LIT("content-encoding"),
-         str_ends(key, STR_LIT(".json")) ? STR_NONE : STR_LIT("gzip")},
+         str_ends(p->key, STR_LIT(".json")) ? STR_NONE : STR_LIT("gzip")},
+        {STR_LIT("content-md5"), s3_md5(p->body, a)},
         {STR_LIT("x-amz-meta-trip_id"), m ? m->trip_id : STR_NONE},
         {STR_LIT("x-amz-meta-user_id"), m ? m->user_id : STR_NONE},
         {STR_LIT("x-amz-meta-behavior_score"),
          m ? m->behavior_score : STR_NONE},
         {STR_LIT("if-none-match"),
-         cond == COND_ABSENT ? STR_LIT("*") : STR_NONE},
+         p->cond == COND_ABSENT ? STR_LIT("*") : STR_NONE},
         /* AWS takes it with quotes or without, Ceph's gateway only without. */
-        {STR_LIT("if-match"), cond == COND_MATCH ? str_of(match->z) : STR_NONE},
+        {STR_LIT("if-match"),
+         p->cond == COND_MATCH ? str_of(p->match->z) : STR_NONE},
     };
     size_t n = 0;
 
@@ -39,14 +41,13 @@ enum status s3_put(const struct s3 *s, const struct s3_put *p, struct arena *a,
                    struct aws_reply *reply, struct etag *out, struct err *err)
 {
     struct sigv4_pair header[PUT_HEADERS];
-    struct s3_ask ask = {
-        .method = "PUT",
-        .key = p->key,
-        .header = header,
-        .headers = put_headers(header, p->key, p->meta, p->cond, p->match),
-        .body = p->body,
-        .max = S3_XML_MAX,
-        .own = s3_own_version};
+    struct s3_ask ask = {.method = "PUT",
+                         .key = p->key,
+                         .header = header,
+                         .headers = put_headers(header, p, a),
+                         .body = p->body,
+                         .max = S3_XML_MAX,
+                         .own = s3_own_version};
     enum status st = s3_call(s, &ask, p->d, a, reply, err);
 
     if (st == ST_NOT_FOUND && p->cond == COND_MATCH)

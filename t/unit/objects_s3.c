@@ -2,6 +2,7 @@
  * Objects in a bucket, on a small server that keeps S3's promises or breaks
  * them on demand. What a real one does is tried by t/s3.t.
  */
+#include "base/gzip.h"
 #include "base/log.h"
 #include "store/keys.h"
 #include "store/objects_s3.h"
@@ -190,6 +191,37 @@ static void reading(void)
     srv.seen->mode = CUTS;
     srv.seen->requests = 0;
     CHECK(get("r", &o) == ST_CORRUPT && srv.seen->requests == 6);
+}
+
+/* What is done to objects between the bucket and us. */
+static void on_the_way(void)
+{
+    struct object o;
+    struct buf text;
+
+    fresh(0);
+    CHECK(put("y", "body", COND_ABSENT, NULL) == ST_OK);
+    CHECK(strstr(srv.seen->last, "\r\ncontent-md5: hBotaJrYa9FhFEdFPCLG/A=="
+                                 "\r\n"));
+    CHECK(get("y", &o) == ST_OK && str_is(o.body, "body"));
+    CHECK(strcasestr(srv.seen->last, "\r\naccept-encoding: gzip\r\n") &&
+          strstr(srv.seen->last, "SignedHeaders=host;x-amz"));
+    CHECK(!strcasestr(srv.seen->last, "if-match"));
+    CHECK(objects_get(store, key("y"), &o.etag, 99, soon(), arena, &o, &err) ==
+              ST_OK &&
+          strstr(srv.seen->last,
+                 arena_printf(arena, "\r\nif-match: \"%s\"\r\n", o.etag.z).p));
+    srv.seen->mode = CHUNKS;
+    CHECK(get("y", &o) == ST_OK && str_is(o.body, "body"));
+    srv.seen->mode = CHUNKS | DAMAGES;
+    CHECK(get("y", &o) == ST_CORRUPT);
+    srv.seen->mode = NO_LENGTH; /* where it ends, nobody knows */
+    CHECK(get("y", &o) == ST_CORRUPT);
+    srv.seen->mode = UNPACKS | CHUNKS;
+    buf_init(&text, 100);
+    CHECK(get("y", &o) == ST_OK && gzip_unpack(o.body, &text, &err) == ST_OK &&
+          str_is(buf_str(&text), "{\"a\":1}"));
+    buf_free(&text);
 }
 
 struct listed {
@@ -412,6 +444,7 @@ int main(void)
     echoes();
     plain();
     reading();
+    on_the_way();
     listing();
     accepting();
     looking();

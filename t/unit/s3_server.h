@@ -21,7 +21,10 @@ enum {
     IGNORES_MATCH = 2048,
     FORGETS = 4096, /* what is to be matched is not there */
     NOT_S3 = 8192,  /* 404, in nobody's words */
-    ARCHIVES = 16384
+    ARCHIVES = 16384,
+    CHUNKS = 32768,  /* no length */
+    UNPACKS = 65536, /* the text of what is gzip, unless gzip is asked for */
+    NO_LENGTH = 131072
 };
 
 #define KEPT_MAX 32
@@ -51,9 +54,9 @@ static const char *header(const char *request, const char *name)
 
     snprintf(mark, sizeof mark, "\r\n%s: ", name);
     at = strcasestr(request, mark);
-    snprintf(value, sizeof value, "%.*s",
-             at ? (int)strcspn(at + strlen(mark), "\r") : 0,
-             at ? at + strlen(mark) : "");
+    at = at ? at + strlen(mark) : "";
+    at += *at == '"'; /* an ETag with quotes, or without */
+    snprintf(value, sizeof value, "%.*s", (int)strcspn(at, "\"\r"), at);
     return value;
 }
 
@@ -72,8 +75,13 @@ static void do_put(int fd, struct server_seen *seen, const char *path,
     bool absent = header(request, "if-none-match")[0] == '*';
     char head[100];
     unsigned char md[MD5_SIZE];
-    const char *match = header(request, "if-match");
+    bool sum = header(request, "content-md5")[0] != '\0';
+    const char *match = header(request, "if-match"); /* until the next call */
 
+    if (!sum) { /* as with Object Lock */
+        fault(fd, 400, "InvalidRequest");
+        return;
+    }
     if (strstr(path, "probe/") && seen->mode & REFUSES_PROBE) {
         fault(fd, 403, "AccessDenied");
         return;
@@ -143,6 +151,8 @@ static void do_get(int fd, struct server_seen *seen, const char *path,
     snprintf(body, sizeof body, "%s", k->body);
     if (seen->mode & DAMAGES)
         body[0] ^= 1;
+    if (seen->mode & UNPACKS)
+        snprintf(body, sizeof body, "{\"a\":1}");
     n = snprintf(head, sizeof head,
                  "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
                  "x-amz-meta-%s: %s\r\n%s",
@@ -156,6 +166,19 @@ static void do_get(int fd, struct server_seen *seen, const char *path,
     if (seen->mode & CUTS) {
         server_say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf");
         shutdown(fd, SHUT_WR);
+    } else if (seen->mode & NO_LENGTH) {
+        server_say(fd, "HTTP/1.0 200 OK\r\n");
+        server_say(fd, head);
+        server_say(fd, "\r\n");
+        server_say(fd, body);
+        shutdown(fd, SHUT_WR);
+    } else if (seen->mode & CHUNKS) {
+        server_say(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n");
+        server_say(fd, head);
+        server_say(fd, "\r\n");
+        snprintf(head, sizeof head, "%zx\r\n%s\r\n0\r\n\r\n", strlen(body),
+                 body);
+        server_say(fd, head);
     } else if (strncmp(request, "HEAD", 4) == 0) {
         server_say(fd, "HTTP/1.1 200 OK\r\n");
         server_say(fd, head);
