@@ -199,6 +199,7 @@ def nobody_elses_answer(s):
         r = s.finalize(t)
         is_((r.status, r.json().get("analysis", {}).get("status")), (200, "pending"),
             f"{name} of S3: a finalize is acknowledged, pending")
+        in_("cannot be used now", r.json()["analysis"]["reason"], "not: it was late")
         objects.clear()
         pending.append(t)
     for t in pending:
@@ -212,6 +213,31 @@ def nobody_elses_answer(s):
             again_later(r, f"{name} of DynamoDB: {path}")
             says_nothing_inside(s, r, name)
         records.clear()
+    ready(s)
+
+
+def causes(s):
+    """Under the id of each request that fails: what was asked of which store, and what it
+    said. A client learns the kind of it alone."""
+    objects, records = s.stores.objects_proxy, s.stores.records_proxy
+    for proxy, name, fault, words in (
+            (objects, "LIST", status(503, "SlowDown"), ("SlowDown", "GET")),
+            (objects, "LIST", status(403, "AccessDenied"), ("AccessDenied", "GET")),
+            (objects, "GET", status(403, "AccessDenied"), ("AccessDenied", "/users/")),
+            (objects, "GET", status(500), ("InternalError", "summary")),
+            (objects, "GET", page(200, HTML), ("text/html", "summary")),
+            (objects, "LIST", reset_before, ("GET", "http")),
+            (records, "GetItem", status(400, "AccessDeniedException"),
+             ("AccessDeniedException", "GetItem")),
+            (records, "GetItem", page(502, HTML), ("502", "GetItem"))):
+        proxy.on(name, fault)
+        r = read(s)
+        proxy.clear()
+        again_later(r, f"{name} {words[0]}")
+        lines = [x for x in s.log().splitlines() if r.json()["request_id"] in x]
+        failed = [x for x in lines if "event=request_failed" in x]
+        ok(any(all(w in x for w in words) for x in failed),
+           f"{name}: the log says {' and '.join(words)}")
     ready(s)
 
 
@@ -363,7 +389,7 @@ def slowness(s):
 with harness.Stack(SETTINGS, kind="s3", proxy=True, redis=False, workers=4) as s:
     s.users([trips.user()])
     for test in (no_bucket, no_table, no_endpoint, wrong_credentials, no_object_accepted,
-                 nobody_elses_answer, single_faults,
+                 nobody_elses_answer, causes, single_faults,
                  claim_refused_at_its_repeat, on_the_way, unreadable, slowness, storms):
         with subtest(test.__name__.replace("_", " ")):
             test(s)

@@ -169,9 +169,42 @@ static void put_counts(const struct scored *done, struct json_out *o)
     json_end_object(o);
 }
 
-static void put_analysis(const struct conf *conf, bool settled,
+/* Why it is not settled, as far as it is a client's business. */
+static const char *pending_reason(enum status st)
+{
+    switch (st) {
+    case ST_TIMEOUT:
+        return "the stores did not answer in time; the analysis follows by "
+               "itself";
+    case ST_BUSY:
+    case ST_PRECONDITION:
+        return "other calls changed the trip meanwhile; the analysis follows "
+               "by "
+               "itself";
+    case ST_UNAVAILABLE:
+    case ST_DENIED:
+        return "the stores cannot be used now; the analysis follows by itself";
+    case ST_CORRUPT:
+    case ST_TOO_LARGE:
+    case ST_INTERNAL:
+    case ST_OK:
+    case ST_BAD_REQUEST:
+    case ST_NOT_FOUND:
+    case ST_NO_METHOD:
+    case ST_NOT_ACCEPTABLE:
+    case ST_NOT_OWNER:
+    case ST_GONE_CLIENT:
+    case ST_COUNT:
+        break;
+    }
+    return "the trip could not be analysed; it is tried again by itself";
+}
+
+/* unsettled: why; ST_OK for a trip that is settled. */
+static void put_analysis(const struct conf *conf, enum status unsettled,
                          const struct settlement *done, struct json_out *o)
 {
+    bool settled = unsettled == ST_OK;
     bool stored = settled && done->how != SETTLED_INSUFFICIENT;
     const struct analysis *an = &done->scored.analysis;
 
@@ -191,15 +224,15 @@ static void put_analysis(const struct conf *conf, bool settled,
         json_put_null(o, "total_distance_miles");
         json_put_z(o, "reason",
                    settled ? done->scored.insufficient
-                           : "the stores did not answer in time; the "
-                             "analysis follows by itself");
+                           : pending_reason(unsettled));
     }
     json_put_z(o, "scoring_version", conf->scoring_version);
     json_end_object(o);
 }
 
 static void put_finalize_answer(const struct conf *conf, const struct trip *t,
-                                bool settled, const struct settlement *done,
+                                enum status unsettled,
+                                const struct settlement *done,
                                 struct buf *answer)
 {
     struct json_out o = {.b = answer};
@@ -214,7 +247,7 @@ static void put_finalize_answer(const struct conf *conf, const struct trip *t,
         put_unknown_counts(t, &o);
     json_put_bool(&o, "iphone_gps_enabled",
                   json_member(quality, "use_gps_metrics").type == JSON_TRUE);
-    put_analysis(conf, settled, done, &o);
+    put_analysis(conf, unsettled, done, &o);
     json_end_object(&o);
 }
 
@@ -239,8 +272,8 @@ static enum status settle_claimed(const struct call *c, const struct trip *t,
     struct settlement *done = arena_alloc(c->arena, sizeof *done);
     struct err why = ERR_NONE;
     struct call settling = call_with(c, c->arena, &why);
-    bool settled = settle_trip(&settling, t, done) == ST_OK;
-    enum status st = ST_OK;
+    enum status unsettled = settle_trip(&settling, t, done), st = ST_OK;
+    bool settled = unsettled == ST_OK;
 
     /* Not the client's error: his trip is claimed, and 200 is due (rule 1). */
     if (!settled)
@@ -254,7 +287,7 @@ static enum status settle_claimed(const struct call *c, const struct trip *t,
     if (!settled)
         stat_add(STAT_analyses_pending, 1);
     stat_add(STAT_trips_finalized, 1);
-    put_finalize_answer(c->stores->conf, t, settled, done, answer);
+    put_finalize_answer(c->stores->conf, t, unsettled, done, answer);
     return ST_OK;
 }
 

@@ -67,8 +67,8 @@ static struct aws_request request(const char *operation, struct str body,
 }
 
 /* What the HTTP layer cannot know: which refusals have a meaning here. */
-static enum status judge(enum status st, const struct aws_reply *reply,
-                         struct err *err)
+static enum status judge(const char *operation, enum status st,
+                         const struct aws_reply *reply, struct err *err)
 {
     bool invalid = strcmp(reply->fault, "ValidationException") == 0;
     struct str said = reply->body;
@@ -77,6 +77,7 @@ static enum status judge(enum status st, const struct aws_reply *reply,
         return err_set(err, ST_TOO_LARGE, "item_too_large",
                        "the item is over the %d bytes that DynamoDB holds",
                        DDB_ITEM_MAX);
+    (void)err_add(err, "%s", operation); /* the address is one for all calls */
     return st;
 }
 
@@ -138,7 +139,7 @@ enum status ddb_call(struct ddb *db, const char *operation, struct str body,
 
     *out = (struct ddb_reply){.unsure = reply.unsure};
     if (st != ST_OK)
-        return judge(st, &reply, err);
+        return judge(operation, st, &reply, err);
     return read_reply(operation, reply.body, &out->root, err);
 }
 
@@ -176,7 +177,7 @@ static enum status run_done(void *ctx, const struct aws_request *r,
     if (st != ST_OK) {
         if (run->err)
             *run->err = *err;
-        return judge(st, reply, run->err);
+        return judge(run->operation, st, reply, run->err);
     }
     st = read_reply(run->operation, arena_copy(run->arena, reply->body), &root,
                     run->err);

@@ -129,6 +129,9 @@ enum status objects_look(struct objects *s, struct object_range *range,
     }
     if (st == ST_OK)
         st = s->ops->look(s, range, ranges, want, wants, max, d, got, ctx, err);
+    /* Whoever ended it has said why, often into this very err. */
+    if (st != ST_OK && err && err->st != st)
+        err_set(err, st, NULL, "the reading was ended");
     return store_counted(st);
 }
 

@@ -134,7 +134,8 @@ typedef enum status (*objects_got)(void *ctx, const struct object_want *want,
 /*
     Called once a wanted object, in any order. st and err as objects_get would
     return them; obj only with ST_OK, and only valid during the call. Whatever
-    it returns other than ST_OK ends the run with that status.
+    it returns other than ST_OK ends the run with that status; the run's err
+    keeps what the callback has put there.
  */
 
 typedef enum status (*objects_listed)(void *ctx,

@@ -76,7 +76,7 @@ enum status objects_dir_get(struct objects *s, struct str key,
 
 static enum status get_all(struct objects *s, const struct object_want *want,
                            size_t n, size_t max, struct deadline d,
-                           objects_got got, void *ctx, struct err *err)
+                           objects_got got, void *ctx)
 {
     struct arena *a = arena_new(256 * 1024);
     enum status st = ST_OK;
@@ -87,9 +87,6 @@ static enum status get_all(struct objects *s, const struct object_want *want,
 
         st = get_wanted(s, &want[i], max, d, a, &obj, &why);
         st = got(ctx, &want[i], st, st == ST_OK ? &obj : NULL, &why);
-        if (st != ST_OK)
-            err_set(err, st, NULL, "stopped at %.*s: %s", STR_ARG(want[i].key),
-                    why.text);
         arena_reset(a);
     }
     arena_free(&a);
@@ -227,6 +224,6 @@ enum status objects_dir_look(struct objects *s, struct object_range *range,
     for (size_t i = 0; st == ST_OK && i < ranges; i++)
         st = list_range(s, &range[i], d, err);
     if (st == ST_OK)
-        st = get_all(s, want, wants, max, d, got, ctx, err);
+        st = get_all(s, want, wants, max, d, got, ctx);
     return st;
 }
