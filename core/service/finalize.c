@@ -350,7 +350,7 @@ static enum status settle_again(const struct call *c,
         return st;
     stat_add(STAT_trips_rescored, 1);
     /* Not ST_OK: the caller would forget a trip that lacks a batch. */
-    return done->again ? err_set(c->err, ST_BUSY, "upload_under_way",
+    return done->again ? err_set(c->err, ST_BUSY, FINALIZE_UPLOAD_UNDER_WAY,
                                  "an upload of this trip is under way")
                        : ST_OK;
 }

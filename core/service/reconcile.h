@@ -15,6 +15,9 @@ struct reconcile_report {
     int64_t packs_removed;   /* that no row of the summary names */
     int64_t records_moved;   /* to the revision of a later object */
     int64_t failures;        /* logged; the next run tries them again */
+    int64_t early; /* left because somebody may still be using them, or sending
+                      the rest: no failures */
+    int64_t early_ms; /* when they can be done: in so long */
 };
 
 enum status reconcile_driver(const struct call *c,
@@ -26,7 +29,7 @@ enum status reconcile_driver(const struct call *c,
        has the latest one's row; and packs that nobody needs.
     4. A record whose object is of a later revision is moved on to it; the
        cache token is replaced.
-    ST_OK also when single trips failed: report->failures.
+    ST_OK also when single trips failed or were too early: the report says it.
  */
 
 bool trip_to_check(enum trip_status status, enum analysis_status as);

@@ -10,10 +10,6 @@
 #include "driver/summary.h"
 #include "driver/trip_object.h"
 
-/* An upload may be between its two steps for as long as its request may run
- * (request_timeout, and a worker that is killed past it). */
-#define UPLOAD_GRACE 2
-
 struct settling {
     const struct call *c;
     const struct trip *trip;
