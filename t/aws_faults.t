@@ -176,6 +176,7 @@ PAGES = [("a gateway's 404", page(404, HTML)), ("a gateway's 413", page(413, HTM
          ("a redirect", page(302, b"", b"Location: http://127.0.0.1:1/\r\n")),
          ("418", page(418, b"")), ("a 412 that nobody asked for", page(412, HTML)),
          ("a 400 of a new name", status(400, "BrandNewException")),
+         ("a request that is not understood", status(400, "ValidationException")),
          ("a page with 200", page(200, HTML)), ("200 with nothing", page(200, b"")),
          ("200 with an error", page(200, b"<Error><Code>SlowDown</Code></Error>"))]
 

@@ -87,7 +87,6 @@ enum status aws_call(struct aws *w, const struct aws_request *r,
                       answer that is not understood. Code "cut_short": each
                       ended too early; "reply_too_large": over max_body
       ST_TIMEOUT      the deadline is over; the outcome is unknown
-      ST_INTERNAL     DynamoDB's ValidationException
     What the service says of its own state is never the client's mistake.
  */
 

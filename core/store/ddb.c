@@ -66,6 +66,20 @@ static struct aws_request request(const char *operation, struct str body,
                                 .own = own_reply};
 }
 
+/* Of a Query or Scan of an index. DynamoDB names it behind these words; the
+ * second ones are of an index that is there and not yet filled. */
+static bool judge_no_index(struct str said)
+{
+    const struct str words[] = {
+        STR_LIT("does not have the specified index"),
+        STR_LIT("Cannot read from backfilling global secondary index")};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (memmem(said.p, said.n, words[i].p, words[i].n))
+            return true;
+    return false;
+}
+
 /* What the HTTP layer cannot know: which refusals have a meaning here. */
 static enum status judge(const char *operation, enum status st,
                          const struct aws_reply *reply, struct err *err)
@@ -77,6 +91,10 @@ static enum status judge(const char *operation, enum status st,
         return err_set(err, ST_TOO_LARGE, "item_too_large",
                        "the item is over the %d bytes that DynamoDB holds",
                        DDB_ITEM_MAX);
+    if (invalid && said.n && judge_no_index(said))
+        return err_set(err, ST_NOT_FOUND, "no_index",
+                       "the table has no such index, or it is still being "
+                       "made");
     (void)err_add(err, "%s", operation); /* the address is one for all calls */
     return st;
 }

@@ -43,7 +43,8 @@ enum status ddb_call(struct ddb *db, const char *operation, struct str body,
 /*
     operation: "GetItem", ... As aws_call; ST_TOO_LARGE also for an item over
     400 KB, ST_UNAVAILABLE for a table that is not there and for a reply that is
-    none of this operation's.
+    none of this operation's, ST_NOT_FOUND (no_index) for an index that is not
+    there or still being made.
  */
 
 /* ---- many at once ---- */

@@ -145,7 +145,7 @@ static enum status get_by_index(struct reader *r, struct deadline d,
     if (r->s->db.batches_index[0] == '\0')
         return ST_OK;
     st = query_index(r, d, err);
-    if (st == ST_INTERNAL) { /* DynamoDB does not know the index */
+    if (st == ST_NOT_FOUND) { /* there is no such index */
         if (!r->s->index_warned)
             log_err(LOG_WARN, "batches_index_unusable", err);
         r->s->index_warned = true;
