@@ -24,16 +24,18 @@ const struct fuzz_text fuzz_seeds[] = {
          "<CommonPrefixes><Prefix>users/a%20b+c/</Prefix></CommonPrefixes>"),
     FUZZ("<Error><Code>NoSuchKey</Code><Message>a&lt;b&#xe9;&#10;&x;</Message>"
          "<Empty/><!-- > --></Error>"),
+    PAGE("<Contents><Key><![CDATA[users/u/<a>&amp;]]></Key></Contents>"),
     FUZZ("<a b=\"c\" ><a><a/></a>text<b>&amp;&#38;</b></a >"),
     FUZZ_END,
 };
 const struct fuzz_text fuzz_words[] = {
-    FUZZ("<"),      FUZZ(">"),     FUZZ("/>"),     FUZZ("</"),
-    FUZZ("<a>"),    FUZZ("</a>"),  FUZZ("<!--"),   FUZZ("-->"),
-    FUZZ("<?"),     FUZZ("?>"),    FUZZ("<!"),     FUZZ("&#x10ffff;"),
-    FUZZ("&#xd8;"), FUZZ("&amp;"), FUZZ("&#"),     FUZZ(";"),
-    FUZZ(ENTRY),    FUZZ("%2F"),   FUZZ("&#0;"),   FUZZ("<Key>"),
-    FUZZ("<ETag>"), FUZZ("true"),  FUZZ("</Key>"), FUZZ_END,
+    FUZZ("<"),         FUZZ(">"),      FUZZ("/>"),       FUZZ("</"),
+    FUZZ("<a>"),       FUZZ("</a>"),   FUZZ("<!--"),     FUZZ("-->"),
+    FUZZ("<?"),        FUZZ("?>"),     FUZZ("<!"),       FUZZ("&#x10ffff;"),
+    FUZZ("&#xd8;"),    FUZZ("&amp;"),  FUZZ("&#"),       FUZZ(";"),
+    FUZZ("<![CDATA["), FUZZ("]]>"),    FUZZ("&#xD800;"), FUZZ(ENTRY),
+    FUZZ("%2F"),       FUZZ("&#0;"),   FUZZ("<Key>"),    FUZZ("<ETag>"),
+    FUZZ("true"),      FUZZ("</Key>"), FUZZ_END,
 };
 
 static void check_within(struct str part, struct str whole)
