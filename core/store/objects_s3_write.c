@@ -9,17 +9,13 @@
 /* ---- put ---- */
 
 static enum status put_once(struct objects_s3 *s, const struct s3_put *p,
-                            enum object_condition cond, bool *unsure,
+                            enum object_condition cond, struct aws_reply *reply,
                             struct etag *out, struct err *err)
 {
     struct s3_put now = *p;
-    struct aws_reply reply;
-    enum status st;
 
     now.cond = cond;
-    st = s3_put(&s->s3, &now, s->arena, &reply, out, err);
-    *unsure = reply.unsure;
-    return st;
+    return s3_put(&s->s3, &now, s->arena, reply, out, err);
 }
 
 /* The condition by hand: the server does not keep it. */
@@ -28,14 +24,14 @@ static enum status put_after_look(struct objects_s3 *s, const struct s3_put *p,
 {
     struct etag now = {""};
     enum status st = s3_head(&s->s3, p->key, p->d, s->arena, &now, err);
-    bool unsure;
+    struct aws_reply reply;
 
     if (st != ST_OK && st != ST_NOT_FOUND)
         return st;
     if (p->cond == COND_ABSENT ? st == ST_OK : strcmp(now.z, p->match->z) != 0)
         return err_set(err, ST_PRECONDITION, NULL,
                        "%.*s: another version is there", STR_ARG(p->key));
-    return put_once(s, p, COND_NONE, &unsure, out, err);
+    return put_once(s, p, COND_NONE, &reply, out, err);
 }
 
 static void warn_missing(const struct objects_s3 *s, const char *what)
@@ -51,8 +47,8 @@ static void try_absent(struct objects_s3 *s, const struct s3_put *p)
 {
     struct err err = ERR_NONE;
     struct etag etag;
-    bool unsure;
-    enum status st = put_once(s, p, COND_ABSENT, &unsure, &etag, &err);
+    struct aws_reply reply;
+    enum status st = put_once(s, p, COND_ABSENT, &reply, &etag, &err);
 
     if (st == ST_PRECONDITION)
         s->absent = TRAIT_KEPT;
@@ -60,6 +56,23 @@ static void try_absent(struct objects_s3 *s, const struct s3_put *p)
         return;
     s->absent = TRAIT_MISSING;
     warn_missing(s, "If-None-Match");
+}
+
+/* A wrong ETag must be refused, before a right one is believed to be looked at.
+ * When that cannot be found out now, the next PUT tries. */
+static void try_match(struct objects_s3 *s, struct deadline d)
+{
+    struct err err = ERR_NONE;
+    bool refused = false;
+    enum status st = s3_refuses(&s->s3, d, s->arena, &refused, &err);
+
+    if (st != ST_OK)
+        return;
+    s->match_refuses = refused;
+    if (refused)
+        return;
+    s->match = TRAIT_MISSING;
+    warn_missing(s, "If-Match");
 }
 
 #define REFUSALS 4
@@ -78,12 +91,12 @@ static enum status put_insisting(struct objects_s3 *s, const struct s3_put *p,
     struct etag now;
 
     for (int i = 1; i < REFUSALS; i++) {
-        bool unsure;
+        struct aws_reply reply;
         enum status st;
 
         clock_sleep_ms(i * REFUSAL_PAUSE_MS);
-        st = put_once(s, p, COND_MATCH, &unsure, out, err);
-        if (st == ST_OK)
+        st = put_once(s, p, COND_MATCH, &reply, out, err);
+        if (st == ST_OK && s->match_refuses)
             s->match = TRAIT_KEPT;
         if (st != ST_PRECONDITION ||
             s3_head(&s->s3, p->key, p->d, s->arena, &now, &none) != ST_OK ||
@@ -126,15 +139,22 @@ static enum status put_by(struct objects_s3 *s, const struct s3_put *p,
                           enum s3_trait *trait, struct etag *out,
                           struct err *err)
 {
-    bool unsure;
+    struct aws_reply reply;
     enum status st;
 
+    if (p->cond == COND_MATCH && *trait == TRAIT_UNKNOWN && !s->match_refuses)
+        try_match(s, p->d);
     if (*trait == TRAIT_MISSING)
         return put_after_look(s, p, out, err);
-    st = put_once(s, p, p->cond, &unsure, out, err);
+    st = put_once(s, p, p->cond, &reply, out, err);
+    if (reply.code == 501 && p->cond != COND_NONE) { /* not an outage */
+        *trait = TRAIT_MISSING;
+        warn_missing(s, p->cond == COND_MATCH ? "If-Match" : "If-None-Match");
+        return put_after_look(s, p, out, err);
+    }
     if (st == ST_PRECONDITION)
-        return put_refused(s, p, unsure, out, err);
-    if (st == ST_OK && p->cond == COND_MATCH)
+        return put_refused(s, p, reply.unsure, out, err);
+    if (st == ST_OK && p->cond == COND_MATCH && s->match_refuses)
         s->match = TRAIT_KEPT;
     if (st == ST_OK && p->cond == COND_ABSENT && s->absent == TRAIT_UNKNOWN)
         try_absent(s, p);
@@ -185,13 +205,12 @@ static enum status try_remove(struct objects_s3 *s, struct deadline d,
     char hex[RANDOM_HEX + 1];
     struct aws_reply reply;
     struct etag etag;
-    bool unsure;
     enum status st;
     struct s3_put p = {.body = STR_LIT("probe"), .d = d};
 
     random_hex(hex);
     p.key = arena_printf(s->arena, "probe/%s", hex);
-    st = put_once(s, &p, COND_NONE, &unsure, &etag, err);
+    st = put_once(s, &p, COND_NONE, &reply, &etag, err);
     if (st != ST_OK)
         return st;
     st = delete_once(s, p.key, "00000000000000000000000000000000", d, &reply,

@@ -133,6 +133,10 @@ enum status s3_prove(const struct s3 *s, struct deadline d, struct arena *a,
     random_hex(hex);
     p.key = arena_printf(a, "probe/%s", hex);
     st = s3_put(s, &p, a, &reply, &etag, err);
+    if (reply.code == 501) { /* the service goes without, too */
+        p.cond = COND_NONE;
+        st = s3_put(s, &p, a, &reply, &etag, err);
+    }
     if (st != ST_OK)
         return st;
     st = probe_reads_back(s, p.key, d, a, err);
@@ -161,23 +165,68 @@ static bool probe_refused_by_condition(enum status st,
     return st == ST_PRECONDITION;
 }
 
-enum status s3_accepts(const struct s3 *s, bool write, struct deadline d,
-                       struct arena *a, struct err *err)
+/* One that is written over by nobody who keeps conditions. */
+static enum status probe_standing(const struct s3 *s,
+                                  enum object_condition cond,
+                                  const struct object_meta *meta,
+                                  struct deadline d, struct arena *a,
+                                  struct aws_reply *reply, struct err *err)
 {
     const struct etag none = {"00000000000000000000000000000000"};
     struct s3_put p = {.key = STR_LIT(S3_STANDING),
                        .body = probe_body,
-                       .meta = &probe_meta,
-                       .cond = write ? COND_NONE : COND_MATCH,
+                       .meta = meta,
+                       .cond = cond,
                        .match = &none,
                        .d = d};
-    struct aws_reply reply;
     struct etag etag;
-    struct err why = ERR_NONE;
-    enum status st = s3_put(s, &p, a, &reply, &etag, &why);
 
+    return s3_put(s, &p, a, reply, &etag, err);
+}
+
+enum status s3_refuses(const struct s3 *s, struct deadline d, struct arena *a,
+                       bool *out, struct err *err)
+{
+    struct aws_reply reply;
+    enum status st =
+        probe_standing(s, COND_MATCH, &probe_meta, d, a, &reply, err);
+
+    *out = st == ST_PRECONDITION;
+    return *out || reply.code == 501 ? ST_OK : st;
+}
+
+/* The signature fits without our metadata: they do not arrive as they were
+ * signed. */
+static bool probe_lost_metadata(const struct s3 *s,
+                                const struct aws_reply *refusal,
+                                struct deadline d, struct arena *a)
+{
+    struct aws_reply reply;
+    struct err none = ERR_NONE;
+
+    return strcmp(refusal->fault, "SignatureDoesNotMatch") == 0 &&
+           probe_standing(s, COND_NONE, NULL, d, a, &reply, &none) == ST_OK;
+}
+
+enum status s3_accepts(const struct s3 *s, bool write, struct deadline d,
+                       struct arena *a, struct err *err)
+{
+    struct aws_reply reply;
+    struct err why = ERR_NONE;
+    enum status st = probe_standing(s, write ? COND_NONE : COND_MATCH,
+                                    &probe_meta, d, a, &reply, &why);
+
+    if (!write && reply.code == 501)
+        return s3_accepts(s, true, d, a, err);
     if (st == ST_OK || (!write && probe_refused_by_condition(st, &reply)))
         return ST_OK;
-    err_set(err, st, why.code, "%s", why.text);
+    if (probe_lost_metadata(s, &reply, d, a))
+        err_set(
+            err, st, "metadata_lost",
+            "headers like x-amz-meta-trip_id do not arrive: an nginx before "
+            "the store needs \"underscores_in_headers on\"; %.200s",
+            why.text);
+    else
+        err_set(err, st, why.code, "%s", why.text);
     return err_add(err, "no object is accepted");
 }

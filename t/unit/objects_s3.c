@@ -85,8 +85,9 @@ static void conditions_kept(void)
     CHECK(put("b", "2", COND_ABSENT, NULL) == ST_PRECONDITION);
     CHECK(srv.seen->requests == 4);
     CHECK(put("a", "2", COND_MATCH, "1") == ST_OK);
+    CHECK(srv.seen->requests == 6); /* a wrong ETag was tried before */
     CHECK(put("a", "3", COND_MATCH, "1") == ST_PRECONDITION);
-    CHECK(srv.seen->requests == 6); /* no look behind it: it is kept */
+    CHECK(srv.seen->requests == 7); /* no look behind it: it is kept */
     CHECK(put("none", "3", COND_MATCH, "1") == ST_PRECONDITION);
     CHECK(del("a", "1") == ST_PRECONDITION && holds("a", "2"));
     CHECK(del("a", "2") == ST_OK && holds("a", NULL));
@@ -115,6 +116,24 @@ static void conditions_missing(void)
     fresh(REFUSES_PROBE);
     CHECK(put("p", "1", COND_NONE, NULL) == ST_OK);
     CHECK(del("p", "1") == ST_DENIED && holds("p", "1"));
+}
+
+/* One that lets any ETag pass, and one that says that it has no conditions. */
+static void conditions_ignored(void)
+{
+    static const int modes[] = {IGNORES_MATCH, NO_CONDITIONS};
+
+    for (size_t i = 0; i < 2; i++) {
+        fresh(modes[i]);
+        CHECK(put("i", "1", COND_ABSENT, NULL) == ST_OK);
+        CHECK(put("i", "2", COND_ABSENT, NULL) == ST_PRECONDITION);
+        CHECK(put("i", "3", COND_MATCH, "2") == ST_PRECONDITION);
+        CHECK(holds("i", "1"));
+        CHECK(put("i", "3", COND_MATCH, "1") == ST_OK && holds("i", "3"));
+        CHECK(put("none", "3", COND_MATCH, "1") == ST_PRECONDITION);
+        srv.seen->mode = 0;
+        CHECK(objects_delete_unwatched(store, key("i"), soon(), &err) == ST_OK);
+    }
 }
 
 /* The server did it, we did not hear: the second try meets our own success. */
@@ -330,6 +349,13 @@ static void accepting(void)
     srv.seen->mode = NOT_S3;
     later();
     CHECK(check() != ST_OK && last_was_put(true));
+    fresh(NO_CONDITIONS);
+    CHECK(check() == ST_OK);
+    later();
+    CHECK(check() == ST_OK && last_was_put(false));
+    fresh(DROPS_META);
+    CHECK(check() == ST_DENIED && strstr(err.text, "underscores_in_headers") &&
+          strstr(err.text, "SignatureDoesNotMatch"));
 }
 
 static enum status count_got(void *ctx, const struct object_want *want,
@@ -441,6 +467,7 @@ int main(void)
     conf.objects_url = "s3://bucket-1";
     conditions_kept();
     conditions_missing();
+    conditions_ignored();
     echoes();
     plain();
     reading();

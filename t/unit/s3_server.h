@@ -24,7 +24,9 @@ enum {
     ARCHIVES = 16384,
     CHUNKS = 32768,  /* no length */
     UNPACKS = 65536, /* the text of what is gzip, unless gzip is asked for */
-    NO_LENGTH = 131072
+    NO_LENGTH = 131072,
+    NO_CONDITIONS = 262144, /* 501 to a PUT that has one */
+    DROPS_META = 524288     /* what nginx does to headers with underscores */
 };
 
 #define KEPT_MAX 32
@@ -80,6 +82,14 @@ static void do_put(int fd, struct server_seen *seen, const char *path,
 
     if (!sum) { /* as with Object Lock */
         fault(fd, 400, "InvalidRequest");
+        return;
+    }
+    if (seen->mode & NO_CONDITIONS && (absent || match[0])) {
+        fault(fd, 501, "NotImplemented");
+        return;
+    }
+    if (seen->mode & DROPS_META && strstr(request, "x-amz-meta-trip_id")) {
+        fault(fd, 403, "SignatureDoesNotMatch");
         return;
     }
     if (strstr(path, "probe/") && seen->mode & REFUSES_PROBE) {
