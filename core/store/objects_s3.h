@@ -5,7 +5,9 @@
  * has found out about its own is kept in `trait` values, each found once:
  *
  *   absent  If-None-Match: * on PUT. Ceph's gateway ignores it in a bucket
- *           with versions. Tried by repeating the first such PUT that passed.
+ *           with versions. Tried by repeating the first such PUT that passed,
+ *           and then by several at once, of which Ceph 20 (with versions) and
+ *           Swift 2.38 let more than one pass.
  *   match   If-Match on PUT. Ceph's gateway refuses it in such a bucket even
  *           with the right ETag, which HEAD shows. moto 5.1.1, s3rver and
  *           fauxqs ignore it: so it is first tried with a wrong ETag, on an

@@ -42,6 +42,25 @@ static void warn_missing(const struct objects_s3 *s, const char *what)
              s->s3.bucket, what);
 }
 
+/* Kept for one writer is not kept for several that meet. AWS's own is known to
+ * be, and is paid for each PUT. */
+static void try_race(struct objects_s3 *s, struct deadline d)
+{
+    struct err err = ERR_NONE;
+    int winners = 0;
+
+    if (!s->s3.foreign ||
+        s3_race(&s->s3, d, s->arena, &winners, &err) != ST_OK || winners < 2)
+        return;
+    s->absent = s->match = TRAIT_MISSING;
+    log_line(
+        LOG_WARN, "s3_without_conditions",
+        "bucket=%s text=\"of %d writers that met, this server let %d write "
+        "under If-None-Match; writers that meet may lose a change until "
+        "the next read repairs it\"",
+        s->s3.bucket, S3_RACERS, winners);
+}
+
 /* The first PUT with If-None-Match that passed, again: it must not pass. */
 static void try_absent(struct objects_s3 *s, const struct s3_put *p)
 {
@@ -50,8 +69,10 @@ static void try_absent(struct objects_s3 *s, const struct s3_put *p)
     struct aws_reply reply;
     enum status st = put_once(s, p, COND_ABSENT, &reply, &etag, &err);
 
-    if (st == ST_PRECONDITION)
+    if (st == ST_PRECONDITION) {
         s->absent = TRAIT_KEPT;
+        try_race(s, p->d);
+    }
     if (st != ST_OK)
         return;
     s->absent = TRAIT_MISSING;

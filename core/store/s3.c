@@ -65,6 +65,7 @@ enum status s3_open(struct s3 *s, const struct conf *c, struct str bucket,
         endpoint[n - 1] = '\0';
     snprintf(s->bucket, sizeof s->bucket, "%.*s", STR_ARG(bucket));
     snprintf(s->region, sizeof s->region, "%s", c->s3_region);
+    s->foreign = c->s3_endpoint[0] != '\0';
     s->path_style = wants_path_style(c, endpoint, bucket);
     if (!s->path_style)
         snprintf(prefix, sizeof prefix, "%s.", s->bucket);

@@ -24,6 +24,7 @@ struct s3 {
     char bucket[S3_BUCKET_MAX + 1];
     char region[32];
     bool path_style;
+    bool foreign; /* s3.endpoint is set: not AWS's own */
 };
 
 enum status s3_open(struct s3 *s, const struct conf *c, struct str bucket,

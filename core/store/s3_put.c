@@ -152,6 +152,59 @@ enum status s3_prove(const struct s3 *s, struct deadline d, struct arena *a,
                    tail ? tail + RANDOM_HEX : left.text);
 }
 
+/* ---- the race ---- */
+
+struct race {
+    const struct s3 *s;
+    struct str key;
+    int given, won;
+};
+
+static bool race_next(void *ctx, struct arena *a, struct aws_request *out)
+{
+    struct race *r = ctx;
+    const struct s3_put p = {
+        .key = r->key, .body = probe_body, .cond = COND_ABSENT};
+    struct sigv4_pair *header = arena_alloc(a, PUT_HEADERS * sizeof *header);
+
+    if (r->given == S3_RACERS)
+        return false;
+    r->given++;
+    *out = (struct aws_request){.method = "PUT",
+                                .path = s3_path(r->s, p.key, a),
+                                .header = header,
+                                .headers = put_headers(header, &p, a),
+                                .body = p.body,
+                                .max_body = S3_XML_MAX,
+                                .own = s3_own_version};
+    return true;
+}
+
+/* Who fails loses; one whose answer was lost may meet its own object. */
+static enum status race_done(void *ctx, const struct aws_request *r,
+                             enum status st, const struct aws_reply *reply,
+                             const struct err *err)
+{
+    (void)r;
+    (void)err;
+    ((struct race *)ctx)->won += st == ST_OK && !reply->unsure;
+    return ST_OK;
+}
+
+enum status s3_race(const struct s3 *s, struct deadline d, struct arena *a,
+                    int *winners, struct err *err)
+{
+    char hex[RANDOM_HEX + 1];
+    struct race r = {.s = s};
+    enum status st;
+
+    random_hex(hex);
+    r.key = arena_printf(a, "probe/%s", hex);
+    st = aws_run(s->aws, race_next, race_done, &r, d);
+    *winners = r.won;
+    return st == ST_OK ? probe_remove(s, r.key, STR_NONE, d, a, err) : st;
+}
+
 /* ---- without a trace ---- */
 
 /* What is there is compared with an ETag that it cannot have. */

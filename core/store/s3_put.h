@@ -36,6 +36,15 @@ enum status s3_refuses(const struct s3 *s, struct deadline d, struct arena *a,
     it has no such condition (501).
  */
 
+#define S3_RACERS 8
+enum status s3_race(const struct s3 *s, struct deadline d, struct arena *a,
+                    int *winners, struct err *err) MUST_CHECK;
+/*
+    So many PUTs at once of an object that is not there, each under the
+    condition that it is not: how many pass. More than one shows that the server
+    looks and writes in two steps; one proves nothing. The object is removed.
+ */
+
 enum status s3_prove(const struct s3 *s, struct deadline d, struct arena *a,
                      struct err *err) MUST_CHECK;
 /*

@@ -79,7 +79,9 @@ static void conditions_kept(void)
 {
     fresh(0);
     CHECK(put("a", "1", COND_ABSENT, NULL) == ST_OK);
-    CHECK(srv.seen->requests == 2); /* the second one saw that it is kept */
+    /* The second one saw that it is kept, and then 8 at once, and a removal. */
+    CHECK(srv.seen->requests == 2 + 9);
+    srv.seen->requests = 2;
     CHECK(put("b", "1", COND_ABSENT, NULL) == ST_OK);
     CHECK(srv.seen->requests == 3);
     CHECK(put("b", "2", COND_ABSENT, NULL) == ST_PRECONDITION);
@@ -116,6 +118,19 @@ static void conditions_missing(void)
     fresh(REFUSES_PROBE);
     CHECK(put("p", "1", COND_NONE, NULL) == ST_OK);
     CHECK(del("p", "1") == ST_DENIED && holds("p", "1"));
+}
+
+/* Kept for one writer, and not for those that meet: as if it had none. */
+static void conditions_raced(void)
+{
+    fresh(RACES);
+    CHECK(put("c", "1", COND_ABSENT, NULL) == ST_OK);
+    CHECK(((struct objects_s3 *)store)->absent == TRAIT_MISSING &&
+          ((struct objects_s3 *)store)->match == TRAIT_MISSING);
+    CHECK(put("c", "2", COND_ABSENT, NULL) == ST_PRECONDITION);
+    CHECK(put("c", "2", COND_MATCH, "1") == ST_OK && holds("c", "2"));
+    srv.seen->mode = 0;
+    CHECK(objects_delete_unwatched(store, key("c"), soon(), &err) == ST_OK);
 }
 
 /* One that lets any ETag pass, and one that says that it has no conditions. */
@@ -219,7 +234,7 @@ static void on_the_way(void)
     struct buf text;
 
     fresh(0);
-    CHECK(put("y", "body", COND_ABSENT, NULL) == ST_OK);
+    CHECK(put("y", "body", COND_NONE, NULL) == ST_OK);
     CHECK(strstr(srv.seen->last, "\r\ncontent-md5: hBotaJrYa9FhFEdFPCLG/A=="
                                  "\r\n"));
     CHECK(get("y", &o) == ST_OK && str_is(o.body, "body"));
@@ -468,6 +483,7 @@ int main(void)
     conditions_kept();
     conditions_missing();
     conditions_ignored();
+    conditions_raced();
     echoes();
     plain();
     reading();
