@@ -3,7 +3,7 @@
  * of ours that another printed otherwise.
  *
  * Nothing that we write would lie there, so a person has to look; they are left
- * alone. The log names the first ones, once a process: they come with every
+ * alone. The log names the first ones, once a host: they come with every
  * listing.
  */
 #ifndef DG_DRIVER_STRANGE_H

@@ -3,6 +3,7 @@
 
 #include "base/digest.h"
 #include "base/log.h"
+#include "base/once.h"
 #include "base/random.h"
 #include "store/s3_put.h"
 
@@ -34,12 +35,22 @@ static enum status put_after_look(struct objects_s3 *s, const struct s3_put *p,
     return put_once(s, p, COND_NONE, &reply, out, err);
 }
 
+/* Each process finds it out; one of them says so. */
+static void warn_without(const struct objects_s3 *s, const char *what)
+{
+    if (once_first(arena_printf(s->arena, "%s: %s", s->s3.bucket, what)))
+        log_line(LOG_WARN, "s3_without_conditions", "bucket=%s text=\"%s\"",
+                 s->s3.bucket, what);
+}
+
 static void warn_missing(const struct objects_s3 *s, const char *what)
 {
-    log_line(LOG_WARN, "s3_without_conditions",
-             "bucket=%s text=\"this server does not keep %s; writers that "
-             "meet may lose a change until the next read repairs it\"",
-             s->s3.bucket, what);
+    warn_without(
+        s, arena_printf(s->arena,
+                        "this server does not keep %s; writers that meet may "
+                        "lose a change until the next read repairs it",
+                        what)
+               .p);
 }
 
 /* Kept for one writer is not kept for several that meet. AWS's own is known to
@@ -53,12 +64,9 @@ static void try_race(struct objects_s3 *s, struct deadline d)
         s3_race(&s->s3, d, s->arena, &winners, &err) != ST_OK || winners < 2)
         return;
     s->absent = s->match = TRAIT_MISSING;
-    log_line(
-        LOG_WARN, "s3_without_conditions",
-        "bucket=%s text=\"of %d writers that met, this server let %d write "
-        "under If-None-Match; writers that meet may lose a change until "
-        "the next read repairs it\"",
-        s->s3.bucket, S3_RACERS, winners);
+    warn_without(s, "this server keeps If-None-Match for one writer, and lets "
+                    "several pass that meet; they may lose a change until the "
+                    "next read repairs it");
 }
 
 /* The first PUT with If-None-Match that passed, again: it must not pass. */
@@ -242,10 +250,8 @@ static enum status try_remove(struct objects_s3 *s, struct deadline d,
     }
     if (st == ST_OK || reply.code == 501) {
         s->remove = TRAIT_MISSING;
-        log_line(LOG_WARN, "s3_without_conditions",
-                 "bucket=%s text=\"this server does not keep If-Match on "
-                 "DELETE; old objects stay until reconcile removes them\"",
-                 s->s3.bucket);
+        warn_without(s, "this server does not keep If-Match on DELETE; old "
+                        "objects stay until reconcile removes them");
         return delete_once(s, p.key, NULL, d, &reply, err);
     }
     return st;
