@@ -63,8 +63,7 @@ static enum status init_prove(const struct init *in, struct err *err)
  */
 static bool init_lacks(const struct init *in, enum status st)
 {
-    return in->conf->s3_endpoint[0] &&
-           (st == ST_NO_METHOD || st == ST_INTERNAL);
+    return in->conf->s3_endpoint[0] && st == ST_NO_METHOD;
 }
 
 /* With it no object can be written: why. */

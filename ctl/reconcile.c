@@ -22,6 +22,11 @@ static void print_report(const struct reconcile_report *r)
            (long long)r->objects_removed, (long long)r->packs_removed,
            (long long)r->records_moved, (long long)r->failures,
            r->failures ? " (in the log above; run it again)" : "");
+    /* Seconds, upwards: who waits for less would be told the same again. */
+    if (r->early)
+        printf("too early           %lld (others may still be at work on them; "
+               "again after %lld s)\n",
+               (long long)r->early, (long long)(r->early_ms + 999) / 1000);
 }
 
 static void print_without_user(const struct reconcile_report *r)

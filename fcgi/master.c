@@ -22,6 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/once.h"
 #include "fcgi/agree.h"
 #include "fcgi/crew.h"
 #include "fcgi/listen.h"
@@ -305,6 +306,7 @@ int master_run(const char *conf_file, const struct conf *c,
         return EXIT_FAILURE;
     }
     trial_log_open(c, "master");
+    once_share();
     log_line(LOG_INFO, "start", "version=%s settings=\"%s\"", PACKAGE_VERSION,
              conf_file ? conf_file : "all at their defaults");
     agree_with_hosts(c, master.board);

@@ -162,12 +162,95 @@ def no_object_accepted(s):
     ok(len(puts) <= 1, f"20 calls of /readyz put at most once ({puts})")
 
 
+def page(code, body, headers=b"Content-Type: text/html\r\n"):
+    """What something between us and the store says, or a store beside itself."""
+    def fault(x):
+        x.reply(b"HTTP/1.1 %d Page\r\n%sContent-Length: %d\r\n\r\n" %
+                (code, headers, len(body)), b"" if x.seen.name == "HEAD" else body)
+    return fault
+
+
+HTML = b"<html><title>Gateway</title></html>"
+# In 200s, they are tried again.
+PAGES = [("a gateway's 404", page(404, HTML)), ("a gateway's 413", page(413, HTML)),
+         ("a redirect", page(302, b"", b"Location: http://127.0.0.1:1/\r\n")),
+         ("418", page(418, b"")), ("a 412 that nobody asked for", page(412, HTML)),
+         ("a 400 of a new name", status(400, "BrandNewException")),
+         ("a request that is not understood", status(400, "ValidationException")),
+         ("a page with 200", page(200, HTML)), ("200 with nothing", page(200, b"")),
+         ("200 with an error", page(200, b"<Error><Code>SlowDown</Code></Error>"))]
+
+
+def says_nothing_inside(s, r, name):
+    inside = [w for w in ("127.0.0.1", "amazonaws", s.stores.bucket.name) if w.encode() in r.body]
+    is_(inside, [], f"{name}: and nothing of our inside")
+
+
+def nobody_elses_answer(s):
+    """What a store says is never what the client is told."""
+    objects, records = s.stores.objects_proxy, s.stores.records_proxy
+    pending = []
+    for name, fault in PAGES:
+        t = trips.trip(next(number))
+        s.upload(t)
+        objects.on("*", fault)
+        r = read(s)
+        again_later(r, f"{name} of S3: a read")
+        says_nothing_inside(s, r, name)
+        r = s.finalize(t)
+        is_((r.status, r.json().get("analysis", {}).get("status")), (200, "pending"),
+            f"{name} of S3: a finalize is acknowledged, pending")
+        in_("cannot be used now", r.json()["analysis"]["reason"], "not: it was late")
+        objects.clear()
+        pending.append(t)
+    for t in pending:
+        is_(drivers.settled(s, t["trip_id"])["analysis_status"], "stored", "then stored")
+    for name, fault in PAGES:
+        t = trips.trip(next(number))
+        records.on("*", fault)
+        for path, body in (("/store-trajectory-batch", t["batches"][0]),
+                           ("/finalize-trip", t["finalize"])):
+            r = s.post(path, body)
+            again_later(r, f"{name} of DynamoDB: {path}")
+            says_nothing_inside(s, r, name)
+        records.clear()
+    ready(s)
+
+
+def causes(s):
+    """Under the id of each request that fails: what was asked of which store, and what it
+    said. A client learns the kind of it alone."""
+    objects, records = s.stores.objects_proxy, s.stores.records_proxy
+    for proxy, name, fault, words in (
+            (objects, "LIST", status(503, "SlowDown"), ("SlowDown", "GET")),
+            (objects, "LIST", status(403, "AccessDenied"), ("AccessDenied", "GET")),
+            (objects, "GET", status(403, "AccessDenied"), ("AccessDenied", "/users/")),
+            (objects, "GET", status(500), ("InternalError", "summary")),
+            (objects, "GET", page(200, HTML), ("text/html", "summary")),
+            (objects, "LIST", reset_before, ("GET", "http")),
+            (records, "GetItem", status(400, "AccessDeniedException"),
+             ("AccessDeniedException", "GetItem")),
+            (records, "GetItem", page(502, HTML), ("502", "GetItem"))):
+        proxy.on(name, fault)
+        r = read(s)
+        proxy.clear()
+        again_later(r, f"{name} {words[0]}")
+        lines = [x for x in s.log().splitlines() if r.json()["request_id"] in x]
+        failed = [x for x in lines if "event=request_failed" in x]
+        ok(any(all(w in x for w in words) for x in failed),
+           f"{name}: the log says {' and '.join(words)}")
+    ready(s)
+
+
 def single_faults(s):
     """Each fault once: tried again, and nobody notices."""
     objects, records = s.stores.objects_proxy, s.stores.records_proxy
     for what, fault in (("503 SlowDown", status(503, "SlowDown")), ("500", status(500)),
                         ("a lost request", reset_before), ("a lost answer", reset_after),
-                        ("half an answer", cut(0.5)), ("latency", delay(0.2))):
+                        ("half an answer", cut(0.5)), ("latency", delay(0.2)),
+                        ("a page with 200", page(200, HTML)),
+                        ("an error with 200", page(200, b"<Error><Code>InternalError</Code>"
+                                                   b"</Error>"))):
         for name in ("GET", "PUT", "LIST"):
             objects.on(name, fault, times=1)
         if what != "503 SlowDown":
@@ -184,6 +267,19 @@ def single_faults(s):
         is_(len(mine), 1, f"{what}: once")
         objects.clear()
         records.clear()
+
+
+def claim_refused_at_its_repeat(s):
+    """The claim is carried out, its answer lost, and the repeat refused: whoever is
+    told 503 then, and never comes again, has his trip analysed all the same."""
+    records = s.stores.records_proxy
+    t = trips.trip(next(number))
+    s.upload(t)
+    records.on("UpdateItem", reset_after, times=2)  # libcurl itself sends one again
+    records.on("UpdateItem", status(400, "AccessDeniedException"))
+    again_later(s.finalize(t), "a claim of which nobody knows")
+    records.clear()
+    is_(drivers.settled(s, t["trip_id"])["analysis_status"], "stored", "stored all the same")
 
 
 def storms(s):
@@ -240,6 +336,43 @@ def unreadable(s):
     is_(read(s).json().get("unreadable_trips"), None, "whole again")
 
 
+def chunked(body_of=lambda body: body, without=rb"content-length"):
+    """The whole answer, but in chunks, as body_of makes it."""
+    def fault(x):
+        head, body = x.pass_on()
+        if head[9:12] == b"200":
+            body = body_of(body)
+            head = re.sub(rb"(?i)\r\n(" + without + rb"):[^\r]*", b"", head)
+            head = head[:-2] + b"Transfer-Encoding: chunked\r\n\r\n"
+            body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        x.reply(head, body)
+    return fault
+
+
+def on_the_way(s):
+    """What proxies do to objects: no length, or the text of what is gzip, although we
+    have asked for it as it is."""
+    objects = s.stores.objects_proxy
+    whole = set(drivers.trip_ids(read(s)))
+    unpacked = chunked(gzip.decompress, rb"content-length|content-encoding")
+    for name, fault in (("in chunks", chunked()), ("unpacked", unpacked)):
+        drivers.remove_summary(s)
+        objects.on("GET", fault, key="/users/")
+        objects.forget()
+        r = read(s)
+        is_((r.status, set(drivers.trip_ids(r)), r.json().get("unreadable_trips")),
+            (200, whole, None), f"{name}: read")
+        gets = [x for x in objects.seen if x.name == "GET" and "/users/" in x.key]
+        ok(gets and all(b"accept-encoding: gzip" in x.head.lower() for x in gets),
+           "asked for as stored")
+        s.quiet()
+        objects.clear()
+        objects.forget()
+        is_(set(drivers.trip_ids(read(s))), whole, f"{name}: and again")
+        is_([x.key for x in objects.seen if x.name == "GET" and "/trips/" in x.key], [],
+            f"{name}: by its rows")
+
+
 def slowness(s):
     objects = s.stores.objects_proxy
     drivers.remove_summary(s)
@@ -257,7 +390,8 @@ def slowness(s):
 with harness.Stack(SETTINGS, kind="s3", proxy=True, redis=False, workers=4) as s:
     s.users([trips.user()])
     for test in (no_bucket, no_table, no_endpoint, wrong_credentials, no_object_accepted,
-                 single_faults, unreadable, slowness, storms):
+                 nobody_elses_answer, causes, single_faults,
+                 claim_refused_at_its_repeat, on_the_way, unreadable, slowness, storms):
         with subtest(test.__name__.replace("_", " ")):
             test(s)
             s.stores.objects_proxy.clear()

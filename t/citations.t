@@ -20,7 +20,7 @@ RULES = "doc/consistency.md"
 SECTIONS = "doc/scoring.md"
 # What is said exactly; every other page of doc/ is an idea's.
 EXACT = {"doc/additions.md", "doc/consistency.md", "doc/wire.md", "doc/storage.md", "doc/scoring.md",
-         "doc/words.md", "doc/takeover.md"}
+         "doc/words.md", "doc/takeover.md", "doc/servers.md"}
 IDEA = ["Problem", "Decision", "Price", "Where in the code"]
 # Rules that the code does not keep yet, or not wholly: their text says so.
 UNBUILT = {8}

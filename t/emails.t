@@ -292,7 +292,7 @@ def with_index(t, proxy, d):
     d.stop()
     d.start()
     r = d.call("GET", "/analyze-driver", params={"QUERY_STRING": "email=driver51@example.com"})
-    is_(r.status, 500, "another refusal is an error")
+    is_(r.status, 503, "another refusal is an error")
     proxy.clear()
 
 

@@ -13,7 +13,7 @@ import harness
 import stores
 import trips
 from drivers import Background, held
-from tap import done, is_, ok, subtest
+from tap import done, in_, is_, ok, subtest
 
 harness.need_faults()
 
@@ -226,6 +226,7 @@ with harness.Stack(workers=4, proxy=True, settings={"server.finalize_timeout": "
             r = s.finalize(t)
             took = time.monotonic() - began
         is_(r.json()["analysis"]["status"], "pending", "acknowledged")
+        in_("in time", r.json()["analysis"]["reason"], "and why")
         ok(took < 5, f"within finalize_timeout ({took:.1f} s)")
         one_of_everything(s, t)
 

@@ -119,7 +119,7 @@ with harness.Stack(workers=2, redis=False, proxy=True) as s:
     def while_it_fails(call, *args):
         """The store has the pack, and cannot give it at this one time."""
         if s.stores.kind == "s3":
-            s.stores.objects_proxy.on("GET", status(403, "AccessDenied"), key=PACK)
+            s.stores.objects_proxy.on("GET", status(503, "SlowDown"), key=PACK)
             answer = call(*args)
             s.stores.objects_proxy.clear()
             return answer

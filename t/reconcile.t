@@ -83,6 +83,32 @@ with harness.Stack({"maintenance.interval": "10m"}, redis=False,
         is_(sorted(drivers.objects(s, name(n)) for n in range(DRIVERS)), everywhere,
             "where it was")
 
+    with subtest("a trip of which a batch may be on its way: too early, and no failure"):
+        trip = of[5][0]
+        batches = drivers.record(s, trip["trip_id"])["total_batches"]
+        pending(s, trip)
+        s.stores.change_trip(trip["trip_id"], total_batches=batches + 1)
+        r = s.ctl("reconcile")
+        again = re.search(r"^too early +1 .* again after (\d+) s", r.stdout, re.M)
+        ok(again and 0 < int(again[1]) <= 50, f"it says when to come again ({r.stdout})")
+        in_("failures            0", r.stdout, "nothing failed")
+        is_(status_of(s, trip), "pending", "it waits")
+        s.stores.change_trip(trip["trip_id"], total_batches=batches)
+        report, _ = reconcile(s)
+        is_((report["trips scored"], "too early" in report), (1, False), "then it is scored")
+
+    with subtest("linear: each pending trip is tried once, also when none can be stored"):
+        s.stores.refuse("put")
+        for mine in of:
+            for trip in mine:
+                pending(s, trip)
+        report, log = reconcile(s, code=1)
+        tries = len(re.findall("event=reconcile_failed trip_id=.*error=.score", log))
+        is_((report["failures"], tries), (2 * DRIVERS, 2 * DRIVERS), "one try each")
+        s.stores.heal()
+        report, _ = reconcile(s)
+        is_((report["trips scored"], report["failures"]), (2 * DRIVERS, 0), "then all")
+
     with subtest("a driver who was removed and has no objects"):
         for trip in of[3]:
             lose(s, trip)

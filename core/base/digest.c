@@ -15,6 +15,11 @@ void digest_hex(const unsigned char *p, size_t n, char *out)
     out[2 * n] = '\0';
 }
 
+void digest_base64(const unsigned char *p, size_t n, char *out)
+{
+    (void)EVP_EncodeBlock((unsigned char *)out, p, (int)n);
+}
+
 static void digest(const EVP_MD *kind, struct str s, unsigned char *out)
 {
     int ok = EVP_Digest(s.p ? s.p : "", s.n, out, NULL, kind, NULL);

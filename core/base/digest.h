@@ -16,6 +16,11 @@ void digest_md5(struct str s, unsigned char out[MD5_SIZE]);
 /*
     Against damage, not against forgers: it is what an ETag is.
  */
+#define DIGEST_BASE64(n) (((n) + 2) / 3 * 4)
+void digest_base64(const unsigned char *p, size_t n, char *out);
+/*
+    Writes DIGEST_BASE64(n) characters, and a NUL.
+ */
 void digest_hex(const unsigned char *p, size_t n, char *out);
 /*
     Writes 2 * n digits, lower case, and a NUL.

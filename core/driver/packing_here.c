@@ -16,7 +16,7 @@ static enum status note_pack(void *ctx, const struct object_entry *e)
     struct pack_here here = {.etag = e->etag, .modified_us = e->modified_us};
     struct str user_id;
 
-    if (!key_parse_pack(e->key, &user_id, &here.number))
+    if (!key_parse_pack(e->key, &user_id, &here.number) || !e->etag.z[0])
         return ST_OK;
     if (out->n == l->room) {
         size_t room = l->room ? 2 * l->room : 64;

@@ -6,8 +6,10 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/stats.h"
+#include "driver/found.h"
 #include "driver/roster_complete.h"
 #include "driver/roster_listing.h"
+#include "driver/strange.h"
 #include "driver/trip_object.h"
 #include "score/analysis_json.h"
 #include "store/keys.h"
@@ -15,28 +17,6 @@
 /* Texts read for their figures are kept for the answer up to this much: a cold
  * read of most drivers gets each object once, and none fills the worker. */
 #define KEEP_TEXT ((size_t)8 * 1024 * 1024)
-
-struct found { /* a listed object, or a row that was not listed */
-    struct object_entry entry;
-    struct str trip_id;
-    int64_t end_ms;
-    struct roster_trip trip;
-    bool counts; /* trip is filled in (or marked unreadable) */
-};
-
-/* What a listing and the summary said, and what comes of it. */
-struct roster_look {
-    struct call call;
-    struct arena *scratch; /* one object at a time */
-    int64_t began_ms;      /* wall clock */
-    struct summary seen;
-    struct found **found;
-    size_t n, room;
-    size_t text_room; /* bytes of texts that may still be kept */
-    bool again;       /* something listed was gone: take the listing again */
-    const struct summary_row **lost; /* rows whose objects are not there */
-    size_t losts;
-};
 
 /* ---- 1. the listing ---- */
 
@@ -56,18 +36,25 @@ static void add_found(struct roster_look *t, struct found *f)
     t->found[t->n++] = f;
 }
 
+/* Where a trip's object should be lies something else. */
+static void note_no_object(struct found *f)
+{
+    struct err why = ERR_NONE;
+
+    (void)err_set(&why, ST_CORRUPT, NULL, "what lies there is no object");
+    found_report(f->entry.key, &why);
+    f->trip.unreadable = f->counts = true;
+}
+
 static enum status note_listed(void *ctx, const struct object_entry *e)
 {
     struct roster_look *t = ctx;
     struct str user_id, trip_id;
-    struct log_value space;
     int64_t end_ms;
     struct found *f;
 
     if (!key_parse_trip(e->key, &user_id, &trip_id, &end_ms)) {
-        /* Another's, or a key of ours that another printed otherwise: nothing
-         * that we write would lie there. A person has to look. */
-        log_line(LOG_WARN, "strange_key", "key=%s", log_quoted(e->key, &space));
+        strange_key(t->call.user_id, e->key, t->strange++);
         return ST_OK;
     }
     f = arena_alloc(t->call.arena, sizeof *f);
@@ -75,6 +62,8 @@ static enum status note_listed(void *ctx, const struct object_entry *e)
     f->entry.key = arena_copy(t->call.arena, e->key);
     f->trip_id = arena_copy(t->call.arena, trip_id);
     f->end_ms = end_ms;
+    if (!e->etag.z[0])
+        note_no_object(f);
     add_found(t, f);
     return ST_OK;
 }
@@ -106,12 +95,6 @@ static void match_rows(struct roster_look *t)
 
 /* ---- 3. the others are read, as the version that was listed ---- */
 
-static void report_unreadable(struct str key, const struct err *why)
-{
-    stat_add(STAT_unreadable_trips, 1);
-    log_err_of(LOG_ERROR, "trip_unreadable", "key", key, why);
-}
-
 void roster_keep_text(struct roster_trip *t, const struct trip_text *text,
                       size_t *room, struct arena *a)
 {
@@ -129,10 +112,11 @@ static enum status use_reading(struct roster_look *t, struct found *f,
     enum status st;
 
     assert(!f->counts);
+    t->passed = true;
     arena_reset(t->scratch);
     st = trip_object_open(f->entry.key, obj, t->scratch, &reading, t->call.err);
     if (st == ST_CORRUPT) {
-        report_unreadable(f->entry.key, t->call.err);
+        found_report(f->entry.key, t->call.err);
         err_clear(t->call.err);
         f->trip.unreadable = f->counts = true;
         return ST_OK;
@@ -142,10 +126,22 @@ static enum status use_reading(struct roster_look *t, struct found *f,
     /* All else that outlives the scratch arena: the id is the listing's. */
     figures_keep(&reading.row.figures, t->call.arena);
     reading.row.trip_id = f->trip_id;
+    /* Of what was unpacked on its way the store knows the size. */
+    reading.row.size = f->entry.size;
     f->trip.row = reading.row;
     f->counts = true;
     roster_keep_text(&f->trip, &reading.text, &t->text_room, t->call.arena);
     return ST_OK;
+}
+
+/* Its own affair, or everybody's: found_judge_refused will know. */
+static void refuse_found(struct roster_look *t, struct found *f,
+                         const struct err *err)
+{
+    if (t->refusal.st == ST_OK)
+        t->refusal = *err;
+    f->refused = arena_copy(t->call.arena, str_of(err->text));
+    f->trip.unreadable = f->counts = true;
 }
 
 static enum status found_read(void *ctx, const struct object_want *want,
@@ -168,8 +164,11 @@ static enum status found_read(void *ctx, const struct object_want *want,
         return ST_OK;
     case ST_CORRUPT:
     case ST_TOO_LARGE:
-        report_unreadable(f->entry.key, err);
+        found_report(f->entry.key, err);
         f->trip.unreadable = f->counts = true;
+        return ST_OK;
+    case ST_DENIED:
+        refuse_found(t, f, err);
         return ST_OK;
     case ST_BAD_REQUEST:
     case ST_NO_METHOD:
@@ -178,7 +177,6 @@ static enum status found_read(void *ctx, const struct object_want *want,
     case ST_BUSY:
     case ST_UNAVAILABLE:
     case ST_TIMEOUT:
-    case ST_DENIED:
     case ST_GONE_CLIENT:
     case ST_INTERNAL:
     case ST_COUNT:
@@ -209,15 +207,6 @@ static enum status read_missing(struct roster_look *t)
 }
 
 /* ---- 4. rows that were not listed are looked for ---- */
-
-static int found_by_trip(const void *pa, const void *pb)
-{
-    const struct found *a = *(struct found *const *)pa;
-    const struct found *b = *(struct found *const *)pb;
-    int c = str_cmp(a->trip_id, b->trip_id);
-
-    return c ? c : (a->end_ms > b->end_ms) - (a->end_ms < b->end_ms);
-}
 
 /* Whether an object of that trip is there which makes the row irrelevant. */
 static bool row_is_answered(const struct roster_look *t,
@@ -325,59 +314,6 @@ static enum status dropped_or_moved(struct roster_look *t)
     return st;
 }
 
-/* ---- 5. one object a trip ---- */
-
-static int newest_end_first(const void *pa, const void *pb)
-{
-    const struct roster_trip *a = *(struct roster_trip *const *)pa;
-    const struct roster_trip *b = *(struct roster_trip *const *)pb;
-    int64_t ea = a->row.figures.end_us, eb = b->row.figures.end_us;
-
-    if (ea != eb)
-        return ea > eb ? -1 : 1;
-    return str_cmp(a->row.trip_id, b->row.trip_id);
-}
-
-/* The latest readable one of the objects [from, to), all of one trip. */
-static struct roster_trip *latest_of(struct found **found, size_t from,
-                                     size_t to)
-{
-    struct roster_trip *latest = NULL;
-
-    for (size_t i = from; i < to; i++) {
-        struct roster_trip *trip = &found[i]->trip;
-
-        assert(found[i]->counts);
-        if (!trip->unreadable &&
-            (!latest || summary_row_later(&trip->row, &latest->row)))
-            latest = trip;
-    }
-    return latest;
-}
-
-static void choose_latest(struct roster_look *t, struct roster *out)
-{
-    /* Once more: rows that were not listed came behind the others. */
-    if (t->n)
-        qsort(t->found, t->n, sizeof *t->found, found_by_trip);
-    out->trip = arena_alloc_n(t->call.arena, t->n + 1, sizeof *out->trip);
-    for (size_t from = 0, to; from < t->n; from = to) {
-        struct roster_trip *latest;
-
-        for (to = from + 1; to < t->n && str_eq(t->found[to]->trip_id,
-                                                t->found[from]->trip_id);)
-            to++;
-        latest = latest_of(t->found, from, to);
-        if (latest)
-            out->trip[out->n++] = latest;
-        else
-            out->unreadable++;
-    }
-    if (out->n)
-        qsort(out->trip, out->n, sizeof *out->trip, newest_end_first);
-    out->seen = t->seen;
-}
-
 static enum status roster_fault(struct roster_look *t, const char *point)
 {
     return fault_point(point)
@@ -396,7 +332,7 @@ enum status roster_look(const struct call *c, struct roster_look **out)
     return roster_listing(c, note_listed, t, &t->seen);
 }
 
-/* ---- 6. figures that rows lack ---- */
+/* ---- 7. figures that rows lack ---- */
 
 static enum status complete_rows(struct roster_look *t, struct roster *out)
 {
@@ -423,9 +359,10 @@ static enum status resolve_look(struct roster_look *t, struct roster *out)
      * answer it are read, and lost only when it was looked for. */
     if ((st = read_missing(t)) != ST_OK || t->again ||
         (st = seek_rows(t)) != ST_OK || t->again ||
-        (st = dropped_or_moved(t)) != ST_OK || t->again)
+        (st = dropped_or_moved(t)) != ST_OK || t->again ||
+        (st = found_judge_refused(t)) != ST_OK)
         return st;
-    choose_latest(t, out);
+    found_choose(t, out);
     return complete_rows(t, out);
 }
 
@@ -468,7 +405,6 @@ void roster_drop(const struct call *c, struct roster *r, struct roster_trip *t,
     assert(!t->unreadable); /* it would count twice */
     t->unreadable = true;
     r->unreadable++;
-    report_unreadable(key_trip(a, c->user_id, t->row.trip_id, t->row.end_ms),
-                      why);
+    found_report(key_trip(a, c->user_id, t->row.trip_id, t->row.end_ms), why);
     arena_free(&a);
 }

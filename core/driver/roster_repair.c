@@ -49,8 +49,10 @@ static struct summary_row row_of(const struct roster_trip *t)
 
 static struct summary summary_of(const struct roster *r, struct arena *a)
 {
-    struct summary sum = {
-        .etag = r->seen.etag, .other = r->seen.other, .others = r->seen.others};
+    struct summary sum = {.state = r->seen.state,
+                          .etag = r->seen.etag,
+                          .other = r->seen.other,
+                          .others = r->seen.others};
 
     sum.row = arena_alloc_n(a, r->n + 1, sizeof *sum.row);
     for (size_t i = 0; i < r->n; i++)

@@ -139,19 +139,52 @@ enum merged summary_merge(struct summary *s, const struct summary_row *row,
     return MERGED_REPLACED;
 }
 
+/* It counts as none, but the next write has to replace this very one; of what
+ * could not be got the version is looked for then. */
+static void summary_useless(const struct call *c, enum summary_state state,
+                            const struct etag *etag, const struct err *why,
+                            struct summary *out)
+{
+    log_err_of(LOG_WARN,
+               state == SUMMARY_REFUSED ? "summary_refused"
+                                        : "summary_unreadable",
+               "key", key_summary(c->arena, c->user_id), why);
+    *out = (struct summary){.state = state};
+    if (etag)
+        out->etag = *etag;
+}
+
 /* body: in the call's arena. */
 static void read_summary(const struct call *c, const struct etag *etag,
                          struct str body, struct summary *out)
 {
+    struct err why = ERR_NONE;
+
     out->etag = *etag;
-    if (summary_parse(body, c->arena, out, c->err) == ST_OK)
+    if (summary_parse(body, c->arena, out, &why) == ST_OK)
         return;
     stat_add(STAT_store_errors, 1);
-    log_err_of(LOG_WARN, "summary_unreadable", "key",
-               key_summary(c->arena, c->user_id), c->err);
-    err_clear(c->err);
-    /* It counts as none, but the next write has to replace this very one. */
-    *out = (struct summary){.etag = *etag, .state = SUMMARY_UNREADABLE};
+    summary_useless(c, SUMMARY_UNREADABLE, etag, &why, out);
+}
+
+/* It could not be got. */
+static enum status summary_not_got(const struct call *c, enum status st,
+                                   const struct err *why, struct summary *out)
+{
+    switch (st) {
+    case ST_NOT_FOUND:
+        return ST_OK;
+    case ST_CORRUPT:
+    case ST_TOO_LARGE:
+        summary_useless(c, SUMMARY_UNREADABLE, NULL, why, out);
+        return ST_OK;
+    case ST_DENIED:
+        summary_useless(c, SUMMARY_REFUSED, NULL, why, out);
+        return ST_OK;
+    default:
+        *c->err = *why;
+        return st;
+    }
 }
 
 enum status summary_got(const struct call *c, enum status st,
@@ -162,41 +195,62 @@ enum status summary_got(const struct call *c, enum status st,
     if (st == ST_PRECONDITION)
         return ST_OK;
     *out = (struct summary){.n = 0};
-    if (st == ST_OK)
-        read_summary(c, &obj->etag, arena_copy(c->arena, obj->body), out);
-    else if (st != ST_NOT_FOUND)
-        *c->err = *why;
-    return st == ST_NOT_FOUND ? ST_OK : st;
+    if (st != ST_OK)
+        return summary_not_got(c, st, why, out);
+    read_summary(c, &obj->etag, arena_copy(c->arena, obj->body), out);
+    return ST_OK;
 }
 
 enum status summary_read(const struct call *c, struct summary *out)
 {
     struct str key = key_summary(c->arena, c->user_id);
+    struct err why = ERR_NONE;
     struct object obj;
     enum status st;
 
     *out = (struct summary){.n = 0};
     st = objects_get(c->stores->objects, key, NULL, SUMMARY_JSON_MAX,
-                     c->deadline, c->arena, &obj, c->err);
-    if (st == ST_OK)
-        read_summary(c, &obj.etag, obj.body, out);
-    else if (st == ST_NOT_FOUND)
-        err_clear(c->err);
-    return st == ST_NOT_FOUND ? ST_OK : st;
+                     c->deadline, c->arena, &obj, &why);
+    if (st != ST_OK)
+        return summary_not_got(c, st, &why, out);
+    read_summary(c, &obj.etag, obj.body, out);
+    return ST_OK;
+}
+
+static enum status summary_not_ours(const struct call *c,
+                                    const struct summary *sum)
+{
+    return sum->state == SUMMARY_NEWER
+               ? err_set(c->err, ST_CORRUPT, "summary_newer",
+                         "The summary was written by a later version of this "
+                         "service; it is left alone")
+               : err_set(c->err, ST_CORRUPT, "summary_refused",
+                         "The summary may not be read; it is left alone");
+}
+
+/* What could not be got has a version all the same, to be written over. */
+static enum status summary_seek(const struct call *c, struct summary *sum)
+{
+    if (sum->state != SUMMARY_UNREADABLE || sum->etag.z[0])
+        return ST_OK;
+    return objects_version(c->stores->objects,
+                           key_summary(c->arena, c->user_id), c->deadline,
+                           &sum->etag, c->err);
 }
 
 enum status summary_write(const struct call *c, struct summary *sum)
 {
-    bool first = !sum->etag.z[0];
     struct etag written;
     struct buf body;
+    bool first;
     enum status st;
 
     assert(c->user_id.n);
     if (!summary_is_ours(sum))
-        return err_set(c->err, ST_CORRUPT, "summary_newer",
-                       "The summary was written by a later version of this "
-                       "service; it is left alone");
+        return summary_not_ours(c, sum);
+    if ((st = summary_seek(c, sum)) != ST_OK)
+        return st;
+    first = !sum->etag.z[0];
     if (fault_point("summary.before_write"))
         return err_set(c->err, ST_PRECONDITION, NULL, "fault point");
     buf_init(&body, SUMMARY_JSON_MAX);
@@ -210,8 +264,10 @@ enum status summary_write(const struct call *c, struct summary *sum)
             c->stores->objects, key_summary(c->arena, c->user_id),
             buf_str(&body), first ? COND_ABSENT : COND_MATCH, &sum->etag,
             c->deadline, &written, c->err);
-    if (st == ST_OK)
+    if (st == ST_OK) {
         sum->etag = written;
+        sum->state = SUMMARY_READ;
+    }
     buf_free(&body);
     return st;
 }

@@ -62,6 +62,8 @@ enum summary_state {
     SUMMARY_ABSENT,     /* there is none */
     SUMMARY_READ,       /* its rows are here */
     SUMMARY_UNREADABLE, /* as good as none: the next write replaces it */
+    SUMMARY_REFUSED,    /* ST_DENIED: without rows, and left alone until it is
+                           known that it alone is refused (roster.c) */
     SUMMARY_NEWER       /* of a later format than ours: left alone */
 };
 
@@ -70,7 +72,8 @@ struct summary {
     size_t n;
     struct str *other; /* names of columns that are not ours, */
     size_t others;     /* in the order of the rows' cells */
-    struct etag etag;  /* of the summary object; empty: there is none */
+    struct etag etag;  /* of the summary object; empty: there is none, or it
+                          is unreadable: then summary_write looks for it */
     enum summary_state state;
 };
 
@@ -83,6 +86,7 @@ static inline bool summary_is_ours(const struct summary *s)
     case SUMMARY_READ:
     case SUMMARY_UNREADABLE:
         return true;
+    case SUMMARY_REFUSED:
     case SUMMARY_NEWER:
         return false;
     }
@@ -175,9 +179,9 @@ enum merged summary_merge(struct summary *s, const struct summary_row *row,
 
 enum status summary_read(const struct call *c, struct summary *out) MUST_CHECK;
 /*
-    ST_OK with no rows and an empty etag when there is none; with no rows and
-    the object's etag, and a warning in the log, when it is unreadable (then
-    the next write replaces it).
+    ST_OK with no rows and an empty etag when there is none; with no rows and a
+    warning in the log when it is unreadable (then the next write replaces it)
+    or refused (out->state).
  */
 
 enum status summary_got(const struct call *c, enum status st,

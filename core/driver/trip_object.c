@@ -92,6 +92,18 @@ enum status trip_object_open(struct str key, const struct object *obj,
     return ST_OK;
 }
 
+/* What cannot be read is older than anything readable, and written over as the
+ * version that lies there. */
+static enum status unreadable_under_key(const struct call *c,
+                                        const struct trip_object *t,
+                                        struct etag *version)
+{
+    err_clear(c->err);
+    return version->z[0] ? ST_OK
+                         : objects_version(c->stores->objects, t->key,
+                                           c->deadline, version, c->err);
+}
+
 /* What lies under the key now: its version, and whether it is later. */
 static enum status read_under_key(const struct call *c,
                                   const struct trip_object *t,
@@ -109,14 +121,12 @@ static enum status read_under_key(const struct call *c,
         err_clear(c->err);
         return ST_OK;
     }
-    if (st != ST_OK)
-        return st;
-    *version = obj.etag;
-    st = trip_object_open(t->key, &obj, c->arena, &there, c->err);
-    if (st == ST_CORRUPT) { /* unreadable is older than anything readable */
-        err_clear(c->err);
-        return ST_OK;
+    if (st == ST_OK) {
+        *version = obj.etag;
+        st = trip_object_open(t->key, &obj, c->arena, &there, c->err);
     }
+    if (st == ST_CORRUPT || st == ST_TOO_LARGE)
+        return unreadable_under_key(c, t, version);
     if (st == ST_OK && there.row.revision > t->row.revision)
         *how = PLACED_SUPERSEDED;
     return st;
@@ -196,7 +206,8 @@ static enum status note_sibling(void *ctx, const struct object_entry *e)
     int64_t end_ms;
 
     if (!key_parse_trip(e->key, &user_id, &trip_id, &end_ms) ||
-        !str_eq(trip_id, list->trip_id) || list->n == SAME_TRIP_MAX)
+        !str_eq(trip_id, list->trip_id) || list->n == SAME_TRIP_MAX ||
+        !e->etag.z[0])
         return ST_OK;
     list->entry[list->n] = *e;
     list->entry[list->n++].key = arena_copy(list->a, e->key);
@@ -224,8 +235,11 @@ static enum status remove_if_older(const struct call *c,
     struct trip_reading there;
     enum status st = open_sibling(c, e, &there);
 
-    if (st == ST_NOT_FOUND || st == ST_PRECONDITION || st == ST_CORRUPT) {
-        err_clear(c->err); /* it changed: whoever did that judges it */
+    /* It changed: whoever did that judges it. Or it cannot be read: then it is
+     * not known to be older, and a person has to look. */
+    if (st == ST_NOT_FOUND || st == ST_PRECONDITION || st == ST_CORRUPT ||
+        st == ST_TOO_LARGE || st == ST_DENIED) {
+        err_clear(c->err);
         return ST_OK;
     }
     if (st != ST_OK)

@@ -169,6 +169,7 @@ static enum status window_object_read(void *ctx, struct text_want *w,
         return ST_PRECONDITION;
     case ST_CORRUPT:
     case ST_TOO_LARGE:
+    case ST_DENIED: /* this one alone: the summary, or it itself, was had */
         roster_drop(&t->call, t->roster, trip_of(t, w), t->call.err);
         err_clear(t->call.err);
         return ST_OK;
@@ -199,7 +200,7 @@ static enum status window_pack_read(void *ctx, const struct pack_read *p)
     if (!p->missing)
         return ST_OK;
     if (p->st == ST_OK || p->st == ST_NOT_FOUND || p->st == ST_CORRUPT ||
-        p->st == ST_TOO_LARGE)
+        p->st == ST_TOO_LARGE || p->st == ST_DENIED)
         for (size_t i = 0; i < p->n; i++)
             if (!p->want[i]->text.deflate.n)
                 distrust_text(t, p->want[i]);

@@ -67,6 +67,13 @@ static enum status claim_trip(const struct call *c, struct trip_claim *claim,
     return st;
 }
 
+/* Whether the records said themselves that nothing was claimed. */
+static bool claim_was_refused(enum status st)
+{
+    return st == ST_NOT_FOUND || st == ST_NOT_OWNER || st == ST_BAD_REQUEST ||
+           st == ST_TOO_LARGE;
+}
+
 /* ---- the answer ---- */
 
 static double duration_minutes(double seconds)
@@ -145,9 +152,42 @@ static void put_counts(const struct scored *done, struct json_out *o)
     json_end_object(o);
 }
 
-static void put_analysis(const struct conf *conf, bool settled,
+/* Why it is not settled, as far as it is a client's business. */
+static const char *pending_reason(enum status st)
+{
+    switch (st) {
+    case ST_TIMEOUT:
+        return "the stores did not answer in time; the analysis follows by "
+               "itself";
+    case ST_BUSY:
+    case ST_PRECONDITION:
+        return "other calls changed the trip meanwhile; the analysis follows "
+               "by "
+               "itself";
+    case ST_UNAVAILABLE:
+    case ST_DENIED:
+        return "the stores cannot be used now; the analysis follows by itself";
+    case ST_CORRUPT:
+    case ST_TOO_LARGE:
+    case ST_INTERNAL:
+    case ST_OK:
+    case ST_BAD_REQUEST:
+    case ST_NOT_FOUND:
+    case ST_NO_METHOD:
+    case ST_NOT_ACCEPTABLE:
+    case ST_NOT_OWNER:
+    case ST_GONE_CLIENT:
+    case ST_COUNT:
+        break;
+    }
+    return "the trip could not be analysed; it is tried again by itself";
+}
+
+/* unsettled: why; ST_OK for a trip that is settled. */
+static void put_analysis(const struct conf *conf, enum status unsettled,
                          const struct settlement *done, struct json_out *o)
 {
+    bool settled = unsettled == ST_OK;
     bool stored = settled && done->how != SETTLED_INSUFFICIENT;
     const struct analysis *an = &done->scored.analysis;
 
@@ -167,15 +207,15 @@ static void put_analysis(const struct conf *conf, bool settled,
         json_put_null(o, "total_distance_miles");
         json_put_z(o, "reason",
                    settled ? done->scored.insufficient
-                           : "the stores did not answer in time; the "
-                             "analysis follows by itself");
+                           : pending_reason(unsettled));
     }
     json_put_z(o, "scoring_version", conf->scoring_version);
     json_end_object(o);
 }
 
 static void put_finalize_answer(const struct conf *conf, const struct trip *t,
-                                bool settled, const struct settlement *done,
+                                enum status unsettled,
+                                const struct settlement *done,
                                 const struct input_warnings *w,
                                 struct buf *answer)
 {
@@ -191,7 +231,7 @@ static void put_finalize_answer(const struct conf *conf, const struct trip *t,
         put_unknown_counts(t, &o);
     json_put_bool(&o, "iphone_gps_enabled",
                   json_member(quality, "use_gps_metrics").type == JSON_TRUE);
-    put_analysis(conf, settled, done, &o);
+    put_analysis(conf, unsettled, done, &o);
     input_put_warnings(w, &o);
     json_end_object(&o);
 }
@@ -219,8 +259,8 @@ static enum status settle_claimed(const struct call *c, const struct trip *t,
     struct settlement *done = arena_alloc(c->arena, sizeof *done);
     struct err why = ERR_NONE;
     struct call settling = call_with(c, c->arena, &why);
-    bool settled = settle_trip(&settling, t, done) == ST_OK;
-    enum status st = ST_OK;
+    enum status unsettled = settle_trip(&settling, t, done), st = ST_OK;
+    bool settled = unsettled == ST_OK;
 
     abandoned_forget(c, t);
     /* Not the client's error: his trip is claimed, and 200 is due (rule 1). */
@@ -236,18 +276,19 @@ static enum status settle_claimed(const struct call *c, const struct trip *t,
         stat_add(STAT_analyses_pending, 1);
     stat_add(STAT_trips_finalized, 1);
     input_warned(w, t->user_id, t->trip_id);
-    put_finalize_answer(c->stores->conf, t, settled, done, w, answer);
+    put_finalize_answer(c->stores->conf, t, unsettled, done, w, answer);
     return ST_OK;
 }
 
-/* After a timeout the claim may have happened; maintenance looks. */
+/* Else the claim may have happened, and only its reply was lost, or not
+ * understood, or a repeat of it refused; maintenance looks. */
 static void end_unclaimed(const struct call *c, enum status st,
                           struct spool_entry *entry)
 {
-    if (st == ST_TIMEOUT || st == ST_UNAVAILABLE)
-        spool_leave(c->stores->spool, entry);
-    else
+    if (claim_was_refused(st))
         spool_done(c->stores->spool, entry);
+    else
+        spool_leave(c->stores->spool, entry);
 }
 
 enum status finalize_trip(const struct call *c, struct str body,
@@ -337,7 +378,7 @@ static enum status settle_again(const struct call *c, struct trip_claim *claim)
     stat_add(STAT_trips_rescored, 1);
     /* Not ST_OK: the caller would forget a trip that lacks a batch. */
     return done->again
-               ? err_set(c->err, ST_BUSY, "upload_under_way",
+               ? err_set(c->err, ST_BUSY, FINALIZE_UPLOAD_UNDER_WAY,
                          "an upload of this trip is under way, or another "
                          "program has just finalized it")
                : ST_OK;

@@ -20,8 +20,10 @@ enum status finalize_pending(const struct call *c,
 /*
     Finishes a trip that was claimed but not stored: claims it anew and goes
     the same way. ST_OK also when there is nothing (more) to do; any other
-    status means: try again later.
+    status means: try again later. ST_BUSY with FINALIZE_UPLOAD_UNDER_WAY as
+    code: it was scored, and is to be once more when the upload is over.
  */
+#define FINALIZE_UPLOAD_UNDER_WAY "upload_under_way"
 
 enum status finalize_abandoned(const struct call *c,
                                const struct trip_claim *claim) MUST_CHECK;

@@ -10,6 +10,7 @@
 #include "driver/trip_object.h"
 #include "service/abandoned.h"
 #include "service/finalize.h"
+#include "service/settle.h"
 #include "store/keys.h"
 
 #define TRIP_DEADLINE_MS 30000
@@ -38,6 +39,21 @@ static void reconcile_failed(struct work *w, const char *what,
     w->report->failures++;
     err_add(w->call.err, "%s", what);
     log_err_of(LOG_WARN, "reconcile_failed", "trip_id", trip_id, w->call.err);
+    err_clear(w->call.err);
+}
+
+/* Nothing is wrong with it: a run in that time can do it. */
+static void reconcile_early(struct work *w, const char *what,
+                            struct str trip_id, int64_t in_ms)
+{
+    struct reconcile_report *r = w->report;
+
+    r->early++;
+    if (in_ms > r->early_ms)
+        r->early_ms = in_ms;
+    err_add(w->call.err, "%s, too early", what);
+    log_err_of(LOG_INFO, "reconcile_too_early", "trip_id", trip_id,
+               w->call.err);
     err_clear(w->call.err);
 }
 
@@ -176,10 +192,14 @@ static void score_trip_again(struct work *w, const struct trip_note *t)
     bool scored;
 
     c.deadline = deadline_in(TRIP_DEADLINE_MS);
-    if (score_needed(&c, w, t, &scored) != ST_OK)
-        reconcile_failed(w, "score", t->trip_id);
-    else
+    if (score_needed(&c, w, t, &scored) == ST_OK)
         w->report->trips_scored += scored;
+    else if (strcmp(w->call.err->code, FINALIZE_UPLOAD_UNDER_WAY) == 0)
+        reconcile_early(
+            w, "score", t->trip_id,
+            stores_past_ms(w->call.stores, clock_wall_us(), UPLOAD_GRACE));
+    else
+        reconcile_failed(w, "score", t->trip_id);
     arena_reset(w->trip);
 }
 
@@ -216,13 +236,16 @@ static enum status read_revision(struct work *w, struct object_here *o)
     struct object obj;
     enum status st;
 
+    if (!o->etag.z[0]) /* it is no object, so not known to be older than one */
+        return ST_OK;
     st = objects_get(w->call.stores->objects, o->key, &o->etag, TRIP_JSON_MAX,
                      w->call.deadline, w->trip, &obj, w->call.err);
     if (st == ST_OK)
         st = trip_object_open(o->key, &obj, w->trip, &reading, w->call.err);
     o->age.revision = st == ST_OK ? reading.row.revision : -1;
     arena_reset(w->trip);
-    if (st == ST_NOT_FOUND || st == ST_PRECONDITION || st == ST_CORRUPT) {
+    if (st == ST_NOT_FOUND || st == ST_PRECONDITION || st == ST_CORRUPT ||
+        st == ST_TOO_LARGE) {
         err_clear(w->call.err);
         return ST_OK;
     }
@@ -235,13 +258,21 @@ static enum status read_revision(struct work *w, struct object_here *o)
 static void remove_object(struct work *w, const struct object_here *o,
                           const struct object_here *later)
 {
+    const struct stores *s = w->call.stores;
+    int64_t last_us = o->age.modified_us > later->age.modified_us
+                          ? o->age.modified_us
+                          : later->age.modified_us;
     enum status st;
 
     assert(trip_later(&later->age, &o->age)); /* rule 2 */
     st = objects_delete(w->call.stores->objects, o->key, &o->etag,
                         w->call.deadline, w->call.err);
-    if (st == ST_BUSY && stores_quiet(w->call.stores, o->age.modified_us) &&
-        stores_quiet(w->call.stores, later->age.modified_us)) {
+    if (st == ST_BUSY && !stores_quiet(s, last_us)) {
+        reconcile_early(w, "remove", o->trip_id,
+                        stores_past_ms(s, last_us, STORES_QUIET));
+        return;
+    }
+    if (st == ST_BUSY) {
         err_clear(w->call.err);
         st = objects_delete_unwatched(w->call.stores->objects, o->key,
                                       w->call.deadline, w->call.err);

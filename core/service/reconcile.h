@@ -18,6 +18,9 @@ struct reconcile_report {
     int64_t without_user;    /* drivers with objects, and no user; counted by
                                 reconcile_all */
     int64_t failures;        /* logged; the next run tries them again */
+    int64_t early; /* left because somebody may still be using them, or sending
+                      the rest: no failures */
+    int64_t early_ms; /* when they can be done: in so long */
 };
 
 enum status reconcile_driver(const struct call *c,
@@ -31,7 +34,7 @@ enum status reconcile_driver(const struct call *c,
        has the latest one's row; and packs that nobody needs.
     4. A record whose object is of a later revision is moved on to it; the
        cache token is replaced.
-    ST_OK also when single trips failed: report->failures.
+    ST_OK also when single trips failed or were too early: the report says it.
  */
 
 enum trip_need {

@@ -11,10 +11,6 @@
 #include "driver/trip_object.h"
 #include "service/claim.h"
 
-/* An upload may be between its two steps for as long as its request may run
- * (request_timeout, and a worker that is killed past it). */
-#define UPLOAD_GRACE 2
-
 struct settling {
     const struct call *c;
     struct trip trip; /* as claimed; its revision may rise (claim_rise) */

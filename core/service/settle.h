@@ -28,6 +28,10 @@ enum settled {
     SETTLED_SUPERSEDED    /* a later claim of the trip was first everywhere */
 };
 
+/* An upload may be between its two steps for as long as its request may run
+ * (request_timeout, and a worker that is killed past it). */
+#define UPLOAD_GRACE 2 /* timeouts */
+
 struct settlement {
     enum settled how;
     struct scored scored; /* whether or not it was superseded */

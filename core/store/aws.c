@@ -143,16 +143,18 @@ void aws_close(struct aws **wp)
 
 /* ---- a request's life ---- */
 
-static void finish(struct run *run, struct slot *s, enum status st,
-                   const char *fault, const struct err *err)
+static void finish(struct run *run, struct slot *s, const struct aws_verdict *v,
+                   const struct err *err)
 {
     struct aws_reply reply = {.code = s->call.code,
                               .head = buf_str(&s->call.head),
                               .body = buf_str(&s->call.body_in),
-                              .unsure = s->unsure};
+                              .unsure = s->unsure,
+                              .refused = s->call.code / 100 == 4 &&
+                                         v->step == AWS_FINISH};
 
-    snprintf(reply.fault, sizeof reply.fault, "%s", fault);
-    run->st = run->done(run->ctx, &s->req, st, &reply, err);
+    snprintf(reply.fault, sizeof reply.fault, "%s", v->fault);
+    run->st = run->done(run->ctx, &s->req, v->st, &reply, err);
     if (s->call.body_in.cap > SLOT_BUFFER)
         buf_free(&s->call.body_in);
     arena_reset(s->arena);
@@ -170,13 +172,12 @@ static void give_up(struct run *run, struct slot *s,
 
     if (s->call.code && s->call.st == ST_OK)
         snprintf(number, sizeof number, "%d ", s->call.code);
-    err_set(&err, v->st, s->call.st == ST_OK ? NULL : s->call.err.code,
-            "%s %s%.*s: %s%s%s%.*s%s", s->req.method, run->w->base,
-            (int)(path.n < 160 ? path.n : 160), path.p, number, v->fault,
-            v->fault[0] && v->message.n ? ": " : "",
+    err_set(&err, v->st, v->code, "%s %s%.*s: %s%s%s%.*s%s", s->req.method,
+            run->w->base, (int)(path.n < 160 ? path.n : 160), path.p, number,
+            v->fault, v->fault[0] && v->message.n ? ": " : "",
             (int)(v->message.n < 160 ? v->message.n : 160),
             v->message.n ? v->message.p : "", why);
-    finish(run, s, v->st, v->fault, &err);
+    finish(run, s, v, &err);
 }
 
 static enum status key_for(const struct run *run, const struct slot *s,
@@ -196,8 +197,9 @@ static void launch(struct run *run, struct slot *s)
 
     /* What the last try met says more than that the time is over. */
     if (s->tries > 0 && deadline_over(run->d)) {
-        struct aws_verdict v = aws_judge(
-            &s->call, clock_wall_us() + run->w->clock_off_us, s->arena);
+        struct aws_verdict v =
+            aws_judge(&s->req, &s->call, clock_wall_us() + run->w->clock_off_us,
+                      s->arena);
 
         give_up(run, s, &v, "");
         return;
@@ -206,7 +208,7 @@ static void launch(struct run *run, struct slot *s)
         s->call.code = 0;
         buf_reset(&s->call.head);
         buf_reset(&s->call.body_in);
-        finish(run, s, err.st, "", &err);
+        finish(run, s, &(struct aws_verdict){.st = err.st}, &err);
         return;
     }
     left = deadline_left_ms(run->d);
@@ -261,8 +263,8 @@ static void correct_clock(struct aws *w, const struct aws_verdict *v)
 static void settle(struct run *run, struct slot *s)
 {
     struct aws *w = run->w;
-    struct aws_verdict v =
-        aws_judge(&s->call, clock_wall_us() + w->clock_off_us, s->arena);
+    struct aws_verdict v = aws_judge(
+        &s->req, &s->call, clock_wall_us() + w->clock_off_us, s->arena);
 
     s->unsure = s->unsure || s->call.sent > 1;
     switch (v.step) {
@@ -273,7 +275,7 @@ static void settle(struct run *run, struct slot *s)
         }
         if (w->budget < BUDGET_MAX)
             w->budget += BUDGET_EARNED;
-        finish(run, s, ST_OK, "", &ERR_NONE);
+        finish(run, s, &v, &ERR_NONE);
         break;
     case AWS_AGAIN:
         s->unsure = s->unsure || s->call.code || /* else it did not arrive */

@@ -49,8 +49,12 @@ struct aws_request {
     size_t queries;
     const struct sigv4_pair *header; /* names in lower case; all are signed */
     size_t headers;
+    bool asks_gzip; /* Accept-Encoding: gzip, not signed: proxies change it */
     struct str body;
     size_t max_body; /* of a good reply */
+    /* Whether a 2xx is the service's own answer to this, not the page of
+     * something in between; NULL: any is. */
+    bool (*own)(int code, struct str head, struct str body);
     void *user;
 };
 
@@ -65,6 +69,7 @@ struct aws_reply {
      * it was carried out: a 412 may be the answer to our own success.
      */
     bool unsure;
+    bool refused; /* the service will not have it (4xx), now or later */
 };
 
 enum status aws_call(struct aws *w, const struct aws_request *r,
@@ -73,16 +78,16 @@ enum status aws_call(struct aws *w, const struct aws_request *r,
 /*
     One request; the reply's texts in the arena. Results:
       ST_OK           2xx
-      ST_NOT_FOUND    the thing is not there
+      ST_NOT_FOUND    the thing is not there, in the service's own words
       ST_PRECONDITION a condition did not hold (304 is one of them)
       ST_BUSY         409: another writer interfered
       ST_DENIED       refused: credentials or rights, or there are none
-      ST_UNAVAILABLE  not reached, or refused for now, after all tries; the
-                      bucket or table is missing or in another region; code
-                      "cut_short": each answer ended too early
+      ST_UNAVAILABLE  all else: not reached, refused for now after all tries,
+                      the bucket or table is missing or in another region, an
+                      answer that is not understood. Code "cut_short": each
+                      ended too early; "reply_too_large": over max_body
       ST_TIMEOUT      the deadline is over; the outcome is unknown
-      ST_TOO_LARGE    the reply is over max_body, or the request too large
-      ST_INTERNAL     the service does not understand us: a defect
+    What the service says of its own state is never the client's mistake.
  */
 
 typedef bool (*aws_next)(void *ctx, struct arena *a, struct aws_request *out);

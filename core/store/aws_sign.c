@@ -15,9 +15,10 @@ static void sign_also(struct signing *s, const char *name, struct str value)
 }
 
 static void put_headers(struct http_call *call, const struct signing *s,
-                        struct str authorization, struct arena *a)
+                        struct str authorization, bool asks_gzip,
+                        struct arena *a)
 {
-    const char **line = arena_alloc_n(a, s->n + 1, sizeof(const char *));
+    const char **line = arena_alloc_n(a, s->n + 2, sizeof(const char *));
 
     for (size_t i = 0; i < s->n; i++)
         line[i] = arena_printf(a, "%.*s: %.*s", STR_ARG(s->header[i].name),
@@ -26,7 +27,9 @@ static void put_headers(struct http_call *call, const struct signing *s,
     line[s->n] =
         arena_printf(a, "authorization: %.*s", STR_ARG(authorization)).p;
     call->header = line;
-    call->headers = s->n + 1;
+    if (asks_gzip)
+        line[s->n + 1] = "accept-encoding: gzip";
+    call->headers = s->n + 1 + asks_gzip;
 }
 
 void aws_sign(const struct aws_signer *who, const struct aws_request *r,
@@ -56,7 +59,7 @@ void aws_sign(const struct aws_signer *who, const struct aws_request *r,
             &(struct sigv4_request){r->method, r->path, query, s.header, s.n,
                                     sha, who->region, who->service, date},
             key, a),
-        a);
+        r->asks_gzip, a);
     call->method = r->method;
     call->url = arena_printf(a, "%s%.*s%s%.*s", who->base, STR_ARG(r->path),
                              query.n ? "?" : "", STR_ARG(query))

@@ -10,71 +10,63 @@ static const struct {
     enum aws_next_step step;
     enum status st;
 } faults[] = {
-    {"NoSuchKey", AWS_FINISH, ST_NOT_FOUND},
-    {"NoSuchVersion", AWS_FINISH, ST_NOT_FOUND},
-    {"NoSuchBucket", AWS_FINISH, ST_UNAVAILABLE},
-    {"ResourceNotFoundException", AWS_FINISH, ST_UNAVAILABLE},
-    {"PreconditionFailed", AWS_FINISH, ST_PRECONDITION},
-    {"ConditionalCheckFailedException", AWS_FINISH, ST_PRECONDITION},
-    {"ConditionalRequestConflict", AWS_FINISH, ST_BUSY},
-    {"OperationAborted", AWS_FINISH, ST_BUSY},
-    {"ResourceInUseException", AWS_FINISH, ST_BUSY},
-    {"TransactionConflictException", AWS_AGAIN, ST_BUSY},
-    {"AccessDeniedException", AWS_FINISH, ST_DENIED},
-    {"UnrecognizedClientException", AWS_FINISH, ST_DENIED},
-    {"InvalidSignatureException", AWS_FINISH, ST_DENIED},
-    {"IncompleteSignatureException", AWS_FINISH, ST_DENIED},
-    {"MissingAuthenticationTokenException", AWS_FINISH, ST_DENIED},
-    {"MissingAuthenticationToken", AWS_FINISH, ST_DENIED},
-    {"InvalidToken", AWS_FINISH, ST_DENIED},
-    {"AuthorizationHeaderMalformed", AWS_FINISH, ST_DENIED},
-    {"EntityTooLarge", AWS_FINISH, ST_TOO_LARGE},
-    {"RequestTimeout", AWS_AGAIN, ST_UNAVAILABLE},
-    {"SlowDown", AWS_AGAIN, ST_UNAVAILABLE},
-    {"BandwidthLimitExceeded", AWS_AGAIN, ST_UNAVAILABLE},
-    {"Throttling", AWS_AGAIN, ST_UNAVAILABLE},
-    {"ThrottlingException", AWS_AGAIN, ST_UNAVAILABLE},
-    {"ThrottledException", AWS_AGAIN, ST_UNAVAILABLE},
-    {"RequestThrottled", AWS_AGAIN, ST_UNAVAILABLE},
-    {"RequestLimitExceeded", AWS_AGAIN, ST_UNAVAILABLE},
-    {"ProvisionedThroughputExceededException", AWS_AGAIN, ST_UNAVAILABLE},
-    {"ExpiredToken", AWS_RENEW, ST_DENIED},
-    {"ExpiredTokenException", AWS_RENEW, ST_DENIED},
-    {"TokenRefreshRequired", AWS_RENEW, ST_DENIED},
+#define FAULT(name, next, status) {name, AWS_##next, ST_##status},
+#include "store/aws_faults.def"
+#undef FAULT
 };
 
-static void by_number(int code, struct aws_verdict *v)
+/* ---- without a name that is known ---- */
+
+static bool is_method(const struct aws_request *r, const char *name)
 {
-    v->step = AWS_FINISH;
+    return strcmp(r->method, name) == 0;
+}
+
+static bool is_conditional(const struct aws_request *r)
+{
+    for (size_t i = 0; i < r->headers; i++)
+        if (str_starts(r->header[i].name, STR_LIT("if-")))
+            return true;
+    return false;
+}
+
+/*
+ * Who stands between us and the service answers with numbers, too: they count
+ * as the service's word only where its own would come without one. Any other
+ * is an outage: it is never "not found", nor our caller's mistake.
+ */
+static void by_number(const struct aws_request *r, int code,
+                      struct aws_verdict *v)
+{
+    *v = (struct aws_verdict){.step = AWS_FINISH, .st = ST_UNAVAILABLE};
     switch (code) {
     case 401:
     case 403:
         v->st = ST_DENIED;
         break;
-    case 404:
-        v->st = ST_NOT_FOUND;
+    case 404: /* HEAD has no body to say it in; s3_head asks once more */
+        if (is_method(r, "HEAD"))
+            v->st = ST_NOT_FOUND;
         break;
     case 409:
-        v->st = ST_BUSY;
+        if (is_method(r, "PUT") || is_method(r, "DELETE"))
+            v->st = ST_BUSY;
         break;
-    case 304: /* If-None-Match on a GET */
+    case 304:
     case 412:
-        v->st = ST_PRECONDITION;
+        if (is_conditional(r))
+            v->st = ST_PRECONDITION;
         break;
-    case 413:
-        v->st = ST_TOO_LARGE;
+    case 408:
+    case 425:
+    case 429:
+        v->step = AWS_AGAIN;
         break;
-    case 301: /* the bucket is in another region */
-    case 307:
-    case 501:
-        v->st = ST_UNAVAILABLE;
+    case 501: /* no such thing there, now or later */
         break;
     default:
-        v->st = ST_INTERNAL;
-        if (code / 100 == 5 || code == 429) {
+        if (code / 100 == 5)
             v->step = AWS_AGAIN;
-            v->st = ST_UNAVAILABLE;
-        }
     }
 }
 
@@ -88,6 +80,11 @@ static void by_fault(struct aws_verdict *v)
 }
 
 /* ---- the service's words ---- */
+
+struct words {
+    struct str fault, message;
+    struct str region, endpoint; /* where the bucket is, if not here */
+};
 
 static struct str shape_name(struct str type)
 {
@@ -105,47 +102,67 @@ static struct str shape_name(struct str type)
     return type;
 }
 
-static void read_json(struct str body, struct arena *a, struct str *fault,
-                      struct str *message)
+static void read_json(struct str body, struct arena *a, struct words *w)
 {
     struct json root;
 
     if (json_check(body, JSON_DEPTH, &root, NULL) != ST_OK)
         return;
-    *fault = shape_name(json_string(json_member(root, "__type"), a));
-    *message = json_string(json_member(root, "message"), a);
-    if (message->n == 0)
-        *message = json_string(json_member(root, "Message"), a);
+    w->fault = shape_name(json_string(json_member(root, "__type"), a));
+    w->message = json_string(json_member(root, "message"), a);
+    if (w->message.n == 0)
+        w->message = json_string(json_member(root, "Message"), a);
 }
 
-static void read_xml(struct str body, struct arena *a, struct str *fault,
-                     struct str *message)
+static void read_xml(struct str body, struct arena *a, struct words *w)
 {
     struct xml root;
 
     if (!xml_root(body, "Error", &root))
         return;
-    *fault = xml_child_text(root, "Code", a);
-    *message = xml_child_text(root, "Message", a);
+    w->fault = xml_child_text(root, "Code", a);
+    w->message = xml_child_text(root, "Message", a);
+    w->region = xml_child_text(root, "Region", a);
+    w->endpoint = xml_child_text(root, "Endpoint", a);
 }
 
-static void read_words(const struct http_call *c, struct arena *a,
-                       struct aws_verdict *v)
+static struct words read_words(const struct http_call *c, struct arena *a)
 {
-    struct str body = str_trim(buf_str(&c->body_in)), fault = STR_NONE;
+    struct str body = str_trim(buf_str(&c->body_in));
     struct str head = buf_str(&c->head);
+    struct words w = {.fault = STR_NONE};
 
     if (body.n && body.p[0] == '{')
-        read_json(body, a, &fault, &v->message);
+        read_json(body, a, &w);
     else if (body.n && body.p[0] == '<')
-        read_xml(body, a, &fault, &v->message);
-    if (fault.n == 0)
-        fault = shape_name(http_header(head, "x-amzn-errortype"));
-    if (v->message.n == 0 && (c->code == 301 || c->code == 307))
-        v->message =
-            arena_printf(a, "the bucket is in region %.*s",
-                         STR_ARG(http_header(head, "x-amz-bucket-region")));
-    snprintf(v->fault, sizeof v->fault, "%.*s", STR_ARG(fault));
+        read_xml(body, a, &w);
+    if (w.fault.n == 0)
+        w.fault = shape_name(http_header(head, "x-amzn-errortype"));
+    if (w.region.n == 0 && c->code / 100 == 3)
+        w.region = http_header(head, "x-amz-bucket-region");
+    return w;
+}
+
+/* An operator has to know where it is, in front of what may be cut off. */
+static struct str name_place(const struct words *w, struct arena *a)
+{
+    const char *colon = w->message.n ? "; " : "";
+
+    if (w->region.n)
+        return arena_printf(
+            a, "the bucket is in region %.*s, which s3.region has to say%s%.*s",
+            STR_ARG(w->region), colon, STR_ARG(w->message));
+    if (w->endpoint.n)
+        return arena_printf(a, "the bucket is at %.*s%s%.*s",
+                            STR_ARG(w->endpoint), colon, STR_ARG(w->message));
+    return w->message;
+}
+
+static void take_words(const struct words *w, struct arena *a,
+                       struct aws_verdict *v)
+{
+    snprintf(v->fault, sizeof v->fault, "%.*s", STR_ARG(w->fault));
+    v->message = name_place(w, a);
 }
 
 /* ---- the verdict ---- */
@@ -165,25 +182,56 @@ static void look_at_clock(const struct http_call *c, int64_t our_time_us,
 
 static struct aws_verdict no_reply(const struct http_call *c)
 {
-    struct aws_verdict v = {.step = AWS_AGAIN, .st = c->st};
+    struct aws_verdict v = {
+        .step = AWS_AGAIN, .st = c->st, .code = c->err.code};
 
     v.message = str_of(c->err.text);
-    if (c->st == ST_TOO_LARGE)
+    /* Not ST_TOO_LARGE: it is nothing that our caller has sent. */
+    if (c->st == ST_TOO_LARGE) {
         v.step = AWS_FINISH;
+        v.st = ST_UNAVAILABLE;
+        v.code = "reply_too_large";
+    }
     return v;
 }
 
-struct aws_verdict aws_judge(const struct http_call *c, int64_t our_time_us,
+/*
+ * A 200 without what the service would say with it: S3 fails so behind its
+ * head, and gateways answer so with a page of their own. Whatever it says is
+ * said of this moment only.
+ */
+static struct aws_verdict not_its_own(const struct http_call *c,
+                                      struct arena *a)
+{
+    struct aws_verdict v = {.step = AWS_AGAIN, .st = ST_UNAVAILABLE};
+    struct words w = read_words(c, a);
+
+    if (!w.fault.n)
+        w.message = arena_printf(
+            a, "not the service's own answer (%zu bytes of \"%.*s\")",
+            c->body_in.n,
+            STR_ARG(http_header(buf_str(&c->head), "content-type")));
+    take_words(&w, a, &v);
+    return v;
+}
+
+struct aws_verdict aws_judge(const struct aws_request *r,
+                             const struct http_call *c, int64_t our_time_us,
                              struct arena *a)
 {
     struct aws_verdict v = {.step = AWS_FINISH, .st = ST_OK};
+    struct words w;
 
     if (c->st != ST_OK)
         return no_reply(c);
     if (c->code / 100 == 2)
-        return v;
-    read_words(c, a, &v);
-    by_number(c->code, &v);
+        return !r->own ||
+                       r->own(c->code, buf_str(&c->head), buf_str(&c->body_in))
+                   ? v
+                   : not_its_own(c, a);
+    w = read_words(c, a);
+    by_number(r, c->code, &v);
+    take_words(&w, a, &v);
     by_fault(&v);
     look_at_clock(c, our_time_us, &v);
     return v;

@@ -17,13 +17,20 @@ enum aws_next_step {
 struct aws_verdict {
     enum aws_next_step step;
     enum status st;
+    const char *code; /* for err_set; NULL: none */
     char fault[AWS_FAULT_MAX];
     struct str message;   /* the service's own words */
     int64_t clock_off_us; /* the service's time less ours; AWS_CLOCK */
 };
 
-struct aws_verdict aws_judge(const struct http_call *c, int64_t our_time_us,
+struct aws_verdict aws_judge(const struct aws_request *r,
+                             const struct http_call *c, int64_t our_time_us,
                              struct arena *a);
+/*
+    What became of r by the call c. By the name that the service gives its
+    errors (aws_faults.def), else by the HTTP number; what neither explains is
+    an outage, ST_UNAVAILABLE.
+ */
 
 #define AWS_SKEW_US (15 * 60 * 1000000LL)
 /*

@@ -39,6 +39,16 @@ void ddb_close(struct ddb *db)
     aws_close(&db->aws);
 }
 
+/* As cheap as can be: the JSON is checked when it is taken apart. */
+static bool own_reply(int code, struct str head, struct str body)
+{
+    struct str text = str_trim(body);
+
+    (void)code;
+    (void)head;
+    return text.n >= 2 && text.p[0] == '{' && text.p[text.n - 1] == '}';
+}
+
 static struct aws_request request(const char *operation, struct str body,
                                   struct arena *a)
 {
@@ -53,7 +63,8 @@ static struct aws_request request(const char *operation, struct str body,
                                 .header = h,
                                 .headers = 2,
                                 .body = body,
-                                .max_body = DDB_REPLY_MAX};
+                                .max_body = DDB_REPLY_MAX,
+                                .own = own_reply};
 }
 
 /* Of a Query or Scan of an index. DynamoDB names it behind these words; the
@@ -71,8 +82,8 @@ static bool judge_no_index(struct str said)
 }
 
 /* What the HTTP layer cannot know: which refusals have a meaning here. */
-static enum status judge(enum status st, const struct aws_reply *reply,
-                         struct err *err)
+static enum status judge(const char *operation, enum status st,
+                         const struct aws_reply *reply, struct err *err)
 {
     bool invalid = strcmp(reply->fault, "ValidationException") == 0;
     struct str said = reply->body;
@@ -85,9 +96,43 @@ static enum status judge(enum status st, const struct aws_reply *reply,
         return err_set(err, ST_NOT_FOUND, "no_index",
                        "the table has no such index, or it is still being "
                        "made");
+    (void)err_add(err, "%s", operation); /* the address is one for all calls */
     return st;
 }
 
+/*
+ * What a good reply has. Somebody else's JSON would else be read as "no such
+ * item", or as a table without batches.
+ */
+static const struct {
+    const char *operation, *member;
+    bool always; /* else {} is one, too */
+} replies[] = {
+    {"GetItem", "Item", false},
+    {"BatchGetItem", "Responses", true},
+    {"UpdateItem", "Attributes", false},
+    {"PutItem", "Attributes", false},
+    {"DeleteItem", "Attributes", false},
+    {"Query", "Items", true},
+    {"Scan", "Items", true},
+    {"DescribeTable", "Table", true},
+    {"CreateTable", "TableDescription", true},
+    {"UpdateTable", "TableDescription", true},
+};
+
+static bool reply_fits(const char *operation, struct json root)
+{
+    const size_t n = sizeof replies / sizeof *replies;
+    size_t i = 0;
+
+    while (i < n && strcmp(replies[i].operation, operation) != 0)
+        i++;
+    assert(i < n); /* each call that we make is in the table */
+    return json_member(root, replies[i].member).type != JSON_NONE ||
+           (!replies[i].always && json_count(root) == 0);
+}
+
+/* It says nothing of any item: the store is not itself. */
 static enum status read_reply(const char *operation, struct str body,
                               struct json *out, struct err *err)
 {
@@ -95,8 +140,12 @@ static enum status read_reply(const char *operation, struct str body,
 
     if (json_check(body, DDB_DEPTH, out, &why) != ST_OK ||
         out->type != JSON_OBJECT)
-        return err_set(err, ST_CORRUPT, NULL, "%s: the reply is no JSON: %s",
-                       operation, why.text);
+        return err_set(err, ST_UNAVAILABLE, "reply_unreadable",
+                       "%s: the reply is no JSON: %s", operation, why.text);
+    if (!reply_fits(operation, *out))
+        return err_set(err, ST_UNAVAILABLE, "reply_unreadable",
+                       "%s: the reply is none of DynamoDB's: %.*s", operation,
+                       body.n < 160 ? (int)body.n : 160, body.p);
     return ST_OK;
 }
 
@@ -112,7 +161,7 @@ enum status ddb_call(struct ddb *db, const char *operation, struct str body,
         .unsure = reply.unsure,
         .no_table = strcmp(reply.fault, "ResourceNotFoundException") == 0};
     if (st != ST_OK)
-        return judge(st, &reply, err);
+        return judge(operation, st, &reply, err);
     return read_reply(operation, reply.body, &out->root, err);
 }
 
@@ -150,7 +199,7 @@ static enum status run_done(void *ctx, const struct aws_request *r,
     if (st != ST_OK) {
         if (run->err)
             *run->err = *err;
-        return judge(st, reply, run->err);
+        return judge(run->operation, st, reply, run->err);
     }
     st = read_reply(run->operation, arena_copy(run->arena, reply->body), &root,
                     run->err);

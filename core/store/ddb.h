@@ -44,9 +44,9 @@ enum status ddb_call(struct ddb *db, const char *operation, struct str body,
                      struct err *err) MUST_CHECK;
 /*
     operation: "GetItem", ... As aws_call; ST_TOO_LARGE also for an item over
-    400 KB, ST_UNAVAILABLE for a table that is not there, ST_NOT_FOUND
-    (no_index) for an index that is not there or still being made, ST_CORRUPT
-    for a reply that is no JSON object.
+    400 KB, ST_UNAVAILABLE for a table that is not there and for a reply that is
+    none of this operation's, ST_NOT_FOUND (no_index) for an index that is not
+    there or still being made.
  */
 
 /* ---- many at once ---- */

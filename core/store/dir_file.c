@@ -15,6 +15,26 @@
 #define VALUE_MAX 256
 #define TAIL_MAX 64
 
+/* What is wrong with one file and says nothing of the store. */
+static bool is_of_one_file(int error)
+{
+    return error == EACCES || error == EPERM || error == EIO;
+}
+
+/* It cannot be opened; if the folder shows it, that is its own affair. */
+static enum status open_shut(int at, const char *path, struct dir_file *out,
+                             struct err *err)
+{
+    out->shut = errno;
+    if (fstatat(at, path, &out->sb, AT_SYMLINK_NOFOLLOW)) {
+        errno = out->shut;
+        return file_errno(err, "open", path);
+    }
+    return S_ISREG(out->sb.st_mode)
+               ? ST_OK
+               : err_set(err, ST_NOT_FOUND, NULL, "no object %s", path);
+}
+
 enum status dir_file_open(int at, const char *path, struct dir_file *out,
                           struct err *err)
 {
@@ -22,6 +42,9 @@ enum status dir_file_open(int at, const char *path, struct dir_file *out,
     int fd = openat(at, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
     out->fd = -1;
+    out->shut = 0;
+    if (fd < 0 && is_of_one_file(errno))
+        return open_shut(at, path, out, err);
     if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP &&
         errno != ENXIO)
         return file_errno(err, "open", path);
@@ -136,10 +159,15 @@ static enum status etag_anew(struct dir_file *f, struct etag *out,
 {
     for (int tries = 0; tries < 3; tries++) {
         struct stat before = f->sb;
-        enum status st = hash(f->fd, STR_NONE, out, err);
+        enum status st;
 
-        if (st != ST_OK)
+        errno = 0;
+        st = hash(f->fd, STR_NONE, out, err);
+
+        if (st != ST_OK) {
+            f->shut = is_of_one_file(errno) ? errno : 0;
             return st;
+        }
         if (fstat(f->fd, &f->sb))
             return file_errno(err, "look at", "an object");
         if (!same_version(&before, &f->sb))
@@ -152,13 +180,40 @@ static enum status etag_anew(struct dir_file *f, struct etag *out,
                    "an object is being edited in place");
 }
 
+/* Never one of a body: whoever replaces the file names it by this. */
+static void shut_etag(const struct stat *sb, struct etag *out)
+{
+    snprintf(out->z, sizeof out->z, "shut-%llx-%llx-%llx.%lx",
+             (unsigned long long)sb->st_ino, (unsigned long long)sb->st_size,
+             (unsigned long long)sb->st_mtim.tv_sec,
+             (unsigned long)sb->st_mtim.tv_nsec);
+}
+
 enum status dir_file_etag(struct dir_file *f, struct etag *out, struct err *err)
 {
+    enum status st = ST_OK;
+
     *out = (struct etag){0};
-    return kept_etag(f->fd, &f->sb, out) ? ST_OK : etag_anew(f, out, err);
+    if (!f->shut && !kept_etag(f->fd, &f->sb, out))
+        st = etag_anew(f, out, err);
+    if (f->shut) {
+        shut_etag(&f->sb, out);
+        err_clear(err);
+        st = ST_OK;
+    }
+    return st;
 }
 
 /* ---- reading ---- */
+
+/* errno says why; the store is well. */
+static enum status not_to_be_read(struct err *err)
+{
+    struct err why = ERR_NONE;
+
+    (void)file_errno(&why, "read", "an object");
+    return err_set(err, ST_CORRUPT, NULL, "%s", why.text);
+}
 
 static enum status get_text(int fd, const char *name, struct arena *a,
                             struct str *out, struct err *err)
@@ -186,7 +241,8 @@ static enum status read_body(const struct dir_file *f, struct arena *a,
         ssize_t got = pread(f->fd, p + n, size - n, (off_t)n);
 
         if (got < 0)
-            return file_errno(err, "read", "an object");
+            return is_of_one_file(errno) ? not_to_be_read(err)
+                                         : file_errno(err, "read", "an object");
         if (got == 0)
             return err_set(err, ST_UNAVAILABLE, NULL,
                            "an object was cut while it was read");
@@ -199,8 +255,13 @@ static enum status read_body(const struct dir_file *f, struct arena *a,
 enum status dir_file_read(const struct dir_file *f, struct arena *a,
                           struct object *out, struct err *err)
 {
-    enum status st = read_body(f, a, &out->body, err);
+    enum status st;
 
+    if (f->shut) {
+        errno = f->shut;
+        return not_to_be_read(err);
+    }
+    st = read_body(f, a, &out->body, err);
     out->modified_us = dir_file_modified_us(f);
     if (st == ST_OK)
         st = get_text(f->fd, "user.dg.trip_id", a, &out->meta.trip_id, err);

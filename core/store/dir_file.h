@@ -16,6 +16,7 @@
 struct dir_file {
     int fd; /* -1: none */
     struct stat sb;
+    int shut; /* errno of what keeps it from being read; 0: nothing */
 };
 
 enum status dir_file_open(int at, const char *path, struct dir_file *out,
@@ -23,7 +24,9 @@ enum status dir_file_open(int at, const char *path, struct dir_file *out,
 /*
     One version, whole, for as long as it is open: writers never change a file
     but rename another over it. ST_NOT_FOUND: nothing there, or nothing that is
-    an object (a folder, a link, a pipe).
+    an object (a folder, a link, a pipe). ST_OK also for a file that is there
+   and cannot be opened (rights, a bad block): it has an ETag of its own kind,
+   so that it can be replaced, and dir_file_read says ST_CORRUPT.
  */
 void dir_file_close(struct dir_file *f);
 

@@ -123,13 +123,16 @@ static size_t on_body(char *p, size_t size, size_t n, void *user)
 {
     struct http_call *c = user;
     struct line *l = c->under_way;
+    struct str part = {p, size * n};
     long code = 0;
 
-    if (c->body_in.n == 0) {
-        easy_ok(curl_easy_getinfo(l->easy, CURLINFO_RESPONSE_CODE, &code));
-        c->body_in.max = code / 100 == 2 ? c->max_body : ERROR_BODY_MAX;
-    }
-    buf_put(&c->body_in, (struct str){p, size * n});
+    easy_ok(curl_easy_getinfo(l->easy, CURLINFO_RESPONSE_CODE, &code));
+    c->body_in.max = code / 100 == 2 ? c->max_body : ERROR_BODY_MAX;
+    /* Of a gateway's long page the beginning will do: its code is what counts.
+     */
+    if (code / 100 != 2 && part.n > ERROR_BODY_MAX - c->body_in.n)
+        part.n = ERROR_BODY_MAX - c->body_in.n;
+    buf_put(&c->body_in, part);
     return buf_ok(&c->body_in) ? size * n : 0;
 }
 

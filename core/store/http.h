@@ -44,7 +44,7 @@ struct http_call {
     const char *const *header; /* "Name: value" */
     size_t headers;
     struct str body;    /* sent for PUT and POST */
-    size_t max_body;    /* of a good reply (2xx); others: 64 KB */
+    size_t max_body;    /* of a good reply (2xx); others: cut at 64 KB */
     int64_t timeout_ms; /* of the whole call */
     void *user;
 

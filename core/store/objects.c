@@ -129,6 +129,9 @@ enum status objects_look(struct objects *s, struct object_range *range,
     }
     if (st == ST_OK)
         st = s->ops->look(s, range, ranges, want, wants, max, d, got, ctx, err);
+    /* Whoever ended it has said why, often into this very err. */
+    if (st != ST_OK && err && err->st != st)
+        err_set(err, st, NULL, "the reading was ended");
     return store_counted(st);
 }
 
@@ -137,6 +140,33 @@ enum status objects_get_many(struct objects *s, const struct object_want *want,
                              objects_got got, void *ctx, struct err *err)
 {
     return objects_look(s, NULL, 0, want, n, max, d, got, ctx, err);
+}
+
+struct version {
+    struct str key;
+    struct etag *out;
+};
+
+static enum status version_listed(void *ctx, const struct object_entry *e)
+{
+    const struct version *v = ctx;
+
+    /* The prefix of others, too: t_1.json.gz, t_1.json.gz.bak. */
+    if (str_eq(e->key, v->key))
+        *v->out = e->etag;
+    return ST_OK;
+}
+
+enum status objects_version(struct objects *s, struct str key,
+                            struct deadline d, struct etag *out,
+                            struct err *err)
+{
+    struct version v = {key, out};
+    struct object_range range = {
+        .prefix = key, .one_page = true, .listed = version_listed, .ctx = &v};
+
+    *out = (struct etag){.z = ""};
+    return objects_look(s, &range, 1, NULL, 0, 0, d, NULL, NULL, err);
 }
 
 enum status objects_delete(struct objects *s, struct str key,

@@ -9,7 +9,9 @@
  * as it was asked to be (ST_TIMEOUT: one of the two, unknown).
  *
  * Results beside ST_OK, everywhere: ST_UNAVAILABLE, ST_TIMEOUT, ST_DENIED,
- * ST_CORRUPT (what is stored cannot be as it is), ST_INTERNAL.
+ * ST_CORRUPT (of this one object: what is stored cannot be as it is, or cannot
+ * be had; the store itself is well), ST_INTERNAL. ST_DENIED leaves open whether
+ * one object is refused or all are: who reads several can tell.
  */
 #ifndef DG_STORE_OBJECTS_H
 #define DG_STORE_OBJECTS_H
@@ -36,7 +38,8 @@ struct object_meta {
 };
 
 struct object {      /* what a get returns */
-    struct str body; /* as stored: gzip */
+    struct str body; /* as stored: gzip. What came unpacked by something in
+                        between is packed again, and may differ in size */
     struct etag etag;
     int64_t modified_us;
     struct object_meta meta;
@@ -44,8 +47,10 @@ struct object {      /* what a get returns */
 
 struct object_entry { /* what a listing returns */
     struct str key;
-    struct etag etag;
-    int64_t size; /* bytes as stored */
+    struct etag etag; /* empty: something lies there that is no object as it
+                         should be (a "folder" of a console's, no regular file,
+                         an entry without ETag, size or time) */
+    int64_t size;     /* bytes as stored */
     int64_t modified_us;
 };
 
@@ -108,6 +113,14 @@ enum status objects_get(struct objects *s, struct str key,
     version), ST_TOO_LARGE over max bytes. All memory from the arena.
  */
 
+enum status objects_version(struct objects *s, struct str key,
+                            struct deadline d, struct etag *out,
+                            struct err *err) MUST_CHECK;
+/*
+    The ETag of what lies there, also of what cannot be read; empty when nothing
+    does that has one. By a listing, so it costs what one costs.
+ */
+
 struct object_want {
     struct str key;
     struct etag match;  /* empty: any version */
@@ -121,7 +134,8 @@ typedef enum status (*objects_got)(void *ctx, const struct object_want *want,
 /*
     Called once a wanted object, in any order. st and err as objects_get would
     return them; obj only with ST_OK, and only valid during the call. Whatever
-    it returns other than ST_OK ends the run with that status.
+    it returns other than ST_OK ends the run with that status; the run's err
+    keeps what the callback has put there.
  */
 
 typedef enum status (*objects_listed)(void *ctx,

@@ -2,6 +2,7 @@
 #include "store/objects_dir.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,7 +76,7 @@ enum status objects_dir_get(struct objects *s, struct str key,
 
 static enum status get_all(struct objects *s, const struct object_want *want,
                            size_t n, size_t max, struct deadline d,
-                           objects_got got, void *ctx, struct err *err)
+                           objects_got got, void *ctx)
 {
     struct arena *a = arena_new(256 * 1024);
     enum status st = ST_OK;
@@ -86,9 +87,6 @@ static enum status get_all(struct objects *s, const struct object_want *want,
 
         st = get_wanted(s, &want[i], max, d, a, &obj, &why);
         st = got(ctx, &want[i], st, st == ST_OK ? &obj : NULL, &why);
-        if (st != ST_OK)
-            err_set(err, st, NULL, "stopped at %.*s: %s", STR_ARG(want[i].key),
-                    why.text);
         arena_reset(a);
     }
     arena_free(&a);
@@ -109,6 +107,19 @@ static bool in_range(const struct object_range *r, struct str key)
            (!r->until.n || str_cmp(key, r->until) <= 0);
 }
 
+/* No object; but if something lies there all the same, its name is told. */
+static enum status list_no_object(const struct listing *l, int at,
+                                  const char *name, struct str key)
+{
+    const struct object_entry e = {.key = key};
+    struct stat sb;
+
+    return fstatat(at, name, &sb, AT_SYMLINK_NOFOLLOW) ||
+                   S_ISREG(sb.st_mode) /* made in this moment */
+               ? ST_OK
+               : l->range->listed(l->range->ctx, &e);
+}
+
 /*
     One object, if it is still there: what a writer removed since the folder
     was read is left out.
@@ -126,8 +137,10 @@ static enum status list_one(const struct listing *l, int at, const char *name,
         return err_set(err, ST_TIMEOUT, NULL, "no time left to list %.*s",
                        STR_ARG(l->range->prefix));
     st = dir_file_open(at, name, &f, err);
-    if (st == ST_NOT_FOUND)
-        return ST_OK;
+    if (st == ST_NOT_FOUND) {
+        err_clear(err);
+        return list_no_object(l, at, name, key);
+    }
     if (st == ST_OK)
         st = dir_file_etag(&f, &e.etag, err);
     dir_file_close(&f);
@@ -211,6 +224,6 @@ enum status objects_dir_look(struct objects *s, struct object_range *range,
     for (size_t i = 0; st == ST_OK && i < ranges; i++)
         st = list_range(s, &range[i], d, err);
     if (st == ST_OK)
-        st = get_all(s, want, wants, max, d, got, ctx, err);
+        st = get_all(s, want, wants, max, d, got, ctx);
     return st;
 }

@@ -5,13 +5,18 @@
  * has found out about its own is kept in `trait` values, each found once:
  *
  *   absent  If-None-Match: * on PUT. Ceph's gateway ignores it in a bucket
- *           with versions. Tried by repeating the first such PUT that passed.
+ *           with versions. Tried by repeating the first such PUT that passed,
+ *           and then by several at once, of which Ceph 20 (with versions) and
+ *           Swift 2.38 let more than one pass.
  *   match   If-Match on PUT. Ceph's gateway refuses it in such a bucket even
- *           with the right ETag, which HEAD shows.
+ *           with the right ETag, which HEAD shows. moto 5.1.1, s3rver and
+ *           fauxqs ignore it: so it is first tried with a wrong ETag, on an
+ *           object of no use to anybody.
  *   remove  If-Match on DELETE. Ceph 16 and MinIO ignore it without a word.
  *           Tried on an object made for that, with a wrong ETag.
  *
- * Where one is missing, a condition is checked by HEAD just before, which
+ * One that is answered with 501 is missing as well (Swift). Where one is
+ * missing, a condition is checked by HEAD just before, which
  * leaves a gap (one warning says so), and a removal is left to reconcile.
  */
 #ifndef DG_STORE_OBJECTS_S3_H
@@ -27,6 +32,7 @@ struct objects_s3 {
     struct s3 s3;
     struct arena *arena; /* for calls that return no memory */
     enum s3_trait absent, match, remove;
+    bool match_refuses;  /* a wrong ETag was refused: the half of `match` */
     int64_t accepted_ms; /* clock_mono_ms() when a check found that objects are
                             accepted; 0: not yet, or the last one did not */
 };

@@ -1,11 +1,21 @@
 /* objects_s3_read.c - objects got from a bucket, and listed: many at once. */
 #include "store/objects_s3.h"
 
+#include <stdio.h>
 #include <string.h>
 #include "base/digest.h"
+#include "base/gzip.h"
 #include "store/http.h"
 
+#define PACK_LEVEL 6 /* what comes unpacked is rare */
+
 /* ---- get ---- */
+
+/* As HTTP has it. Each server that was tried takes it so in a GET. */
+static struct str quoted(const struct etag *etag, struct arena *a)
+{
+    return etag->z[0] ? arena_printf(a, "\"%s\"", etag->z) : STR_NONE;
+}
 
 /*
  * Where the ETag is the body's MD5 (not with a key of KMS or the customer's,
@@ -35,23 +45,59 @@ static struct str meta_value(struct str head, const char *name,
     return v.n ? v : http_header(head, with_dash);
 }
 
-static enum status read_object(struct str key, struct str head, struct str body,
-                               struct object *o, struct err *err)
+/* A reply without a length is whole if its last chunk came (http.h). */
+static bool is_whole(struct str head, struct str body)
 {
-    int64_t length = -1;
+    struct str length = http_header(head, "content-length");
+    int64_t n;
 
+    if (length.n)
+        return str_to_i64(length, &n) && n >= 0 && (size_t)n == body.n;
+    return str_is(http_header(head, "transfer-encoding"), "chunked");
+}
+
+/* Objects are asked for as they are stored; a proxy that does not heed it, or a
+ * store that transcodes, sends the text, which is JSON. */
+static bool is_unpacked(struct str key, struct str head, struct str body)
+{
+    return str_ends(key, STR_LIT(".gz")) && str_starts(body, STR_LIT("{")) &&
+           http_header(head, "content-encoding").n == 0;
+}
+
+static enum status pack_again(struct object *o, struct arena *a,
+                              struct err *err)
+{
+    struct buf b;
+    enum status st;
+
+    buf_init(&b, o->body.n + o->body.n / 8 + 1024);
+    st = gzip_pack(o->body, PACK_LEVEL, &b, err);
+    if (st == ST_OK)
+        o->body = arena_copy(a, buf_str(&b));
+    buf_free(&b);
+    return st;
+}
+
+static enum status read_object(struct str key, struct str head, struct str body,
+                               struct arena *a, struct object *o,
+                               struct err *err)
+{
     o->body = body;
-    if (!str_to_i64(http_header(head, "content-length"), &length) ||
-        (size_t)length != body.n ||
+    if (!is_whole(head, body) ||
         !s3_etag(http_header(head, "etag"), &o->etag) ||
         !http_date(http_header(head, "last-modified"), &o->modified_us))
         return err_set(err, ST_CORRUPT, NULL,
                        "%.*s: the reply's length, ETag or date is missing or "
                        "wrong",
                        STR_ARG(key));
-    if (!body_fits(o, head))
-        return err_set(err, ST_CORRUPT, NULL,
-                       "%.*s: the body does not fit its ETag", STR_ARG(key));
+    if (!body_fits(o, head)) {
+        if (!is_unpacked(key, head, body))
+            return err_set(err, ST_CORRUPT, NULL,
+                           "%.*s: the body does not fit its ETag",
+                           STR_ARG(key));
+        if (pack_again(o, a, err) != ST_OK)
+            return ST_CORRUPT;
+    }
     o->meta.trip_id =
         meta_value(head, "x-amz-meta-trip_id", "x-amz-meta-trip-id");
     o->meta.user_id =
@@ -61,11 +107,27 @@ static enum status read_object(struct str key, struct str head, struct str body,
     return ST_OK;
 }
 
-/* Cut short at each try: this object is the trouble, not the store. */
-static enum status damaged(enum status st, struct err *err)
+static enum status of_this_object(enum status st, const char *code,
+                                  struct err *err)
 {
-    if (st == ST_UNAVAILABLE && err && strcmp(err->code, "cut_short") == 0)
-        err->st = st = ST_CORRUPT;
+    if (err) {
+        err->st = st;
+        snprintf(err->code, sizeof err->code, "%s", code);
+    }
+    return st;
+}
+
+/* Archived, cut short at each try, or larger than any may be: this object is
+ * the trouble, not the store. */
+static enum status damaged(enum status st, const struct aws_reply *reply,
+                           struct err *err)
+{
+    if (st == ST_DENIED && strcmp(reply->fault, "InvalidObjectState") == 0)
+        return of_this_object(ST_CORRUPT, "archived", err);
+    if (st == ST_UNAVAILABLE && strcmp(err->code, "cut_short") == 0)
+        return of_this_object(ST_CORRUPT, "cut_short", err);
+    if (st == ST_UNAVAILABLE && strcmp(err->code, "reply_too_large") == 0)
+        return of_this_object(ST_TOO_LARGE, "too_large", err);
     return st;
 }
 
@@ -75,18 +137,25 @@ enum status objects_s3_get(struct objects *base, struct str key,
                            struct object *out, struct err *err)
 {
     struct sigv4_pair header = {STR_LIT("if-match"),
-                                str_of(match ? match->z : "")};
+                                match ? quoted(match, a) : STR_NONE};
     struct s3_ask ask = {.method = "GET",
                          .key = key,
                          .header = &header,
                          .headers = match != NULL,
-                         .max = max};
+                         .asks_gzip = true,
+                         .max = max,
+                         .own = s3_own_version};
     struct aws_reply reply;
+    struct err why = ERR_NONE;
     enum status st =
-        s3_call(&((struct objects_s3 *)base)->s3, &ask, d, a, &reply, err);
+        s3_call(&((struct objects_s3 *)base)->s3, &ask, d, a, &reply, &why);
 
-    return st == ST_OK ? read_object(key, reply.head, reply.body, out, err)
-                       : damaged(st, err);
+    if (st == ST_OK)
+        return read_object(key, reply.head, reply.body, a, out, err);
+    st = damaged(st, &reply, &why);
+    if (err)
+        *err = why;
+    return st;
 }
 
 /* ---- many gets and pages at once ---- */
@@ -125,15 +194,18 @@ static void ask_object(struct look *l, const struct object_want *w,
     struct sigv4_pair *header = arena_alloc(a, sizeof *header);
 
     if (w->unless.z[0])
-        *header =
-            (struct sigv4_pair){STR_LIT("if-none-match"), str_of(w->unless.z)};
+        *header = (struct sigv4_pair){STR_LIT("if-none-match"),
+                                      quoted(&w->unless, a)};
     else
-        *header = (struct sigv4_pair){STR_LIT("if-match"), str_of(w->match.z)};
+        *header =
+            (struct sigv4_pair){STR_LIT("if-match"), quoted(&w->match, a)};
     *out = (struct aws_request){.method = "GET",
                                 .path = s3_path(&l->s->s3, w->key, a),
                                 .header = header,
                                 .headers = header->value.n > 0,
-                                .max_body = l->max};
+                                .asks_gzip = true,
+                                .max_body = l->max,
+                                .own = s3_own_version};
 }
 
 /* Pages first: others may follow them. */
@@ -164,18 +236,22 @@ static enum status got_object(struct look *l, const struct object_want *w,
                               enum status st, const struct aws_reply *reply,
                               const struct err *err)
 {
+    struct arena_mark mark = arena_mark(l->s->arena);
     struct err bad = *err;
     struct object o;
 
     if (st == ST_OK)
-        st = read_object(w->key, reply->head, reply->body, &o, &bad);
+        st = read_object(w->key, reply->head, reply->body, l->s->arena, &o,
+                         &bad);
     else
-        st = damaged(st, &bad);
+        st = damaged(st, reply, &bad);
     /* A server that knows no If-None-Match sends it all the same. */
     if (st == ST_OK && strcmp(o.etag.z, w->unless.z) == 0)
         st = err_set(&bad, ST_PRECONDITION, NULL,
                      "%.*s: the same version is there", STR_ARG(w->key));
-    return l->got(l->ctx, w, st, st == ST_OK ? &o : NULL, &bad);
+    st = l->got(l->ctx, w, st, st == ST_OK ? &o : NULL, &bad);
+    arena_release(l->s->arena, mark);
+    return st;
 }
 
 static enum status got_entry(void *ctx, const struct object_entry *e)
@@ -198,7 +274,7 @@ static enum status got_page(struct look *l, struct walk *w, struct str body)
         s3_list_page(&l->s->s3, &w->what, body, a, got_entry, w, &next, l->err);
 
     if (st == ST_OK && next.n && str_eq(next, buf_str(&w->token)))
-        st = err_set(l->err, ST_CORRUPT, NULL,
+        st = err_set(l->err, ST_UNAVAILABLE, "listing_unreadable",
                      "bucket %s: a page of the listing leads to itself",
                      l->s->s3.bucket);
     w->range->pages++;
@@ -210,7 +286,7 @@ static enum status got_page(struct look *l, struct walk *w, struct str body)
     buf_reset(&w->token);
     buf_put(&w->token, next);
     if (st == ST_OK && !buf_ok(&w->token))
-        st = err_set(l->err, ST_CORRUPT, NULL,
+        st = err_set(l->err, ST_UNAVAILABLE, "listing_unreadable",
                      "bucket %s: a continuation token of %zu bytes",
                      l->s->s3.bucket, next.n);
     arena_release(a, mark);
@@ -261,5 +337,5 @@ enum status objects_s3_look(struct objects *base, struct object_range *range,
     for (size_t i = 0; i < ranges; i++)
         buf_free(&l.walk[i].token);
     arena_reset(s->arena);
-    return st == ST_OK ? st : err_set(err, st, NULL, "reading was ended");
+    return st;
 }

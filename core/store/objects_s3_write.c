@@ -3,23 +3,20 @@
 
 #include "base/digest.h"
 #include "base/log.h"
+#include "base/once.h"
 #include "base/random.h"
 #include "store/s3_put.h"
 
 /* ---- put ---- */
 
 static enum status put_once(struct objects_s3 *s, const struct s3_put *p,
-                            enum object_condition cond, bool *unsure,
+                            enum object_condition cond, struct aws_reply *reply,
                             struct etag *out, struct err *err)
 {
     struct s3_put now = *p;
-    struct aws_reply reply;
-    enum status st;
 
     now.cond = cond;
-    st = s3_put(&s->s3, &now, s->arena, &reply, out, err);
-    *unsure = reply.unsure;
-    return st;
+    return s3_put(&s->s3, &now, s->arena, reply, out, err);
 }
 
 /* The condition by hand: the server does not keep it. */
@@ -28,22 +25,48 @@ static enum status put_after_look(struct objects_s3 *s, const struct s3_put *p,
 {
     struct etag now = {""};
     enum status st = s3_head(&s->s3, p->key, p->d, s->arena, &now, err);
-    bool unsure;
+    struct aws_reply reply;
 
     if (st != ST_OK && st != ST_NOT_FOUND)
         return st;
     if (p->cond == COND_ABSENT ? st == ST_OK : strcmp(now.z, p->match->z) != 0)
         return err_set(err, ST_PRECONDITION, NULL,
                        "%.*s: another version is there", STR_ARG(p->key));
-    return put_once(s, p, COND_NONE, &unsure, out, err);
+    return put_once(s, p, COND_NONE, &reply, out, err);
+}
+
+/* Each process finds it out; one of them says so. */
+static void warn_without(const struct objects_s3 *s, const char *what)
+{
+    if (once_first(arena_printf(s->arena, "%s: %s", s->s3.bucket, what)))
+        log_line(LOG_WARN, "s3_without_conditions", "bucket=%s text=\"%s\"",
+                 s->s3.bucket, what);
 }
 
 static void warn_missing(const struct objects_s3 *s, const char *what)
 {
-    log_line(LOG_WARN, "s3_without_conditions",
-             "bucket=%s text=\"this server does not keep %s; writers that "
-             "meet may lose a change until the next read repairs it\"",
-             s->s3.bucket, what);
+    warn_without(
+        s, arena_printf(s->arena,
+                        "this server does not keep %s; writers that meet may "
+                        "lose a change until the next read repairs it",
+                        what)
+               .p);
+}
+
+/* Kept for one writer is not kept for several that meet. AWS's own is known to
+ * be, and is paid for each PUT. */
+static void try_race(struct objects_s3 *s, struct deadline d)
+{
+    struct err err = ERR_NONE;
+    int winners = 0;
+
+    if (!s->s3.foreign ||
+        s3_race(&s->s3, d, s->arena, &winners, &err) != ST_OK || winners < 2)
+        return;
+    s->absent = s->match = TRAIT_MISSING;
+    warn_without(s, "this server keeps If-None-Match for one writer, and lets "
+                    "several pass that meet; they may lose a change until the "
+                    "next read repairs it");
 }
 
 /* The first PUT with If-None-Match that passed, again: it must not pass. */
@@ -51,15 +74,34 @@ static void try_absent(struct objects_s3 *s, const struct s3_put *p)
 {
     struct err err = ERR_NONE;
     struct etag etag;
-    bool unsure;
-    enum status st = put_once(s, p, COND_ABSENT, &unsure, &etag, &err);
+    struct aws_reply reply;
+    enum status st = put_once(s, p, COND_ABSENT, &reply, &etag, &err);
 
-    if (st == ST_PRECONDITION)
+    if (st == ST_PRECONDITION) {
         s->absent = TRAIT_KEPT;
+        try_race(s, p->d);
+    }
     if (st != ST_OK)
         return;
     s->absent = TRAIT_MISSING;
     warn_missing(s, "If-None-Match");
+}
+
+/* A wrong ETag must be refused, before a right one is believed to be looked at.
+ * When that cannot be found out now, the next PUT tries. */
+static void try_match(struct objects_s3 *s, struct deadline d)
+{
+    struct err err = ERR_NONE;
+    bool refused = false;
+    enum status st = s3_refuses(&s->s3, d, s->arena, &refused, &err);
+
+    if (st != ST_OK)
+        return;
+    s->match_refuses = refused;
+    if (refused)
+        return;
+    s->match = TRAIT_MISSING;
+    warn_missing(s, "If-Match");
 }
 
 #define REFUSALS 4
@@ -78,12 +120,12 @@ static enum status put_insisting(struct objects_s3 *s, const struct s3_put *p,
     struct etag now;
 
     for (int i = 1; i < REFUSALS; i++) {
-        bool unsure;
+        struct aws_reply reply;
         enum status st;
 
         clock_sleep_ms(i * REFUSAL_PAUSE_MS);
-        st = put_once(s, p, COND_MATCH, &unsure, out, err);
-        if (st == ST_OK)
+        st = put_once(s, p, COND_MATCH, &reply, out, err);
+        if (st == ST_OK && s->match_refuses)
             s->match = TRAIT_KEPT;
         if (st != ST_PRECONDITION ||
             s3_head(&s->s3, p->key, p->d, s->arena, &now, &none) != ST_OK ||
@@ -126,15 +168,22 @@ static enum status put_by(struct objects_s3 *s, const struct s3_put *p,
                           enum s3_trait *trait, struct etag *out,
                           struct err *err)
 {
-    bool unsure;
+    struct aws_reply reply;
     enum status st;
 
+    if (p->cond == COND_MATCH && *trait == TRAIT_UNKNOWN && !s->match_refuses)
+        try_match(s, p->d);
     if (*trait == TRAIT_MISSING)
         return put_after_look(s, p, out, err);
-    st = put_once(s, p, p->cond, &unsure, out, err);
+    st = put_once(s, p, p->cond, &reply, out, err);
+    if (reply.code == 501 && p->cond != COND_NONE) { /* not an outage */
+        *trait = TRAIT_MISSING;
+        warn_missing(s, p->cond == COND_MATCH ? "If-Match" : "If-None-Match");
+        return put_after_look(s, p, out, err);
+    }
     if (st == ST_PRECONDITION)
-        return put_refused(s, p, unsure, out, err);
-    if (st == ST_OK && p->cond == COND_MATCH)
+        return put_refused(s, p, reply.unsure, out, err);
+    if (st == ST_OK && p->cond == COND_MATCH && s->match_refuses)
         s->match = TRAIT_KEPT;
     if (st == ST_OK && p->cond == COND_ABSENT && s->absent == TRAIT_UNKNOWN)
         try_absent(s, p);
@@ -171,7 +220,8 @@ static enum status delete_once(struct objects_s3 *s, struct str key,
                          .key = key,
                          .header = &header,
                          .headers = match != NULL,
-                         .max = S3_XML_MAX};
+                         .max = S3_XML_MAX,
+                         .own = s3_own_removal};
     enum status st = s3_call(&s->s3, &ask, d, s->arena, reply, err);
 
     return st == ST_NOT_FOUND ? ST_OK : st;
@@ -184,13 +234,12 @@ static enum status try_remove(struct objects_s3 *s, struct deadline d,
     char hex[RANDOM_HEX + 1];
     struct aws_reply reply;
     struct etag etag;
-    bool unsure;
     enum status st;
     struct s3_put p = {.body = STR_LIT("probe"), .d = d};
 
     random_hex(hex);
     p.key = arena_printf(s->arena, "probe/%s", hex);
-    st = put_once(s, &p, COND_NONE, &unsure, &etag, err);
+    st = put_once(s, &p, COND_NONE, &reply, &etag, err);
     if (st != ST_OK)
         return st;
     st = delete_once(s, p.key, "00000000000000000000000000000000", d, &reply,
@@ -201,10 +250,8 @@ static enum status try_remove(struct objects_s3 *s, struct deadline d,
     }
     if (st == ST_OK || reply.code == 501) {
         s->remove = TRAIT_MISSING;
-        log_line(LOG_WARN, "s3_without_conditions",
-                 "bucket=%s text=\"this server does not keep If-Match on "
-                 "DELETE; old objects stay until reconcile removes them\"",
-                 s->s3.bucket);
+        warn_without(s, "this server does not keep If-Match on DELETE; old "
+                        "objects stay until reconcile removes them");
         return delete_once(s, p.key, NULL, d, &reply, err);
     }
     return st;

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include "base/digest.h"
 #include "store/http.h"
 
 /* ---- the address ---- */
@@ -64,6 +65,7 @@ enum status s3_open(struct s3 *s, const struct conf *c, struct str bucket,
         endpoint[n - 1] = '\0';
     snprintf(s->bucket, sizeof s->bucket, "%.*s", STR_ARG(bucket));
     snprintf(s->region, sizeof s->region, "%s", c->s3_region);
+    s->foreign = c->s3_endpoint[0] != '\0';
     s->path_style = wants_path_style(c, endpoint, bucket);
     if (!s->path_style)
         snprintf(prefix, sizeof prefix, "%s.", s->bucket);
@@ -109,6 +111,8 @@ enum status s3_call(const struct s3 *s, const struct s3_ask *ask,
         .headers = ask->headers,
         .body = ask->body,
         .max_body = ask->max,
+        .asks_gzip = ask->asks_gzip,
+        .own = ask->own,
     };
 
     return aws_call(s->aws, &r, d, a, out, err);
@@ -131,15 +135,49 @@ bool s3_etag(struct str quoted, struct etag *out)
     return true;
 }
 
+struct str s3_md5(struct str body, struct arena *a)
+{
+    unsigned char md[MD5_SIZE];
+    char *out = arena_alloc(a, DIGEST_BASE64(sizeof md) + 1);
+
+    digest_md5(body, md);
+    digest_base64(md, sizeof md, out);
+    return str_of(out);
+}
+
+bool s3_own_version(int code, struct str head, struct str body)
+{
+    struct etag etag;
+
+    (void)code;
+    (void)body;
+    return s3_etag(http_header(head, "etag"), &etag);
+}
+
+bool s3_own_removal(int code, struct str head, struct str body)
+{
+    (void)head;
+    return code == 204 || body.n == 0;
+}
+
 enum status s3_head(const struct s3 *s, struct str key, struct deadline d,
                     struct arena *a, struct etag *out, struct err *err)
 {
-    struct s3_ask ask = {.method = "HEAD", .key = key};
+    struct sigv4_pair first = {STR_LIT("range"), STR_LIT("bytes=0-0")};
+    struct s3_ask ask = {.method = "HEAD",
+                         .key = key,
+                         .header = &first,
+                         .max = S3_XML_MAX,
+                         .own = s3_own_version};
     struct aws_reply reply;
     enum status st = s3_call(s, &ask, d, a, &reply, err);
 
-    if (st == ST_OK && !s3_etag(http_header(reply.head, "etag"), out))
-        return err_set(err, ST_CORRUPT, NULL, "HEAD %.*s: no ETag",
-                       STR_ARG(key));
+    if (st == ST_NOT_FOUND) {
+        ask.method = "GET";
+        ask.headers = 1;
+        st = s3_call(s, &ask, d, a, &reply, err);
+    }
+    if (st == ST_OK)
+        (void)s3_etag(http_header(reply.head, "etag"), out);
     return st;
 }

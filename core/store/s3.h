@@ -24,6 +24,7 @@ struct s3 {
     char bucket[S3_BUCKET_MAX + 1];
     char region[32];
     bool path_style;
+    bool foreign; /* s3.endpoint is set: not AWS's own */
 };
 
 enum status s3_open(struct s3 *s, const struct conf *c, struct str bucket,
@@ -44,8 +45,10 @@ struct s3_ask {
     struct str key; /* empty: the bucket */
     const struct sigv4_pair *query, *header;
     size_t queries, headers;
+    bool asks_gzip; /* as of aws.h, as is own */
     struct str body;
     size_t max;
+    bool (*own)(int code, struct str head, struct str body);
 };
 
 enum status s3_call(const struct s3 *s, const struct s3_ask *ask,
@@ -61,11 +64,25 @@ bool s3_etag(struct str quoted, struct etag *out);
     it is no ETag of ours to keep (over ETAG_MAX).
  */
 
+struct str s3_md5(struct str body, struct arena *a);
+/*
+    The value of Content-MD5. A bucket with Object Lock refuses every PUT that
+    has no checksum, and so are some settings.
+ */
+
+bool s3_own_version(int code, struct str head, struct str body);
+bool s3_own_removal(int code, struct str head, struct str body);
+/*
+    Whether a 2xx is what S3 says to a PUT, GET or HEAD of an object (there is
+    an ETag), and to a DELETE (there is nothing).
+ */
+
 enum status s3_head(const struct s3 *s, struct str key, struct deadline d,
                     struct arena *a, struct etag *out,
                     struct err *err) MUST_CHECK;
 /*
-    The ETag of what is there now; ST_NOT_FOUND.
+    The ETag of what is there now; ST_NOT_FOUND, in the server's own words: a
+    404 to HEAD has none, so that a GET follows it.
  */
 
 /* ---- listing ---- */

@@ -1,28 +1,6 @@
 #include "store/s3_admin.h"
 
-#include "base/digest.h"
-
 /* ---- documents ---- */
-
-static struct str base64(const unsigned char *p, size_t n, struct arena *a)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                 "abcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *out = arena_alloc(a, (n + 2) / 3 * 4 + 1);
-    size_t k = 0;
-
-    for (size_t i = 0; i < n; i += 3) {
-        unsigned v = (unsigned)p[i] << 16 |
-                     (i + 1 < n ? (unsigned)p[i + 1] << 8 : 0) |
-                     (i + 2 < n ? p[i + 2] : 0);
-
-        out[k++] = digits[v >> 18];
-        out[k++] = digits[v >> 12 & 63];
-        out[k++] = i + 1 < n ? digits[v >> 6 & 63] : '=';
-        out[k++] = i + 2 < n ? digits[v & 63] : '=';
-    }
-    return (struct str){out, k};
-}
 
 bool s3_knows_not(const struct aws_reply *reply)
 {
@@ -35,7 +13,6 @@ enum status s3_send(const struct s3 *s, const char *method, const char *name,
                     struct aws_reply *reply, struct err *err)
 {
     struct sigv4_pair query = {str_of(name), STR_NONE};
-    unsigned char md[MD5_SIZE];
     struct sigv4_pair header[2] = {
         {STR_LIT("content-type"), STR_LIT("application/xml")},
         {STR_LIT("content-md5"), STR_NONE}};
@@ -47,8 +24,7 @@ enum status s3_send(const struct s3 *s, const char *method, const char *name,
                          .body = text,
                          .max = S3_XML_MAX};
 
-    digest_md5(text, md);
-    header[1].value = base64(md, sizeof md, a);
+    header[1].value = s3_md5(text, a);
     return s3_call(s, &ask, d, a, reply, err);
 }
 

@@ -37,11 +37,19 @@ static struct str decoded(struct str s, struct arena *a)
     return (struct str){out, n};
 }
 
+/* It says nothing of any object: the store is not itself. */
 static enum status malformed(const struct s3 *s, struct err *err)
 {
-    return err_set(err, ST_CORRUPT, NULL,
+    return err_set(err, ST_UNAVAILABLE, "listing_unreadable",
                    "bucket %s: a page of the listing cannot be read",
                    s->bucket);
+}
+
+static bool own_page(int code, struct str head, struct str body)
+{
+    (void)code;
+    (void)head;
+    return str_ends(str_trim(body), STR_LIT("</ListBucketResult>"));
 }
 
 void s3_list_ask(const struct s3 *s, const struct s3_listing *what,
@@ -66,7 +74,8 @@ void s3_list_ask(const struct s3 *s, const struct s3_listing *what,
                                 .path = s3_path(s, STR_NONE, a),
                                 .query = query,
                                 .queries = n,
-                                .max_body = S3_XML_MAX};
+                                .max_body = S3_XML_MAX,
+                                .own = own_page};
 }
 
 static enum status open_page(const struct s3 *s, struct str body,
@@ -82,15 +91,19 @@ static enum status open_page(const struct s3 *s, struct str body,
     return out->next.n ? ST_OK : malformed(s, err);
 }
 
+/* Some servers list what is no object ("folders") without what objects have:
+ * such an entry is nothing but its key, and spoils no other. */
 static bool read_entry(const struct page *p, struct xml e, struct arena *a,
                        struct object_entry *out)
 {
     out->key = xml_child_text(e, "Key", a);
     if (p->encoded)
         out->key = decoded(out->key, a);
-    return out->key.n && str_to_i64(xml_child_text(e, "Size", a), &out->size) &&
-           s3_etag(xml_child_text(e, "ETag", a), &out->etag) &&
-           time_parse(xml_child_text(e, "LastModified", a), &out->modified_us);
+    if (!str_to_i64(xml_child_text(e, "Size", a), &out->size) ||
+        out->size < 0 || !s3_etag(xml_child_text(e, "ETag", a), &out->etag) ||
+        !time_parse(xml_child_text(e, "LastModified", a), &out->modified_us))
+        *out = (struct object_entry){.key = out->key};
+    return out->key.n > 0;
 }
 
 static bool read_folder(const struct page *p, struct xml e, struct arena *a,

@@ -28,6 +28,23 @@ enum status s3_put(const struct s3 *s, const struct s3_put *p, struct arena *a,
     there to match.
  */
 
+enum status s3_refuses(const struct s3 *s, struct deadline d, struct arena *a,
+                       bool *out, struct err *err) MUST_CHECK;
+/*
+    Whether a PUT with a wrong ETag is refused, as it has to be: S3_STANDING is
+    what such a PUT may write over. *out is false also when the server says that
+    it has no such condition (501).
+ */
+
+#define S3_RACERS 8
+enum status s3_race(const struct s3 *s, struct deadline d, struct arena *a,
+                    int *winners, struct err *err) MUST_CHECK;
+/*
+    So many PUTs at once of an object that is not there, each under the
+    condition that it is not: how many pass. More than one shows that the server
+    looks and writes in two steps; one proves nothing. The object is removed.
+ */
+
 enum status s3_prove(const struct s3 *s, struct deadline d, struct arena *a,
                      struct err *err) MUST_CHECK;
 /*
@@ -48,7 +65,7 @@ enum status s3_accepts(const struct s3 *s, bool write, struct deadline d,
     access are looked at before the condition (by Ceph 16, 18 and 20, where it
     was tried; AWS's documents do not say it of a key of KMS that cannot be
     used). So the refusal by the condition is the good answer. A server
-    that knows no If-Match writes the object.
+    that knows no If-Match writes the object; one that says so is asked without.
 
     With `write` it is certain. The object stays; in a bucket with versions
     each time makes one more, so that is for rare occasions.

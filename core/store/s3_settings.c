@@ -146,6 +146,18 @@ const size_t s3_settings_count = sizeof s3_settings / sizeof *s3_settings;
 
 /* ---- any of them ---- */
 
+/* A server that is not AWS's refuses what it does not understand, and its
+ * words are the best there are. */
+static enum status
+setting_refused(enum status st, const struct aws_reply *reply, struct err *err)
+{
+    if (st != ST_UNAVAILABLE || reply->code != 400 || !reply->refused)
+        return st;
+    if (err)
+        err->st = ST_NO_METHOD;
+    return ST_NO_METHOD;
+}
+
 static enum status setting_lacking(const struct s3_setting *x, struct err *err)
 {
     return err_set(err, ST_NO_METHOD, NULL, "this server has no %s", x->name);
@@ -164,11 +176,13 @@ enum status s3_setting_read(const struct s3 *s, const struct s3_setting *x,
     *out = (struct s3_document){0};
     if (s3_knows_not(&reply))
         return setting_lacking(x, err);
-    /* No such configuration, but the bucket is there: not an error here. */
-    if (st == ST_NOT_FOUND || (st == ST_OK && str_trim(reply.body).n == 0))
+    /* No such configuration, but the bucket is there: not an error here. Each
+     * setting, and each server, has a name of its own for it. */
+    if ((reply.code == 404 && strcmp(reply.fault, "NoSuchBucket") != 0) ||
+        (st == ST_OK && str_trim(reply.body).n == 0))
         return ST_OK;
     if (st != ST_OK)
-        return st;
+        return setting_refused(st, &reply, err);
     if (!xml_root(reply.body, x->root, &out->there) &&
         (!x->other_root || !xml_root(reply.body, x->other_root, &out->there)))
         return setting_lacking(x, err);
@@ -185,7 +199,8 @@ static enum status setting_put(const struct s3 *s, const struct s3_setting *x,
                                    STR_ARG(inner), x->root);
     enum status st = s3_send(s, "PUT", x->query, text, d, a, &reply, err);
 
-    return s3_knows_not(&reply) ? setting_lacking(x, err) : st;
+    return s3_knows_not(&reply) ? setting_lacking(x, err)
+                                : setting_refused(st, &reply, err);
 }
 
 static enum status setting_delete(const struct s3 *s,

@@ -45,7 +45,8 @@ enum status s3_setting_read(const struct s3 *s, const struct s3_setting *x,
                             struct s3_document *out,
                             struct err *err) MUST_CHECK;
 /*
-    ST_NO_METHOD when this server has no such setting.
+    ST_NO_METHOD when this server has no such setting, or does not understand
+    the request (400), here and in what follows.
  */
 
 enum status s3_setting_set(const struct s3 *s, const struct s3_setting *x,

@@ -59,23 +59,36 @@ bool agreed_known(const struct agreed *g)
     return atomic_load(&g->read_us) != 0;
 }
 
-bool stores_past(const struct stores *s, int64_t at_us, int timeouts)
+/* The longest that a request of any host may take. */
+static int64_t stores_timeout_ms(const struct stores *s)
 {
     int64_t own = s->conf->server_request_timeout;
-    int64_t read_us = atomic_load(&s->agreed->read_us);
     int64_t ms = atomic_load(&s->agreed->timeout_ms);
 
-    if (!read_us)
-        ms = REQUEST_TIMEOUT_MAX_MS;
-    else if (ms < own)
-        ms = own;
-    return clock_wall_us() - at_us > timeouts * 1000 * ms &&
+    if (!atomic_load(&s->agreed->read_us))
+        return REQUEST_TIMEOUT_MAX_MS;
+    return ms < own ? own : ms;
+}
+
+bool stores_past(const struct stores *s, int64_t at_us, int timeouts)
+{
+    int64_t read_us = atomic_load(&s->agreed->read_us);
+
+    return clock_wall_us() - at_us > timeouts * 1000 * stores_timeout_ms(s) &&
            (!read_us || at_us < read_us);
+}
+
+int64_t stores_past_ms(const struct stores *s, int64_t at_us, int timeouts)
+{
+    int64_t gone_ms = (clock_wall_us() - at_us) / 1000;
+    int64_t left_ms = timeouts * stores_timeout_ms(s) - gone_ms;
+
+    return left_ms < 1 ? 1 : left_ms;
 }
 
 bool stores_quiet(const struct stores *s, int64_t modified_us)
 {
-    return stores_past(s, modified_us, 3);
+    return stores_past(s, modified_us, STORES_QUIET);
 }
 
 bool stores_ready(struct stores *s, struct deadline d,

@@ -57,6 +57,12 @@ bool stores_past(const struct stores *s, int64_t at_us, int timeouts);
     this one last read what they agreed on: they began to serve after that, so
     what is as young as that is not past.
  */
+int64_t stores_past_ms(const struct stores *s, int64_t at_us, int timeouts);
+/*
+    In how long that can be so, at least 1.
+ */
+
+#define STORES_QUIET 3 /* timeouts */
 bool stores_quiet(const struct stores *s, int64_t modified_us);
 /*
     Whether it is so long ago that whoever wrote something at that time has said

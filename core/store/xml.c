@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include "base/buf.h"
 
+#define CDATA "<![CDATA["
+#define CDATA_END "]]>"
+
 enum tag_kind { TAG_END_OF_TEXT, TAG_OPEN, TAG_CLOSE, TAG_EMPTY, TAG_BAD };
 
 struct tag {
@@ -68,6 +71,9 @@ static struct tag next_tag(struct str *s)
                 return (struct tag){.kind = TAG_BAD};
         } else if (str_starts(*s, STR_LIT("<?"))) {
             if (!skip_past(s, "?>"))
+                return (struct tag){.kind = TAG_BAD};
+        } else if (str_starts(*s, STR_LIT(CDATA))) {
+            if (!skip_past(s, CDATA_END))
                 return (struct tag){.kind = TAG_BAD};
         } else if (str_starts(*s, STR_LIT("<!"))) {
             return (struct tag){.kind = TAG_BAD};
@@ -173,10 +179,37 @@ static bool put_reference(struct buf *b, struct str ref)
     memcpy(z, ref.p, ref.n);
     z[ref.n] = '\0';
     c = strtoul(z + (hex ? 2 : 1), &end, hex ? 16 : 10);
-    if (*end || c == 0 || c > 0x10ffff)
+    if (*end || c == 0 || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
         return false;
     put_utf8(b, (uint32_t)c);
     return true;
+}
+
+/* What stands in it, without a look for references; the section is whole, for
+ * next_tag has passed it. */
+static void put_cdata(struct buf *b, struct str *s)
+{
+    const char *end;
+
+    skip(s, strlen(CDATA));
+    end = memmem(s->p, s->n, CDATA_END, strlen(CDATA_END));
+    buf_put(b, (struct str){s->p, end ? (size_t)(end - s->p) : s->n});
+    skip(s, end ? (size_t)(end - s->p) + strlen(CDATA_END) : s->n);
+}
+
+/* A reference or a character. */
+static void put_piece(struct buf *b, struct str *s)
+{
+    const char *semi =
+        s->p[0] == '&' ? memchr(s->p, ';', s->n < 12 ? s->n : 12) : NULL;
+    size_t n = semi ? (size_t)(semi - s->p) : 0;
+
+    if (n && put_reference(b, (struct str){s->p + 1, n - 1})) {
+        skip(s, n + 1);
+    } else {
+        buf_putc(b, s->p[0]);
+        skip(s, 1);
+    }
 }
 
 struct str xml_text(struct xml e, struct arena *a)
@@ -184,21 +217,15 @@ struct str xml_text(struct xml e, struct arena *a)
     struct str s = e.inner, out;
     struct buf b;
 
-    if (s.n == 0 || !memchr(s.p, '&', s.n))
+    if (s.n == 0 ||
+        (!memchr(s.p, '&', s.n) && !memmem(s.p, s.n, CDATA, strlen(CDATA))))
         return s;
-    buf_init(&b, s.n); /* a reference is never shorter than what it means */
-    while (s.n) {
-        const char *semi =
-            s.p[0] == '&' ? memchr(s.p, ';', s.n < 12 ? s.n : 12) : NULL;
-        size_t n = semi ? (size_t)(semi - s.p) : 0;
-
-        if (n && put_reference(&b, (struct str){s.p + 1, n - 1})) {
-            skip(&s, n + 1);
-        } else {
-            buf_putc(&b, s.p[0]);
-            skip(&s, 1);
-        }
-    }
+    buf_init(&b, s.n); /* nothing is shorter than what it means */
+    while (s.n)
+        if (str_starts(s, STR_LIT(CDATA)))
+            put_cdata(&b, &s);
+        else
+            put_piece(&b, &s);
     assert(buf_ok(&b));
     out = arena_copy(a, buf_str(&b));
     buf_free(&b);

@@ -1,10 +1,10 @@
 /*
  * xml.h - a cursor over the XML that AWS answers: elements and text.
  *
- * No attributes, entities of a document type or CDATA come from these
- * services; comments and processing instructions are skipped, attributes too
- * (the root names its namespace). Views of the text; nothing is allocated but
- * unescaped text.
+ * No attributes or entities of a document type come from these services;
+ * comments and processing instructions are skipped, attributes too (the root
+ * names its namespace). CDATA is text. Views of the text; nothing is allocated
+ * but unescaped text.
  */
 #ifndef DG_STORE_XML_H
 #define DG_STORE_XML_H
@@ -42,8 +42,9 @@ struct xml xml_child(struct xml parent, const char *name);
 
 struct str xml_text(struct xml e, struct arena *a);
 /*
-    Its content with the five entities and numeric references resolved; in
-    the arena when there were any. A reference that is none stays as it is.
+    Its content with the five entities and numeric references resolved, and
+    CDATA as it is meant; in the arena when there were any. A reference that is
+    none (a surrogate is one half of nothing) stays as it is.
  */
 struct str xml_child_text(struct xml parent, const char *name, struct arena *a);
 

@@ -136,6 +136,18 @@ def changed(change):
     return fault
 
 
+def with_body(change):
+    """The answer with the body that change(body) makes of it, whole and with its length."""
+    def fault(x):
+        head, body = x.pass_on()
+        if re.search(rb"\r\ntransfer-encoding: *chunked", head, re.I):
+            body = _dechunked(body)
+        body = change(body)
+        head = re.sub(rb"(?i)\r\n(content-length|transfer-encoding):[^\r]*", b"", head)
+        x.reply(head[:-2] + b"Content-Length: %d\r\n\r\n" % len(body), body)
+    return fault
+
+
 def before(call):
     """call() is run first."""
     def fault(x):
@@ -234,6 +246,17 @@ def _chunks(f):
         out += [size, data]
         if data == b"\r\n":
             return b"".join(out)
+
+
+def _dechunked(body):
+    out = []
+    while True:
+        size, _, body = body.partition(b"\r\n")
+        n = int(size.split(b";")[0], 16)
+        if not n:
+            return b"".join(out)
+        out.append(body[:n])
+        body = body[n + 2:]
 
 
 class FaultProxy:

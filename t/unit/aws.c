@@ -43,6 +43,8 @@ static bool refuse(int fd, const char *request)
                      "\"message\":\"slow\"}");
     else if (strstr(request, "/cut "))
         server_say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+    else if (strstr(request, "/gateway "))
+        server_reply(fd, 200, "", "<html>Sign in</html>");
     else if (strstr(request, "/late "))
         sleep(1);
     else if (strstr(request, "/expired "))
@@ -67,6 +69,18 @@ static bool skewed(int fd, const char *request)
     return true;
 }
 
+/* More than is kept of an error. */
+static void say_page(int fd, const char *status)
+{
+    char page[100001];
+
+    memset(page, 'p', sizeof page - 1);
+    page[sizeof page - 1] = '\0';
+    server_say(fd, status);
+    server_say(fd, "Content-Length: 100000\r\n\r\n");
+    server_say(fd, page);
+}
+
 static bool answer(struct server_seen *seen, int fd, const char *request, int n)
 {
     (void)n;
@@ -89,6 +103,14 @@ static bool answer(struct server_seen *seen, int fd, const char *request, int n)
                      "{\"__type\":\"x#ConditionalCheckFailedException\"}");
     else if (strstr(request, "/moved"))
         server_reply(fd, 301, "x-amz-bucket-region: eu-west-3\r\n", "");
+    else if (strstr(request, "/missing"))
+        server_reply(fd, 404, "", "<html>No such page</html>");
+    else if (strstr(request, "/page"))
+        say_page(fd, "HTTP/1.1 413 X\r\n");
+    else if (strstr(request, "/redirect"))
+        server_reply(fd, 302, "Location: http://127.0.0.1:1/\r\n", "");
+    else if (strstr(request, "/long"))
+        say_page(fd, "HTTP/1.1 200 OK\r\n");
     else if (strstr(request, "/teapot"))
         server_reply(fd, 418, "", "not XML <");
     else if (atomic_fetch_sub(fails_left(seen), 1) > 0)
@@ -111,11 +133,20 @@ static struct aws *open_service(const char *service, int connections)
     return w;
 }
 
+static bool not_html(int code, struct str head, struct str body)
+{
+    (void)code;
+    (void)head;
+    return !str_starts(body, STR_LIT("<html>"));
+}
+
 static enum status ask_in(struct aws *w, const char *path, int fails,
                           int64_t ms)
 {
-    struct aws_request r = {
-        .method = "GET", .path = str_of(path), .max_body = 100};
+    struct aws_request r = {.method = "GET",
+                            .path = str_of(path),
+                            .max_body = 100,
+                            .own = not_html};
     enum status st;
 
     *fails_left(srv.seen) = fails;
@@ -154,14 +185,22 @@ static void final_answers(struct aws *w)
     CHECK(ask(w, "/condition", 0) == ST_PRECONDITION && requests() == 1);
     CHECK(ask(w, "/moved", 0) == ST_UNAVAILABLE && requests() == 1 &&
           strstr(err.text, "eu-west-3"));
-    CHECK(ask(w, "/teapot", 0) == ST_INTERNAL && requests() == 1);
+    /* Nobody's words: never "not found", "too large", or our own mistake. */
+    CHECK(ask(w, "/teapot", 0) == ST_UNAVAILABLE && requests() == 1);
+    CHECK(ask(w, "/missing", 0) == ST_UNAVAILABLE && requests() == 1);
+    CHECK(ask(w, "/page", 0) == ST_UNAVAILABLE && reply.code == 413);
+    CHECK(reply.refused && reply.body.n == 64 * 1024);
+    CHECK(ask(w, "/redirect", 0) == ST_UNAVAILABLE && !reply.refused);
+    CHECK(ask(w, "/long", 0) == ST_UNAVAILABLE && requests() == 1 &&
+          strcmp(err.code, "reply_too_large") == 0);
 }
 
 static void tries_again(struct aws *w)
 {
-    static const char *const paths[] = {"/503", "/429", "/throttle", "/cut"};
+    static const char *const paths[] = {"/503", "/429", "/throttle", "/cut",
+                                        "/gateway"};
 
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         CHECK(ask(w, paths[i], 2) == ST_OK && requests() == 3);
         CHECK(reply.unsure && str_is(reply.body, "fine"));
     }

@@ -346,6 +346,9 @@ static void judging(void)
     agreed_tell(s->agreed, 10000, now);
     CHECK(!stores_past(s, now - 19 * s_us, 2));
     CHECK(stores_past(s, now - 21 * s_us, 2));
+    CHECK(stores_past_ms(s, now - 15 * s_us, 2) > 4000 &&
+          stores_past_ms(s, now - 15 * s_us, 2) <= 5000);
+    CHECK(stores_past_ms(s, now - 99 * s_us, 2) == 1);
     CHECK(!stores_quiet(s, now - 29 * s_us) &&
           stores_quiet(s, now - 31 * s_us));
     agreed_tell(s->agreed, 500, now); /* this host's own is longer */

@@ -245,8 +245,8 @@ static void by_hand(void)
 
 static enum status count(void *ctx, const struct object_entry *e)
 {
-    (void)e;
-    ++*(int *)ctx;
+    ((int *)ctx)[0] += e->etag.z[0] != '\0';
+    ((int *)ctx)[1] += !e->etag.z[0] && !e->size;
     return ST_OK;
 }
 
@@ -259,7 +259,7 @@ static enum status count_driver(void *ctx, struct str user_id)
 
 static void what_is_no_object(void)
 {
-    int n = 0, pages;
+    int n = 0, listed[2] = {0}, pages;
     struct object o;
 
     write_file("users/u/trips/.tmp-abc", "x");
@@ -270,9 +270,9 @@ static void what_is_no_object(void)
         mkdir(path_of("users/empty"), 0700))
         abort();
     write_file("users/file", "x");
-    CHECK(objects_list(store, TRIPS, soon(), count, &n, &pages, &err) ==
-              ST_OK &&
-          n == 1);
+    CHECK(objects_list(store, TRIPS, soon(), count, listed, &pages, &err) ==
+          ST_OK);
+    CHECK(listed[0] == 1 && listed[1] == 3); /* by their names alone */
     CHECK(objects_get(store, KEY2, NULL, 9, soon(), arena, &o, &err) ==
           ST_NOT_FOUND);
     CHECK(objects_get(store, STR_LIT("users/u/trips/t3_5.json.gz"), NULL, 9,
@@ -287,6 +287,68 @@ static void what_is_no_object(void)
     CHECK(holds(KEY2, "new", MD5_NEW));
     CHECK(access(path_of("secret"), F_OK) == 0 &&
           names_in("users/u/trips", NAMES_TEMP) == 1);
+}
+
+/* Root may read whatever it likes. */
+static void become_nobody(void)
+{
+    static const char *const way[] = {"..", ".", "users", "users/u",
+                                      "users/u/trips"};
+    static const char *const own[] = {"users/u/.lock", "users/u/trips",
+                                      "users/u/trips/t_5.json.gz"};
+
+    for (size_t i = 0; i < sizeof way / sizeof *way; i++)
+        if (chmod(path_of(way[i]), 0755))
+            abort();
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (chown(path_of(own[i]), 65534, 65534))
+            abort();
+    if (seteuid(65534))
+        abort();
+}
+
+/* A file that nobody may read, or with a bad block: it is listed, said to be
+ * spoilt, replaced as what it is, and spoils nothing else. */
+static void shut(void)
+{
+    const uid_t uid = geteuid();
+    struct etag before, seen, out;
+    struct object o;
+    int listed[2] = {0}, pages;
+
+    CHECK(objects_version(store, KEY, soon(), &before, &err) == ST_OK &&
+          strcmp(before.z, MD5_NEW) == 0);
+    if (uid == 0)
+        become_nobody();
+    if (chmod(path_of("users/u/trips/t_5.json.gz"), 0))
+        abort();
+    CHECK(objects_list(store, TRIPS, soon(), count, listed, &pages, &err) ==
+          ST_OK);
+    CHECK(listed[0] == 2 && listed[1] == 2);
+    CHECK(objects_version(store, KEY, soon(), &seen, &err) == ST_OK);
+    CHECK(str_starts(str_of(seen.z), STR_LIT("shut-")));
+    CHECK(objects_get(store, KEY, &seen, 9, soon(), arena, &o, &err) ==
+              ST_CORRUPT &&
+          strstr(err.text, "Permission denied"));
+    CHECK(put(KEY, "old", COND_ABSENT, "") == ST_PRECONDITION);
+    CHECK(put(KEY, "old", COND_MATCH, MD5_NEW) == ST_PRECONDITION);
+    CHECK(objects_put(store, KEY, STR_LIT("old"), NULL, COND_MATCH, &seen,
+                      soon(), &out, &err) == ST_OK);
+    CHECK(holds(KEY, "old", MD5_OLD));
+    CHECK(put(KEY, "new", COND_MATCH, MD5_OLD) == ST_OK);
+    /* Mended without a new one, it is what it was. */
+    if (chmod(path_of("users/u/trips/t_5.json.gz"), 0))
+        abort();
+    CHECK(objects_version(store, KEY, soon(), &seen, &err) == ST_OK &&
+          strcmp(seen.z, MD5_NEW) != 0);
+    if (chmod(path_of("users/u/trips/t_5.json.gz"), 0640))
+        abort();
+    CHECK(holds(KEY, "new", MD5_NEW));
+    CHECK(objects_version(store, STR_LIT("users/u/trips/no_5.json.gz"), soon(),
+                          &seen, &err) == ST_OK &&
+          !seen.z[0]);
+    if (seteuid(uid))
+        abort();
 }
 
 static void sweeping(void)
@@ -457,6 +519,7 @@ int main(void)
     by_hand();
     what_is_no_object();
     sweeping();
+    shut();
     waiting_for_the_lock();
     reading_while_writing();
     root_replaced();

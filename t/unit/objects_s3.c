@@ -2,6 +2,7 @@
  * Objects in a bucket, on a small server that keeps S3's promises or breaks
  * them on demand. What a real one does is tried by t/s3.t.
  */
+#include "base/gzip.h"
 #include "base/log.h"
 #include "store/keys.h"
 #include "store/objects_s3.h"
@@ -78,14 +79,17 @@ static void conditions_kept(void)
 {
     fresh(0);
     CHECK(put("a", "1", COND_ABSENT, NULL) == ST_OK);
-    CHECK(srv.seen->requests == 2); /* the second one saw that it is kept */
+    /* The second one saw that it is kept, and then 8 at once, and a removal. */
+    CHECK(srv.seen->requests == 2 + 9);
+    srv.seen->requests = 2;
     CHECK(put("b", "1", COND_ABSENT, NULL) == ST_OK);
     CHECK(srv.seen->requests == 3);
     CHECK(put("b", "2", COND_ABSENT, NULL) == ST_PRECONDITION);
     CHECK(srv.seen->requests == 4);
     CHECK(put("a", "2", COND_MATCH, "1") == ST_OK);
+    CHECK(srv.seen->requests == 6); /* a wrong ETag was tried before */
     CHECK(put("a", "3", COND_MATCH, "1") == ST_PRECONDITION);
-    CHECK(srv.seen->requests == 6); /* no look behind it: it is kept */
+    CHECK(srv.seen->requests == 7); /* no look behind it: it is kept */
     CHECK(put("none", "3", COND_MATCH, "1") == ST_PRECONDITION);
     CHECK(del("a", "1") == ST_PRECONDITION && holds("a", "2"));
     CHECK(del("a", "2") == ST_OK && holds("a", NULL));
@@ -106,9 +110,45 @@ static void conditions_missing(void)
     CHECK(del("w", "4") == ST_BUSY && holds("w", "4"));
     CHECK(objects_delete_unwatched(store, key("w"), soon(), &err) == ST_OK);
     CHECK(del("w", "4") == ST_OK);
+    /* A look that something else answers is no leave to write. */
+    srv.seen->mode |= NOT_S3;
+    CHECK(put("w", "5", COND_ABSENT, NULL) == ST_UNAVAILABLE);
+    CHECK(put("new", "5", COND_ABSENT, NULL) == ST_UNAVAILABLE);
+    CHECK(del("w", "4") == ST_UNAVAILABLE);
     fresh(REFUSES_PROBE);
     CHECK(put("p", "1", COND_NONE, NULL) == ST_OK);
     CHECK(del("p", "1") == ST_DENIED && holds("p", "1"));
+}
+
+/* Kept for one writer, and not for those that meet: as if it had none. */
+static void conditions_raced(void)
+{
+    fresh(RACES);
+    CHECK(put("c", "1", COND_ABSENT, NULL) == ST_OK);
+    CHECK(((struct objects_s3 *)store)->absent == TRAIT_MISSING &&
+          ((struct objects_s3 *)store)->match == TRAIT_MISSING);
+    CHECK(put("c", "2", COND_ABSENT, NULL) == ST_PRECONDITION);
+    CHECK(put("c", "2", COND_MATCH, "1") == ST_OK && holds("c", "2"));
+    srv.seen->mode = 0;
+    CHECK(objects_delete_unwatched(store, key("c"), soon(), &err) == ST_OK);
+}
+
+/* One that lets any ETag pass, and one that says that it has no conditions. */
+static void conditions_ignored(void)
+{
+    static const int modes[] = {IGNORES_MATCH, NO_CONDITIONS};
+
+    for (size_t i = 0; i < 2; i++) {
+        fresh(modes[i]);
+        CHECK(put("i", "1", COND_ABSENT, NULL) == ST_OK);
+        CHECK(put("i", "2", COND_ABSENT, NULL) == ST_PRECONDITION);
+        CHECK(put("i", "3", COND_MATCH, "2") == ST_PRECONDITION);
+        CHECK(holds("i", "1"));
+        CHECK(put("i", "3", COND_MATCH, "1") == ST_OK && holds("i", "3"));
+        CHECK(put("none", "3", COND_MATCH, "1") == ST_PRECONDITION);
+        srv.seen->mode = 0;
+        CHECK(objects_delete_unwatched(store, key("i"), soon(), &err) == ST_OK);
+    }
 }
 
 /* The server did it, we did not hear: the second try meets our own success. */
@@ -171,11 +211,51 @@ static void reading(void)
     CHECK(get("r", &o) == ST_CORRUPT && strstr(err.text, "r_1.json.gz"));
     srv.seen->mode = DAMAGES | BY_KMS; /* no MD5 to compare with */
     CHECK(get("r", &o) == ST_OK);
-    srv.seen->mode = NO_ETAG;
-    CHECK(get("r", &o) == ST_CORRUPT);
+    srv.seen->mode = NO_ETAG; /* not S3, but something in between */
+    srv.seen->requests = 0;
+    CHECK(get("r", &o) == ST_UNAVAILABLE && srv.seen->requests == 6);
+    srv.seen->mode = 0;
+    CHECK(objects_get(store, key("r"), NULL, 3, soon(), arena, &o, &err) ==
+          ST_TOO_LARGE);
+    srv.seen->mode = ARCHIVES;
+    CHECK(get("r", &o) == ST_CORRUPT && strcmp(err.code, "archived") == 0);
+    CHECK(objects_version(store, STR_LIT("users/u@x/trips/c"), soon(), &etag,
+                          &err) == ST_OK &&
+          strcmp(etag.z, "e") == 0);
     srv.seen->mode = CUTS;
     srv.seen->requests = 0;
     CHECK(get("r", &o) == ST_CORRUPT && srv.seen->requests == 6);
+}
+
+/* What is done to objects between the bucket and us. */
+static void on_the_way(void)
+{
+    struct object o;
+    struct buf text;
+
+    fresh(0);
+    CHECK(put("y", "body", COND_NONE, NULL) == ST_OK);
+    CHECK(strstr(srv.seen->last, "\r\ncontent-md5: hBotaJrYa9FhFEdFPCLG/A=="
+                                 "\r\n"));
+    CHECK(get("y", &o) == ST_OK && str_is(o.body, "body"));
+    CHECK(strcasestr(srv.seen->last, "\r\naccept-encoding: gzip\r\n") &&
+          strstr(srv.seen->last, "SignedHeaders=host;x-amz"));
+    CHECK(!strcasestr(srv.seen->last, "if-match"));
+    CHECK(objects_get(store, key("y"), &o.etag, 99, soon(), arena, &o, &err) ==
+              ST_OK &&
+          strstr(srv.seen->last,
+                 arena_printf(arena, "\r\nif-match: \"%s\"\r\n", o.etag.z).p));
+    srv.seen->mode = CHUNKS;
+    CHECK(get("y", &o) == ST_OK && str_is(o.body, "body"));
+    srv.seen->mode = CHUNKS | DAMAGES;
+    CHECK(get("y", &o) == ST_CORRUPT);
+    srv.seen->mode = NO_LENGTH; /* where it ends, nobody knows */
+    CHECK(get("y", &o) == ST_CORRUPT);
+    srv.seen->mode = UNPACKS | CHUNKS;
+    buf_init(&text, 100);
+    CHECK(get("y", &o) == ST_OK && gzip_unpack(o.body, &text, &err) == ST_OK &&
+          str_is(buf_str(&text), "{\"a\":1}"));
+    buf_free(&text);
 }
 
 struct listed {
@@ -210,9 +290,10 @@ static void listing(void)
     fresh(0);
     CHECK(objects_list(store, STR_LIT("users/u@x/trips/"), soon(), listed, &l,
                        &pages, &err) == ST_OK);
-    CHECK(pages == 2 && l.n == 3);
+    CHECK(pages == 2 && l.n == 4);
     CHECK(strcmp(l.text, "users/u@x/trips/a b+\xc3\xbc e 5;"
-                         "users/u@x/trips/c e 77;users/u@x/trips/d e 0;") == 0);
+                         "users/u@x/trips/c e 77;users/u@x/trips/d e 0;"
+                         "users/u@x/trips/f/  0;") == 0);
     CHECK(strstr(srv.seen->last, "&encoding-type=url&list-type=2&"
                                  "prefix=users%2Fu%40x%2Ftrips%2F HTTP"));
     l = (struct listed){.stop_at = 2};
@@ -224,7 +305,7 @@ static void listing(void)
     CHECK(strcmp(l.text, "a;b+c;") == 0);
     srv.seen->mode = BAD_PAGE;
     CHECK(objects_list(store, STR_LIT("users/u@x/trips/"), soon(), listed, &l,
-                       &pages, &err) == ST_CORRUPT);
+                       &pages, &err) == ST_UNAVAILABLE);
 }
 
 /* ---- the check ---- */
@@ -283,6 +364,13 @@ static void accepting(void)
     srv.seen->mode = NOT_S3;
     later();
     CHECK(check() != ST_OK && last_was_put(true));
+    fresh(NO_CONDITIONS);
+    CHECK(check() == ST_OK);
+    later();
+    CHECK(check() == ST_OK && last_was_put(false));
+    fresh(DROPS_META);
+    CHECK(check() == ST_DENIED && strstr(err.text, "underscores_in_headers") &&
+          strstr(err.text, "SignatureDoesNotMatch"));
 }
 
 static enum status count_got(void *ctx, const struct object_want *want,
@@ -325,7 +413,7 @@ static void looking(void)
     CHECK(objects_look(store, r, 3, want, 3, 1000, soon(), count_got, seen,
                        &err) == ST_OK);
     CHECK(seen[0] == 1 && seen[1] == 1 && seen[2] == 1);
-    CHECK(l[0].n == 3 && r[0].pages == 2 && !r[0].more);
+    CHECK(l[0].n == 4 && r[0].pages == 2 && !r[0].more);
     CHECK(l[1].n == 2 && r[1].pages == 1 && r[1].more);
     /* The last key asked for has come: its next page is not. */
     CHECK(l[2].n == 2 && r[2].pages == 1 && !r[2].more);
@@ -341,7 +429,7 @@ static void looking(void)
           seen[2] == 1);
     srv.seen->mode = BAD_PAGE;
     CHECK(objects_look(store, r, 2, want, 3, 1000, soon(), count_got, seen,
-                       &err) == ST_CORRUPT);
+                       &err) == ST_UNAVAILABLE);
 }
 
 /*
@@ -394,9 +482,12 @@ int main(void)
     conf.objects_url = "s3://bucket-1";
     conditions_kept();
     conditions_missing();
+    conditions_ignored();
+    conditions_raced();
     echoes();
     plain();
     reading();
+    on_the_way();
     listing();
     accepting();
     looking();

@@ -21,7 +21,8 @@ enum {
     OLD_TRIP,    /* a record without the set of numbers */
     NO_TABLE,
     SHOW_UPDATE, /* UpdateItem is refused, and so the last request */
-    SHOW_OLD_UPDATE
+    SHOW_OLD_UPDATE,
+    NOT_DYNAMODB /* 200, and JSON that is none of its replies */
 };
 
 /* What it counts. */
@@ -172,6 +173,13 @@ static bool answer(struct server_seen *seen, int fd, const char *request, int n)
     if (!target)
         return false;
     target += 18;
+    if (seen->mode == NOT_DYNAMODB) {
+        server_reply(fd, 200, "",
+                     target[0] == 'B' || target[0] == 'Q' || target[0] == 'S'
+                         ? "{}" /* else: one that has nothing */
+                         : "{\"message\":\"hello\"}");
+        return true;
+    }
     if (strncmp(target, "UpdateItem", 10) == 0)
         return do_update(fd, seen);
     if (strncmp(target, "BatchGetItem", 12) == 0) {
@@ -426,6 +434,30 @@ static void missing(void)
 
 /* ---- values ---- */
 
+/* "No such item" and "no batches" are DynamoDB's to say. */
+static void strangers(void)
+{
+    const struct trip t = {.trip_id = STR_LIT("T"),
+                           .user_id = STR_LIT("U"),
+                           .total_batches = 3,
+                           .highest_batch = 3};
+    struct trip_batches none;
+    struct trip read;
+    struct user u;
+
+    mode(NOT_DYNAMODB);
+    CHECK(records_trip(store, STR_LIT("T"), soon(), arena, &read, &err) ==
+              ST_UNAVAILABLE &&
+          strstr(err.text, "hello"));
+    CHECK(records_user(store, STR_LIT("U"), soon(), arena, &u, &err) ==
+          ST_UNAVAILABLE);
+    CHECK(records_batches(store, &t, soon(), arena, &none, &err) ==
+          ST_UNAVAILABLE);
+    CHECK(records_user_by_email(store, STR_LIT("a@b"), soon(), arena, &u,
+                                &err) == ST_UNAVAILABLE);
+    CHECK(upload(4) == ST_UNAVAILABLE);
+}
+
 static void values(void)
 {
     static const char *const bad[] = {
@@ -460,6 +492,7 @@ int main(void)
     not_json();
     echo();
     missing();
+    strangers();
     values();
     records_close(&store);
     arena_free(&arena);

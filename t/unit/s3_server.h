@@ -20,7 +20,14 @@ enum {
     CUTS = 1024,
     IGNORES_MATCH = 2048,
     FORGETS = 4096, /* what is to be matched is not there */
-    NOT_S3 = 8192   /* 404 for a PUT, in nobody's words */
+    NOT_S3 = 8192,  /* 404, in nobody's words */
+    ARCHIVES = 16384,
+    CHUNKS = 32768,  /* no length */
+    UNPACKS = 65536, /* the text of what is gzip, unless gzip is asked for */
+    NO_LENGTH = 131072,
+    NO_CONDITIONS = 262144, /* 501 to a PUT that has one */
+    DROPS_META = 524288,    /* what nginx does to headers with underscores */
+    RACES = 1048576         /* lets writers that meet pass */
 };
 
 #define KEPT_MAX 32
@@ -50,9 +57,9 @@ static const char *header(const char *request, const char *name)
 
     snprintf(mark, sizeof mark, "\r\n%s: ", name);
     at = strcasestr(request, mark);
-    snprintf(value, sizeof value, "%.*s",
-             at ? (int)strcspn(at + strlen(mark), "\r") : 0,
-             at ? at + strlen(mark) : "");
+    at = at ? at + strlen(mark) : "";
+    at += *at == '"'; /* an ETag with quotes, or without */
+    snprintf(value, sizeof value, "%.*s", (int)strcspn(at, "\"\r"), at);
     return value;
 }
 
@@ -71,13 +78,27 @@ static void do_put(int fd, struct server_seen *seen, const char *path,
     bool absent = header(request, "if-none-match")[0] == '*';
     char head[100];
     unsigned char md[MD5_SIZE];
-    const char *match = header(request, "if-match");
+    bool sum = header(request, "content-md5")[0] != '\0';
+    const char *match = header(request, "if-match"); /* until the next call */
 
+    if (!sum) { /* as with Object Lock */
+        fault(fd, 400, "InvalidRequest");
+        return;
+    }
+    if (seen->mode & NO_CONDITIONS && (absent || match[0])) {
+        fault(fd, 501, "NotImplemented");
+        return;
+    }
+    if (seen->mode & DROPS_META && strstr(request, "x-amz-meta-trip_id")) {
+        fault(fd, 403, "SignatureDoesNotMatch");
+        return;
+    }
     if (strstr(path, "probe/") && seen->mode & REFUSES_PROBE) {
         fault(fd, 403, "AccessDenied");
         return;
     }
-    if (absent && k && !(seen->mode & IGNORES_ABSENT)) {
+    if (absent && k && !(seen->mode & IGNORES_ABSENT) &&
+        !(seen->mode & RACES && strstr(path, "probe/"))) {
         fault(fd, 412, "PreconditionFailed");
         return;
     }
@@ -122,6 +143,11 @@ static void do_get(int fd, struct server_seen *seen, const char *path,
         return;
     }
     match = header(request, "if-match");
+    if (seen->mode & NOT_S3) {
+        server_reply(fd, 404, "",
+                     strncmp(request, "HEAD", 4) == 0 ? "" : "Not here");
+        return;
+    }
     if (!k) {
         fault(fd, 404, "NoSuchKey");
         return;
@@ -130,9 +156,15 @@ static void do_get(int fd, struct server_seen *seen, const char *path,
         fault(fd, 412, "PreconditionFailed");
         return;
     }
+    if (seen->mode & ARCHIVES) {
+        fault(fd, 403, "InvalidObjectState");
+        return;
+    }
     snprintf(body, sizeof body, "%s", k->body);
     if (seen->mode & DAMAGES)
         body[0] ^= 1;
+    if (seen->mode & UNPACKS)
+        snprintf(body, sizeof body, "{\"a\":1}");
     n = snprintf(head, sizeof head,
                  "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
                  "x-amz-meta-%s: %s\r\n%s",
@@ -146,6 +178,19 @@ static void do_get(int fd, struct server_seen *seen, const char *path,
     if (seen->mode & CUTS) {
         server_say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf");
         shutdown(fd, SHUT_WR);
+    } else if (seen->mode & NO_LENGTH) {
+        server_say(fd, "HTTP/1.0 200 OK\r\n");
+        server_say(fd, head);
+        server_say(fd, "\r\n");
+        server_say(fd, body);
+        shutdown(fd, SHUT_WR);
+    } else if (seen->mode & CHUNKS) {
+        server_say(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n");
+        server_say(fd, head);
+        server_say(fd, "\r\n");
+        snprintf(head, sizeof head, "%zx\r\n%s\r\n0\r\n\r\n", strlen(body),
+                 body);
+        server_say(fd, head);
     } else if (strncmp(request, "HEAD", 4) == 0) {
         server_say(fd, "HTTP/1.1 200 OK\r\n");
         server_say(fd, head);
@@ -179,6 +224,11 @@ static void do_delete(int fd, struct server_seen *seen, const char *path,
     "</LastModified><ETag>&quot;e&quot;</ETag><Size>" size                     \
     "</Size></Contents>"
 
+/* As some servers list what is none of their objects. */
+#define FOLDER                                                                 \
+    "<Contents><Key>users/u@x/trips/f/</Key><LastModified>0001-01-01T00:00:00" \
+    "Z</LastModified><Size>7</Size></Contents>"
+
 static void do_list(int fd, struct server_seen *seen, const char *request)
 {
     bool second =
@@ -201,11 +251,12 @@ static void do_list(int fd, struct server_seen *seen, const char *request)
     else if (seen->mode & BAD_PAGE)
         server_reply(fd, 200, "",
                      "<ListBucketResult><IsTruncated>false</IsTruncated>"
-                     "<Contents><Key>k</Key></Contents></ListBucketResult>");
+                     "<Contents><Key></Key></Contents></ListBucketResult>");
     else
         server_reply(fd, 200, "",
                      "<ListBucketResult><IsTruncated>false</IsTruncated>" ENTRY(
-                         "users/u@x/trips/d", "0") "</ListBucketResult>");
+                         "users/u@x/trips/d", "0") FOLDER
+                     "</ListBucketResult>");
 }
 
 static bool answer(struct server_seen *seen, int fd, const char *request, int n)

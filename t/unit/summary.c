@@ -347,6 +347,20 @@ static void states(struct arena *a)
     obj.body = buf_str(&body);
     CHECK(summary_got(&c, ST_OK, &obj, &why, &s) == ST_OK);
     CHECK(s.state == SUMMARY_READ && summary_is_ours(&s));
+    log_open("/dev/null", LOG_WARN, "test");
+    (void)err_set(&why, ST_CORRUPT, "archived", "x");
+    CHECK(summary_got(&c, ST_CORRUPT, NULL, &why, &s) == ST_OK &&
+          s.state == SUMMARY_UNREADABLE && summary_is_ours(&s) && !s.etag.z[0]);
+    CHECK(summary_got(&c, ST_TOO_LARGE, NULL, &why, &s) == ST_OK &&
+          s.state == SUMMARY_UNREADABLE);
+    CHECK(summary_got(&c, ST_DENIED, NULL, &why, &s) == ST_OK &&
+          s.state == SUMMARY_REFUSED && !summary_is_ours(&s) && s.n == 0);
+    CHECK(err.st == ST_OK);
+    CHECK(summary_got(&c, ST_UNAVAILABLE, NULL, &why, &s) == ST_UNAVAILABLE &&
+          err.st == ST_CORRUPT); /* as it was told */
+    log_open("stderr", LOG_WARN, "test");
+    err_clear(&err);
+    CHECK(summary_got(&c, ST_OK, &obj, &why, &s) == ST_OK);
     /* The same version as before: what was known stays. */
     CHECK(summary_got(&c, ST_PRECONDITION, NULL, &why, &s) == ST_OK);
     CHECK(s.state == SUMMARY_READ && !strcmp(s.etag.z, "e"));

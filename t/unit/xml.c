@@ -75,6 +75,38 @@ static void entities(struct arena *a)
     CHECK(str_is(xml_text(e, a), "a<b>&'\"\n\xc3\xbc"));
 }
 
+/* What is no text by itself stays as it is written: nothing that is no UTF-8
+ * comes of it. */
+static void references(struct arena *a)
+{
+    static const char *const as_is[] = {
+        "&#xD800;", "&#xdfff;",   "&#55296;",      "&#xD83D;&#xDE00;",
+        "&#0;",     "&#x110000;", "&#xFFFFFFFFF;", "&#;",
+        "&#x;",     "&#-1;"};
+    struct xml e;
+
+    for (size_t i = 0; i < sizeof as_is / sizeof *as_is; i++) {
+        e.inner = str_of(as_is[i]);
+        tap_ok(str_is(xml_text(e, a), as_is[i]), "as it is: %s", as_is[i]);
+    }
+    e.inner = STR_LIT("&#xD7FF;&#xE000;&#x1F600;");
+    CHECK(str_is(xml_text(e, a), "\xed\x9f\xbf\xee\x80\x80\xf0\x9f\x98\x80"));
+}
+
+static void cdata(struct arena *a)
+{
+    struct xml root, e;
+
+    CHECK(xml_root(STR_LIT("<a><b>x&lt;<![CDATA[<c>&amp;]]&gt;]]>y</b>"
+                           "<![CDATA[</a>]]><b>2</b></a>"),
+                   "a", &root));
+    CHECK(str_is(xml_child_text(root, "b", a), "x<<c>&amp;]]&gt;y"));
+    CHECK(xml_child(root, "c").name.n == 0);
+    e = (struct xml){.inner = STR_LIT("<![CDATA[]]>")};
+    CHECK(xml_text(e, a).n == 0);
+    CHECK(!xml_root(STR_LIT("<a><![CDATA[</a>"), "a", &root));
+}
+
 int main(void)
 {
     struct arena *a = arena_new(4096);
@@ -83,6 +115,8 @@ int main(void)
     cuts();
     malformed();
     entities(a);
+    references(a);
+    cdata(a);
     arena_free(&a);
     return tap_end();
 }
