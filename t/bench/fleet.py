@@ -127,13 +127,17 @@ class Fleet:
         self.give(user_id, trips)
         return user_id
 
-    def give(self, user_id, trips):
-        """So many trips to a driver who has none."""
+    def analyses_of(self, user_id, trips):
+        """So many of a driver's, each as copies.Original.copy gives it."""
         def copy(number):
             cycle, which = divmod(number, len(self.analyses))
             return self.analyses[which].copy(user_id, number, cycle * CYCLE_DAYS)
 
-        copies.put(self.stack, user_id, map(copy, range(trips)))
+        return map(copy, range(trips))
+
+    def give(self, user_id, trips):
+        """So many trips to a driver who has none."""
+        copies.put(self.stack, user_id, self.analyses_of(user_id, trips))
 
 
 def trips_prefix(user_id):

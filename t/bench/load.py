@@ -46,24 +46,32 @@ def memory_mb(pid):
     return tuple(int(fields[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
 
 
-class Meter:
-    """CPU seconds of all server processes of a host, by program."""
+class Costs:
+    """CPU seconds of server processes with their children, by program. roots: {program:
+    function that gives its process id}."""
 
-    def __init__(self, host):
-        self.host = host
+    def __init__(self, roots):
+        self.roots = roots
 
     def read(self):
-        h = self.host
-        roots = {"nginx": h.nginx.pid, "service": h.service.pid,
-                 "redis": h.stack.redis.pid}
-        return {name: sum(_cpu_s(pid) for pid in _descendants(root))
-                for name, root in roots.items()}
+        return {name: sum(_cpu_s(pid) for pid in _descendants(root()))
+                for name, root in self.roots.items()}
 
     def since(self, before, count):
         """Microseconds a request, by program, since read() gave `before`."""
         after = self.read()
         return {name: (after[name] - before[name]) * 1e6 / max(1, count)
                 for name in after}
+
+
+class Meter(Costs):
+    """Of all server processes of a host."""
+
+    def __init__(self, host):
+        self.host = host
+        super().__init__({"nginx": lambda: host.nginx.pid,
+                          "service": lambda: host.service.pid,
+                          "redis": lambda: host.stack.redis.pid})
 
     def largest_worker_mb(self):
         """(VmRSS, VmHWM), each of the worker that has most of it."""
@@ -80,16 +88,23 @@ def wait_idle(host):
 
 # ---- wrk ----
 
+def wrk(url, seconds, connections, script="wrk.lua", args=(), headers=None, threads=1):
+    """What a script here (result.lua) says of so many connections, each of which asks
+    again as soon as it is answered."""
+    argv = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s",
+            "--timeout", "30s", "-s", os.path.join(HERE, script)]
+    for name, value in (headers or {}).items():
+        argv += ["-H", f"{name}: {value}"]
+    argv += [url, "--", *map(str, args)]
+    out = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    line = next(li for li in out.splitlines() if li.startswith("RESULT "))
+    return json.loads(line.partition(" ")[2])
+
+
 def hammer(url, seconds, connections, headers=None, threads=1, refused=False):
     """The same request on so many connections. refused: every answer is
     expected to be a 4xx, else none is."""
-    argv = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s",
-            "--timeout", "30s", "-s", os.path.join(HERE, "wrk.lua"), url]
-    for name, value in (headers or {}).items():
-        argv += ["-H", f"{name}: {value}"]
-    out = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
-    line = next(li for li in out.splitlines() if li.startswith("RESULT "))
-    result = json.loads(line.partition(" ")[2])
+    result = wrk(url, seconds, connections, headers=headers, threads=threads)
     wrong = result["lost"]
     wrong += abs(result["refused"] - (result["requests"] if refused else 0))
     if wrong or not result["requests"]:

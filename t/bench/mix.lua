@@ -2,9 +2,9 @@
 --
 --   wrk -t N -c N -s mix.lua URL -- FOLDER
 --
--- Client I reads FOLDER/list.I: lines `read PATH` and `finalize BODY`. When
--- it is through it writes FOLDER/times.I: a line `KIND STATUS FROM TO` a call,
--- in microseconds of the monotonic clock.
+-- Client I reads FOLDER/list.I: lines `read PATH` and `finalize BODY`. A path that URL has
+-- goes before theirs. When the client is through it writes FOLDER/times.I: a line
+-- `KIND STATUS FROM TO` a call, in microseconds of the monotonic clock.
 
 local ffi = require("ffi")
 ffi.cdef [[
@@ -33,6 +33,7 @@ local folder
 
 function init(args)
    folder = args[1]
+   local before = wrk.path:gsub("/$", "")
    if client == 0 then
       at = -1 -- wrk takes one request of the first client only to look at it
    end
@@ -40,9 +41,9 @@ function init(args)
       local kind, rest = line:match("^(%l+) (.*)$")
       table.insert(kinds, kind)
       if kind == "read" then
-         table.insert(texts, wrk.format("GET", rest))
+         table.insert(texts, wrk.format("GET", before .. rest))
       else
-         table.insert(texts, wrk.format("POST", "/finalize-trip",
+         table.insert(texts, wrk.format("POST", before .. "/finalize-trip",
             { ["Content-Type"] = "application/json" }, rest))
       end
    end

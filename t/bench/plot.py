@@ -1,37 +1,22 @@
 #!/usr/bin/python3
-"""plot.py - the hot and the cold answers of `run --json FILE` as a picture.
+"""plot.py - what `run` measured (--json FILE) as a picture.
 
     plot.py FILE.json >results.svg
 
-A line a case, on scales of powers of ten: hot, the processor time of this service and
-of nginx with the same bytes as a file; cold, the time of this service, of the bare fetch
-and of the plan's Python reader. The mark shows the goal: left of it, it is met.
+Of `run` the hot and the cold answers, a line a case, on scales of powers of ten: hot,
+the processor time of this service and of nginx with the same bytes as a file; cold, the
+time of this service, of the bare fetch and of the plan's Python reader. The mark shows
+the goal: left of it, it is met.
 """
 
 import json
 import math
 import sys
-from xml.sax.saxutils import escape
+
+from svg import GRID, INK, OURS, PLAN, REFERENCE, SOFT, dot, line, page, taken, text
 
 WIDTH, LEFT, RIGHT = 890, 160, 250
 STEP, HEAD, AXIS = 26, 46, 34
-# The picture brings its own background, so it looks the same on a dark page.
-PAPER, INK, SOFT, GRID = "#ffffff", "#222222", "#666666", "#dddddd"
-OURS, REFERENCE, PLAN = "#0b6e99", "#d9730d", "#8a63a8"
-
-
-def text(x, y, words, anchor="start", size=12, color=INK, weight="normal"):
-    return (f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" '
-            f'font-weight="{weight}" fill="{color}">{escape(words)}</text>')
-
-
-def line(x1, y1, x2, y2, color=GRID, width=1):
-    return (f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
-            f'stroke="{color}" stroke-width="{width}"/>')
-
-
-def dot(x, y, color):
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{color}"/>'
 
 
 class Scale:
@@ -147,15 +132,8 @@ def picture(result):
     for panel in panels:
         parts += panel.draw(top)
         top += panel.height + 10
-    m, o = result["machine"], result["options"]
-    parts.append(text(16, top + 6, f"{m['cpus']} processors, nginx {m['nginx']}; medians, "
-                      f"{o['rounds']} rounds, {result['when'][:10]}", size=11,
-                      color=SOFT))
-    height = top + 20
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-            f'width="{WIDTH}" height="{height}" font-family="sans-serif">\n'
-            f'<rect width="{WIDTH}" height="{height}" rx="6" fill="{PAPER}"/>\n'
-            + "\n".join(parts) + "\n</svg>\n")
+    parts.append(text(16, top + 6, taken(result), size=11, color=SOFT))
+    return page(WIDTH, top + 20, parts)
 
 
 def main():

@@ -4,7 +4,10 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
+
+import harness
 
 # Title, member of a row, how it is printed. Of each comparison of a row:
 COMPARED = (
@@ -66,14 +69,19 @@ def _lines(row):
 
 
 def table(rows):
-    """The rows in columns, as Markdown reads them too; columns that no row has are
-    left out."""
+    """The rows in columns; columns that no row has are left out."""
     lines = [line for row in rows for line in _lines(row)]
-    used = [i for i in range(len(COLUMNS)) if any(line[i] for line in lines)]
-    titles = [COLUMNS[i][0] for i in used]
+    return grid([(title, member in TEXT) for title, member, _ in COLUMNS], lines)
+
+
+def grid(columns, lines):
+    """Lines of cells under columns [(title, whether it is text)], as Markdown reads them
+    too; without columns that have no cell."""
+    used = [i for i in range(len(columns)) if any(line[i] for line in lines)]
+    titles = [columns[i][0] for i in used]
     lines = [[line[i] for i in used] for line in lines]
     widths = [max(map(len, column)) for column in zip(titles, *lines)]
-    left = [COLUMNS[i][1] in TEXT for i in used]
+    left = [columns[i][1] for i in used]
 
     def joined(cells):
         return "| " + " | ".join(
@@ -85,6 +93,14 @@ def table(rows):
     return "\n".join([joined(titles), rule] + [joined(line) for line in lines])
 
 
+def check_build():
+    """Numbers of a build for tests would mislead."""
+    harness.program("driveguard-fcgi")
+    if harness.sanitized() or harness.faults_built():
+        sys.exit(f"{harness.BUILD} is a build for tests: configure one without "
+                 "--enable-sanitize and --enable-faults")
+
+
 def machine():
     nginx = subprocess.run(["nginx", "-v"], capture_output=True, text=True)
     return {"cpus": os.cpu_count(), "kernel": platform.release(),
@@ -92,9 +108,19 @@ def machine():
             "load": os.getloadavg()[0]}
 
 
-def write(path, rows, options, began):
-    """options: what the command was told; began: the machine before it."""
-    with open(path, "w") as f:
-        json.dump({"when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                   "machine": began, "options": options, "rows": rows}, f, indent=1)
-        f.write("\n")
+def result(of, rows, options, began):
+    """What plot.py draws. of: the command; options: what it was told; began: the machine
+    before it."""
+    return {"of": of, "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "machine": began, "options": options, "rows": rows}
+
+
+def keep(its_result, json_path=None, svg_path=None, picture=None):
+    """Into the files that have a name."""
+    if json_path:
+        with open(json_path, "w") as f:
+            json.dump(its_result, f, indent=1)
+            f.write("\n")
+    if svg_path:
+        with open(svg_path, "w") as f:
+            f.write(picture(its_result))

@@ -3,6 +3,7 @@
 -- `answers` is the count of each client, which shows starvation where every
 -- client has a thread of its own (wrk -t N -c N).
 
+local say = dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "result.lua")
 local threads = {}
 local text
 
@@ -23,17 +24,10 @@ function request()
 end
 
 function done(summary, latency)
-   local answers, e = {}, summary.errors
+   local answers = {}
    for _, thread in ipairs(threads) do
       -- A client's last request got no answer: the time was over.
       table.insert(answers, math.max(0, thread:get("sent") - 1))
    end
-   io.write(string.format(
-      'RESULT {"requests": %d, "seconds": %.6f, "bytes": %d, ' ..
-      '"refused": %d, "lost": %d, "p50_us": %d, "p99_us": %d, ' ..
-      '"answers": [%s]}\n',
-      summary.requests, summary.duration / 1e6, summary.bytes,
-      e.status, e.connect + e.read + e.write + e.timeout,
-      latency:percentile(50), latency:percentile(99),
-      table.concat(answers, ", ")))
+   say(summary, latency, string.format(', "answers": [%s]', table.concat(answers, ", ")))
 end

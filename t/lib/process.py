@@ -168,6 +168,7 @@ class Nginx(Process):
         self.host = host
         self.port = None
         self.more = ""  # locations beside the project's own, for start()
+        self.more_http = ""  # what stands beside the server, such as upstreams
         self.dir = os.path.join(host.dir, "nginx")
         for sub in ("conf", "log", "tmp"):
             os.makedirs(os.path.join(self.dir, sub))
@@ -211,9 +212,9 @@ class Nginx(Process):
              # Started by root it would become nobody, who may not use the
              # service's socket.
              "USER=root root" if os.geteuid() == 0 else "USER="], check=True)
-        site = os.path.join(self.dir, "conf", "driveguard", "site.conf")
-        with open(site, "a") as f:
-            f.write(self.more)
+        for name, more in (("site", self.more), ("upstream", self.more_http)):
+            with open(os.path.join(self.dir, "conf", "driveguard", name + ".conf"), "a") as f:
+                f.write(more)
 
 
 def sanitizer_env(reports):
