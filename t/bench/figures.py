@@ -11,6 +11,8 @@
 
 import statistics
 
+OURS = "DriveGuard"  # among those that are compared
+
 
 def percentile(values, percent):
     ordered = sorted(values)

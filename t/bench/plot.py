@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""plot.py - what `run` measured (--json FILE) as a picture.
+"""plot.py - what `run` or `compare` measured (--json FILE) as a picture.
 
     plot.py FILE.json >results.svg
 
@@ -11,9 +11,13 @@ the goal: left of it, it is met.
 
 import json
 import math
+import os
 import sys
 
-from svg import GRID, INK, OURS, PLAN, REFERENCE, SOFT, dot, line, page, taken, text
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+import picture_compare  # noqa: E402
+from svg import GRID, INK, OURS, PLAN, REFERENCE, SOFT, dot, line, page, taken, text  # noqa: E402
 
 WIDTH, LEFT, RIGHT = 890, 160, 250
 STEP, HEAD, AXIS = 26, 46, 34
@@ -136,11 +140,16 @@ def picture(result):
     return page(WIDTH, top + 20, parts)
 
 
+# By the command; a result that names none is of an older `run`.
+PICTURES = {None: picture, "run": picture, "compare": picture_compare.picture}
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     with open(sys.argv[1]) as f:
-        sys.stdout.write(picture(json.load(f)))
+        result = json.load(f)
+    sys.stdout.write(PICTURES[result.get("of")](result))
 
 
 if __name__ == "__main__":
