@@ -11,7 +11,7 @@ import time
 
 import fleet
 import load
-from figures import compared, cpu, median_by, pace, percentile, quantiles
+from figures import compared, cpu, hit_rate, median_by, pace, percentile, quantiles
 
 SIZES = (4, 100, 500)
 GZIP = {"Accept-Encoding": "gzip"}
@@ -293,13 +293,7 @@ def mix(bench):
     by = bench.meter.since(before, calls)
     if len(done) != calls:
         raise RuntimeError(f"{calls - len(done)} calls were not answered")
-    return _mix_rows(done, by, _hit_rate(counted, bench.stack.stats()), drivers)
-
-
-def _hit_rate(before, after):
-    hits, misses = (after["counters"][name] - before["counters"][name]
-                    for name in ("cache_hits", "cache_misses"))
-    return hits / max(1, hits + misses)
+    return _mix_rows(done, by, hit_rate(counted, bench.stack.stats()), drivers)
 
 
 def _mix_rows(done, by, hit_rate, drivers):

@@ -19,12 +19,12 @@ import fleet
 import load
 from figures import OURS, median_by, quantiles
 
-DRIVERS = 500     # of whom the uploads are
-FINALIZERS = 200  # drivers with FEW trips, each of whom finalizes one more a round
+DRIVERS = 500    # of whom the uploads are
+FINALIZES = 200  # a round, each of another driver, who has FEW trips before
 FEW, MANY = 4, 100
-POINTS = 1000     # a trip, in 40 uploads
+POINTS = 1000    # a trip, in 40 uploads
 READ_CONNECTIONS = 16
-NOISE = 1.05      # what is worse by less than this is no loss
+NOISE = 1.05     # what is worse by less than this is no loss
 _WORDS = itertools.count(1)
 
 
@@ -57,9 +57,11 @@ def load_figures(result, by):
             "p99_ms": result["p99_us"] / 1e3, "failed": failed, "cpu_by": by}
 
 
-def hammered(side, path, seconds, connections, script="wrk.lua", args=()):
+def hammered(side, path, seconds, connections, script="wrk.lua", args=(), threads=1):
+    """What a script here gave with that side, and what it cost."""
     before = side.costs.read()
-    result = load.wrk(side.url + path, seconds, connections, script, args)
+    result = load.wrk(side.url + path, seconds, connections, script, args,
+                      threads=min(threads, connections))
     if result["requests"] <= result["refused"]:
         raise RuntimeError(f"{side.name}: {path}: nothing but failures: {result}")
     side.settle()
@@ -114,33 +116,34 @@ def _bodies(template, trips):
             for user_id, trip_id in trips]
 
 
-def _lists(folder, bodies, clients):
+def write_lists(folder, clients, lines):
+    """What mix.lua works off: the clients' lists, from these lines in turn."""
     os.makedirs(folder, exist_ok=True)
     for i in range(clients):
         with open(os.path.join(folder, f"list.{i}"), "w") as f:
-            f.writelines(f"finalize {json.dumps(b)}\n" for b in bodies[i::clients])
+            f.writelines(line + "\n" for line in lines[i::clients])
         times = os.path.join(folder, f"times.{i}")
         if os.path.exists(times):
             os.unlink(times)
 
 
 class Finalizes:
-    """Of trips of 1,000 points in 40 uploads, each of another driver who has a few."""
+    """So many of trips of 1,000 points in 40 uploads, by these users in turn."""
 
-    def __init__(self, box, count, clients):
+    def __init__(self, box, count, clients, users):
         self.box, self.count, self.clients = box, count, min(clients, count)
-        self.users = box.fleet.new_users(count)
-        for user_id in self.users:
-            box.give(user_id, FEW)
+        self.users = users
         owner, = box.fleet.new_users(1)
         self.template = box.fleet.trip_of(owner, 1, POINTS)
         self.folder = os.path.join(box.stack.dir, "finalizes")
 
     def measure(self, side):
         label = word()
-        trips = [(user_id, f"trip_{user_id}_{label}") for user_id in self.users]
+        trips = [(user_id, f"trip_{user_id}_{label}{n}") for n, user_id in
+                 zip(range(self.count), itertools.cycle(self.users))]
         side.prepare(self.template, trips)
-        _lists(self.folder, _bodies(self.template, trips), self.clients)
+        write_lists(self.folder, self.clients, [
+            f"finalize {json.dumps(body)}" for body in _bodies(self.template, trips)])
         side.settle()
         os.sync()
         before = side.costs.read()
@@ -159,10 +162,19 @@ class Finalizes:
                 "cpu_by": by, **quantiles([(end - start) / 1e6 for start, end in good])}
 
 
+def _finalizers(box, count):
+    """Users, each of whom finalizes one trip a round."""
+    users = box.fleet.new_users(count)
+    for user_id in users:
+        box.give(user_id, FEW)
+    return users
+
+
 def finalizes(box, o):
     rows = []
-    for count, clients in ((FINALIZERS, o.connections), (FINALIZERS // 5, 1)):
-        contest = Finalizes(box, count // 4 if o.quick else count, clients)
+    for count, clients in ((FINALIZES, o.connections), (FINALIZES // 5, 1)):
+        count = count // 4 if o.quick else count
+        contest = Finalizes(box, count, clients, _finalizers(box, count))
         rows += rows_of(f"finalizes, {clients} conn.",
                         rounds_of(box, o.rounds, contest.measure), clients == 1)
     return rows
@@ -237,6 +249,7 @@ def cold(box, o):
 
 def far(box, o):
     rows = _cold(box, ", S3", MANY, o.rounds, 2 if o.quick else 6)
-    contest = Finalizes(box, 5 if o.quick else 20, 1)
+    count = 5 if o.quick else 20
+    contest = Finalizes(box, count, 1, _finalizers(box, count))
     return rows + rows_of("finalizes, 1 conn., S3",
                           rounds_of(box, o.rounds, contest.measure), alone=True)

@@ -49,3 +49,10 @@ def compared(with_what, figure, of, least=None, most=None, **its):
     if most is not None:
         row.update(most=most, met=figure <= most)
     return row
+
+
+def hit_rate(before, after):
+    """Share of the reads between two stats() that the cache answered."""
+    hits, misses = (after["counters"][name] - before["counters"][name]
+                    for name in ("cache_hits", "cache_misses"))
+    return hits / max(1, hits + misses)

@@ -1,5 +1,6 @@
 """load.py - makes the load (wrk) and measures what it costs the servers."""
 
+import contextlib
 import json
 import os
 import signal
@@ -36,14 +37,25 @@ def _cpu_s(pid):
     return sum(int(ticks) for ticks in fields[11:15]) / TICK
 
 
+def _fields(path):
+    """Of a file of /proc with lines `Name: N kB`, in MB; none of a process that ended."""
+    try:
+        with open(path) as f:
+            lines = [line.split() for line in f if line.endswith(" kB\n")]
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    return {name.rstrip(":"): int(kb) / 1024 for name, kb, _ in lines}
+
+
 def memory_mb(pid):
     """(VmRSS, VmHWM) of a process."""
-    try:
-        with open(f"/proc/{pid}/status") as f:
-            fields = dict(line.split(":", 1) for line in f)
-    except FileNotFoundError:
-        return 0.0, 0.0
-    return tuple(int(fields[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+    fields = _fields(f"/proc/{pid}/status")
+    return fields.get("VmRSS", 0.0), fields.get("VmHWM", 0.0)
+
+
+def share_mb(pid):
+    """What a process has, with its share of what it has together with others (Pss)."""
+    return _fields(f"/proc/{pid}/smaps_rollup").get("Pss", 0.0)
 
 
 class Costs:
@@ -72,6 +84,17 @@ class Meter(Costs):
         super().__init__({"nginx": lambda: host.nginx.pid,
                           "service": lambda: host.service.pid,
                           "redis": lambda: host.stack.redis.pid})
+
+    def forget_peaks(self):
+        """VmHWM begins anew."""
+        for pid in self.host.service.children():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
+                    open(f"/proc/{pid}/clear_refs", "w") as f:
+                f.write("5")
+
+    def service_mb(self):
+        """All processes of the service together."""
+        return sum(map(share_mb, _descendants(self.host.service.pid)))
 
     def largest_worker_mb(self):
         """(VmRSS, VmHWM), each of the worker that has most of it."""

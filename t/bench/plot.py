@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""plot.py - what `run` or `compare` measured (--json FILE) as a picture.
+"""plot.py - what `run`, `compare` or `scale` measured (--json FILE) as a picture.
 
     plot.py FILE.json >results.svg
 
@@ -17,7 +17,9 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 import picture_compare  # noqa: E402
-from svg import GRID, INK, OURS, PLAN, REFERENCE, SOFT, dot, line, page, taken, text  # noqa: E402
+import picture_scale  # noqa: E402
+from svg import (GRID, INK, OURS, PLAN, REFERENCE, SOFT, dot, line, page,  # noqa: E402
+                 taken, text)
 
 WIDTH, LEFT, RIGHT = 890, 160, 250
 STEP, HEAD, AXIS = 26, 46, 34
@@ -141,7 +143,8 @@ def picture(result):
 
 
 # By the command; a result that names none is of an older `run`.
-PICTURES = {None: picture, "run": picture, "compare": picture_compare.picture}
+PICTURES = {None: picture, "run": picture, "compare": picture_compare.picture,
+            "scale": picture_scale.picture}
 
 
 def main():

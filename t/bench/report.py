@@ -5,9 +5,12 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 
 import harness
+
+BESIDE_DISK = ("tmpfs", "ramfs")  # where a sync costs nothing
 
 # Title, member of a row, how it is printed. Of each comparison of a row:
 COMPARED = (
@@ -99,6 +102,14 @@ def check_build():
     if harness.sanitized() or harness.faults_built():
         sys.exit(f"{harness.BUILD} is a build for tests: configure one without "
                  "--enable-sanitize and --enable-faults")
+
+
+def check_disk():
+    """A commit is what is compared: it has to reach a disk."""
+    kind = subprocess.run(["stat", "-f", "-c", "%T", tempfile.gettempdir()], check=True,
+                          text=True, capture_output=True).stdout.strip()
+    if kind in BESIDE_DISK:
+        sys.exit(f"{tempfile.gettempdir()} is {kind}: let TMPDIR name a folder on a disk")
 
 
 def machine():

@@ -1,6 +1,6 @@
-"""rows.py - trips that wait for their finalize, made of one that was uploaded: its rows under
-other ids, straight into SQLite. Thousands of uploads in a second, of any of the services
-whose records are `trips` and `batches`."""
+"""rows.py - trips that wait for their finalize, made of one that was uploaded: its rows
+under other ids, straight into SQLite. Thousands of uploads in a second, of any of the
+services whose records are `trips` and `batches`."""
 
 import contextlib
 import sqlite3

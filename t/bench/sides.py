@@ -2,7 +2,6 @@
 instead of it, on the same nginx, Redis and disk."""
 
 import contextlib
-import itertools
 import os
 import re
 import shutil
@@ -20,7 +19,6 @@ from process import Process, read, wait_for
 HERE = os.path.dirname(os.path.abspath(__file__))
 YARDSTICKS = os.path.join(HERE, "yardsticks")
 START_S = 30
-IDS = itertools.count(1)
 
 NPM = ("fastify@5.12.8", "better-sqlite3@12.11.1", "ioredis@5.11.1")
 
@@ -225,7 +223,7 @@ def _costs(stack, *names_processes, nginx=True):
     return load.Costs({name: lambda p=p: p.pid for name, p in processes.items()})
 
 
-def _ours(stack, db):
+def ours(stack, db):
     return Side(OURS, stack.url, load.Meter(stack.hosts[0]), db, stack.hosts[0])
 
 
@@ -264,7 +262,7 @@ def on_one_box(settings, workers, npm):
         yardsticks = (single, grouped, flask)
         _start(stack, yardsticks, stop)
         yield Box(stack, [
-            _ours(stack, stack.stores.records),
+            ours(stack, stack.stores.records),
             *_sides_of(stack, single, "Node", True),
             *_sides_of(stack, grouped, "Node, grouped", True),
             # gunicorn's manual wants nginx before it: its workers serve one
@@ -286,6 +284,6 @@ def with_objects(settings, endpoint, analyses):
             "AWS_ACCESS_KEY_ID": bucket.key_id, "AWS_SECRET_ACCESS_KEY": bucket.secret,
             "AWS_DEFAULT_REGION": bucket.region})
         _start(stack, [flask], stop)
-        yield Box(stack, [_ours(stack, db),
+        yield Box(stack, [ours(stack, db),
                           *_sides_of(stack, flask, "Python, boto3", False)],
                   []).started(analyses)

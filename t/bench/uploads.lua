@@ -1,8 +1,8 @@
 -- uploads.lua - uploads as the app sends them: 25 points, 5 KB, distinct trips.
 --
---   wrk -t1 ... -s uploads.lua URL -- RUN DRIVERS
+--   wrk ... -s uploads.lua URL -- RUN DRIVERS
 --
--- LANES trips are under way at a time, each call is of another one; a trip ends after
+-- In each thread LANES trips are under way at a time, each call is of another one; a trip ends after
 -- 40 uploads. RUN is a word that no earlier run had, so no trip comes twice. Trips are
 -- of the first DRIVERS users of fleet.py, in turn.
 
@@ -34,13 +34,20 @@ local function rest_of(k)
       math.floor(k * POINTS / 60), k * POINTS % 60, table.concat(deltas, ","))
 end
 
+local threads = 0
+
+function setup(thread)
+   thread:set("thread", threads)
+   threads = threads + 1
+end
+
 local run, drivers
 local rest = {}
 local calls = -1
 
 function init(args)
-   run, drivers = args[1], tonumber(args[2])
-   math.randomseed(20)
+   run, drivers = args[1] .. thread .. "-", tonumber(args[2])
+   math.randomseed(20 + thread)
    for k = 1, UPLOADS do
       rest[k] = rest_of(k)
    end

@@ -5,6 +5,7 @@ form."""
 import concurrent.futures
 import datetime
 import gzip
+import itertools
 import json
 import random
 import re
@@ -15,6 +16,7 @@ import trips
 DAY_MS = 86_400_000
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?=[T \"])")
 SENDERS = 8
+AT_ONCE = 2000  # so that texts of 100,000 trips are not in memory together
 
 
 def ms_of(text):
@@ -64,14 +66,21 @@ def stored(stack, user_id):
 
 def put(stack, user_id, trips, level=6):
     """Stores these for the driver, each as copy() gives it."""
-    def one(trip):
-        trip_id, end_ms, text = trip
+    put_all(stack, ((user_id, trip) for trip in trips), level)
+
+
+def put_all(stack, trips, level=6):
+    """Stores these: (user id, what copy() gave)."""
+    def one(pair):
+        user_id, (trip_id, end_ms, text) = pair
         stack.stores.put(f"users/{user_id}/trips/{trip_id}_{end_ms}.json.gz",
                          gzip.compress(text.encode(), level))
 
+    rest = iter(trips)
     with concurrent.futures.ThreadPoolExecutor(SENDERS) as pool:
-        for _ in pool.map(one, trips):
-            pass
+        while some := list(itertools.islice(rest, AT_ONCE)):
+            for _ in pool.map(one, some):
+                pass
 
 
 def store_large(s, count, padding):

@@ -169,6 +169,7 @@ class Nginx(Process):
         self.port = None
         self.more = ""  # locations beside the project's own, for start()
         self.more_http = ""  # what stands beside the server, such as upstreams
+        self.workers = 1
         self.dir = os.path.join(host.dir, "nginx")
         for sub in ("conf", "log", "tmp"):
             os.makedirs(os.path.join(self.dir, sub))
@@ -208,7 +209,7 @@ class Nginx(Process):
              f"ACCESS_LOG={self.dir}/log/access.log",
              f"FCGI_SOCKET={self.host.socket}",
              f"STATUS_SOCKET={self.host.status_socket}",
-             f"FILES={self.host.files}",
+             f"FILES={self.host.files}", f"WORKERS={self.workers}",
              # Started by root it would become nobody, who may not use the
              # service's socket.
              "USER=root root" if os.geteuid() == 0 else "USER="], check=True)
