@@ -3,6 +3,7 @@ under other ids, straight into SQLite. Thousands of uploads in a second, of any 
 services whose records are `trips` and `batches`."""
 
 import contextlib
+import datetime
 import sqlite3
 
 BUSY_S = 30
@@ -42,9 +43,13 @@ def count(path, query, *values):
         return db.execute(query, values).fetchone()[0]
 
 
+def _iso(ms):
+    return datetime.datetime.fromtimestamp(ms / 1000, datetime.timezone.utc).isoformat()
+
+
 def put_analyses(path, user_id, analyses):
     """Into a yardstick's table; analyses: as copies.Original.copy gives them."""
     with contextlib.closing(sqlite3.connect(path, timeout=BUSY_S)) as db, db:
         db.executemany("insert into analyses values (?, ?, ?, ?)",
-                       ((trip_id, user_id, str(end_ms), text)
+                       ((trip_id, user_id, _iso(end_ms), text)
                         for trip_id, end_ms, text in analyses))
