@@ -20,6 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 YARDSTICKS = os.path.join(HERE, "yardsticks")
 START_S = 30
 
+NODE = 20  # the oldest that these take
 NPM = ("fastify@5.12.8", "better-sqlite3@12.11.1", "ioredis@5.11.1")
 
 # As nginx/fastcgi.conf has it for FastCGI, word for word where the word exists; and kept
@@ -52,13 +53,20 @@ location ^~ /%(name)s/ {
 
 # ---- what the yardsticks need ----
 
+def _node_version():
+    return subprocess.run(["node", "--version"], check=True, text=True,
+                          capture_output=True).stdout.strip()
+
+
 def missing():
     """What this machine lacks for them, or None."""
-    for name, package in (("node", "nodejs (20 or later)"), ("npm", "npm"),
+    for name, package in (("node", f"nodejs, {NODE} or later"), ("npm", "npm"),
                           ("gunicorn", "gunicorn"), ("wrk", "wrk"), ("nginx", "nginx"),
                           ("redis-server", "redis-server")):
         if not shutil.which(name):
             return package
+    if int(_node_version().lstrip("v").partition(".")[0]) < NODE:
+        return f"node {NODE} or later (this is {_node_version()})"
     for module in ("flask", "redis", "gunicorn", "boto3"):
         if subprocess.run(["/usr/bin/python3", "-c", f"import {module}"],
                           capture_output=True).returncode:
@@ -68,13 +76,11 @@ def missing():
 
 def versions():
     """Of what the yardsticks are made of, for the result."""
-    node = subprocess.run(["node", "--version"], check=True, text=True,
-                          capture_output=True).stdout.strip()
     flask = subprocess.run(
         ["/usr/bin/python3", "-c", "import flask, gunicorn, platform; "
          "print(platform.python_version(), flask.__version__, gunicorn.__version__)"],
         check=True, text=True, capture_output=True).stdout.split()
-    return {"node": node, "npm": list(NPM),
+    return {"node": _node_version(), "npm": list(NPM),
             **dict(zip(("python", "flask", "gunicorn"), flask))}
 
 
