@@ -242,11 +242,12 @@ enum status records_batch_store(struct records *r, const struct batch *b,
     same update. A completed trip without a revision gets none: it becomes
     pending, and stays another's. What others counted in total_batches stays
     counted. Then the batch, on the condition that what was found under its
-   number is still as found: two uploads at once never write over each other.
-   ST_NOT_OWNER, nothing changed: the trip or the batch is another user's. After
-   a failure in between, the same call again completes it; total_batches never
-   counts a number twice. b->number is 1 to BATCH_MAX_NUMBER, b->deltas has been
-    checked.
+    number is still as found: two uploads at once never write over each other.
+    ST_NOT_OWNER, nothing changed: the trip or the batch is another user's. (Of
+    a trip that was not there, a record may stay that counts nothing.) After a
+    failure in between, the same call again completes it; total_batches never
+    counts a number twice. b->number is 1 to BATCH_MAX_NUMBER, b->deltas has
+    been checked.
  */
 
 int64_t trip_batches_due(const struct trip *t);

@@ -2,8 +2,9 @@
  * records_dynamodb_look.c - what an upload finds: the trip, and the batches of
  * its number.
  *
- * The common upload has a number that is not there yet: it costs the two reads
- * that it costs anyway, of which one finds nothing.
+ * Two reads at once. The common upload has none (records_dynamodb_quick.c):
+ * these are of one whose record could not be updated unseen, or whose number is
+ * taken.
  */
 #include "store/records_dynamodb_upload.h"
 
@@ -170,7 +171,7 @@ static enum status find_place(struct upload *u, struct err *err)
     return ST_OK;
 }
 
-enum status upload_look(struct upload *u, struct err *err)
+static enum status look(struct upload *u, struct err *err)
 {
     enum status st;
 
@@ -182,4 +183,15 @@ enum status upload_look(struct upload *u, struct err *err)
                        "trip %.*s belongs to another user",
                        STR_ARG(u->b->trip_id));
     return st == ST_OK ? find_place(u, err) : st;
+}
+
+enum status upload_look(struct upload *u, struct err *err)
+{
+    struct err why = ERR_NONE;
+    enum status st = look(u, err);
+
+    if (st != ST_NOT_OWNER || !u->counted || upload_take_back(u, &why) == ST_OK)
+        return st;
+    *err = why;
+    return why.st;
 }

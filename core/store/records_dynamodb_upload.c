@@ -2,6 +2,10 @@
  * records_dynamodb_upload.c - a batch stored: first its trip's record, then
  * the batch.
  *
+ * The common upload is the next of a trip under way, or its first: two calls,
+ * each on a condition, and nothing is read (records_dynamodb_quick.c). When one
+ * of the two conditions does not hold, it goes on here with a look.
+ *
  * The record is read, widened, and written back on the condition that what was
  * computed from is still there; who comes second reads again. Which numbers
  * total_batches counts stands in the record itself (`batch_numbers`), so that
@@ -410,25 +414,47 @@ static enum status find_held(struct upload *u, struct batch_stored *out,
     return st;
 }
 
+static enum status put_body(struct upload *u, struct str body, struct err *err)
+{
+    struct ddb_reply reply;
+
+    if (fault_point("dynamodb.batch.between"))
+        return err_set(err, ST_UNAVAILABLE, NULL, "fault point");
+    return ddb_call(&u->s->db, "PutItem", body, u->d, u->arena, &reply, err);
+}
+
 static enum status put_batch(struct upload *u, struct batch_stored *out,
                              struct err *err)
 {
-    struct ddb_reply reply;
     struct str body;
     /* Too large or not JSON is found out before anything is changed. */
     enum status st = batch_body(u, &body, err);
 
     if (st == ST_OK)
         st = update_trip(u, out, err);
-    if (st == ST_OK && fault_point("dynamodb.batch.between"))
-        st = err_set(err, ST_UNAVAILABLE, NULL, "fault point");
     if (st == ST_OK)
-        st = ddb_call(&u->s->db, "PutItem", body, u->d, u->arena, &reply, err);
+        st = put_body(u, body, err);
     if (st == ST_OK && replaces(u) && fault_point("dynamodb.batch.replaced"))
         st = err_set(err, ST_UNAVAILABLE, NULL, "fault point");
     if (st == ST_OK && replaces(u))
         st = end_replacing(u, u->as.number, out, err);
     return st;
+}
+
+/* The common one. ST_PRECONDITION: it is not, or its number is taken. */
+static enum status store_unseen(struct upload *u, struct batch_stored *out,
+                                struct err *err)
+{
+    struct str body;
+    enum status st;
+
+    u->place = (struct place){PLACE_NEW, u->b->number, 0};
+    u->as = *u->b;
+    out->kept = batch_kept_as(&u->place);
+    st = batch_body(u, &body, err);
+    if (st == ST_OK)
+        st = upload_quick(u, out, err);
+    return st == ST_OK ? put_body(u, body, err) : st;
 }
 
 /* One try; ST_PRECONDITION: what was found is not as found any more. */
@@ -456,10 +482,17 @@ enum status dynamodb_batch_store(struct records *r, const struct batch *b,
     enum status st;
 
     *out = (struct batch_stored){.completed = false};
-    while ((st = store(&u, out, err)) == ST_PRECONDITION) {
+    st = store_unseen(&u, out, err);
+    if (st == ST_PRECONDITION) {
         err_clear(err);
+        st = store(&u, out, err);
+    }
+    while (st == ST_PRECONDITION) {
+        err_clear(err);
+        u.counted = false;
         arena_reset(u.arena);
         clock_sleep_ms(random_below(PAUSE_MOST_MS));
+        st = store(&u, out, err);
     }
     arena_free(&u.arena);
     return st;

@@ -168,6 +168,25 @@ static void calendar(void)
     CHECK(bad == 0);
 }
 
+/* What DynamoDB compares for us (core/store/records_dynamodb_quick.c): texts in
+ * UTC, ours and shorter ones of others. */
+static void sorting(void)
+{
+    static const char *const in_order[] = {
+        "2025-12-19T23:59:59.999999+00:00", "2025-12-20T14:31+00:00",
+        "2025-12-20T14:31:01+00:00",        "2025-12-20T14:31:01.000001+00:00",
+        "2025-12-20T14:31:01.4+00:00",      "2025-12-20T14:31:01.45+00:00",
+        "2025-12-20T14:31:01.500000+00:00", "2025-12-20T14:31:02+00:00",
+        "2025-12-20T14:32+00:00",           "2026-01-01T00:00:00+00:00"};
+    int64_t before = TIME_NONE, us;
+
+    for (size_t i = 0; i < sizeof in_order / sizeof *in_order; i++) {
+        CHECK(time_parse(str_of(in_order[i]), &us) && us > before);
+        CHECK(i == 0 || strcmp(in_order[i - 1], in_order[i]) < 0);
+        before = us;
+    }
+}
+
 static void printing(void)
 {
     char text[TIME_TEXT_MAX];
@@ -264,6 +283,7 @@ int main(void)
     members();
     calendar();
     printing();
+    sorting();
     zones();
     known();
     zip();

@@ -20,7 +20,7 @@ enum {
     LOST_ANSWER, /* UpdateItem is done, but the connection ends */
     OLD_TRIP,    /* a record without the set of numbers */
     NO_TABLE,
-    SHOW_UPDATE, /* UpdateItem is refused, and so the last request */
+    SHOW_UPDATE, /* the second UpdateItem is refused, and so the last request */
     SHOW_OLD_UPDATE,
     NOT_DYNAMODB /* 200, and JSON that is none of its replies */
 };
@@ -135,8 +135,10 @@ static void do_get(int fd, struct server_seen *seen, const char *request)
 static bool do_update(int fd, struct server_seen *seen)
 {
     int n = ++seen->count[UPDATES];
+    bool show = seen->mode == SHOW_UPDATE || seen->mode == SHOW_OLD_UPDATE;
+    bool looks = show || seen->mode == OLD_TRIP;
 
-    if (seen->mode == SHOW_UPDATE || seen->mode == SHOW_OLD_UPDATE) {
+    if (show && n == 2) {
         /* Refused for good, so that it stays the last request. */
         fault(fd, "AccessDeniedException", "seen");
         return true;
@@ -144,7 +146,7 @@ static bool do_update(int fd, struct server_seen *seen)
 
     if (seen->mode == LOST_ANSWER && n == 1)
         return false;
-    if (seen->mode == LOST_ANSWER)
+    if (seen->mode == LOST_ANSWER || (looks && n == 1))
         fault(fd, "ConditionalCheckFailedException", "no");
     else
         server_reply(fd, 200, "", "{}");
@@ -340,7 +342,8 @@ static enum status upload(int64_t number)
 static void uploads(void)
 {
     mode(PLAIN);
-    CHECK(upload(4) == ST_OK && count(UPDATES) == 1 && count(PUTS) == 1);
+    CHECK(upload(4) == ST_OK && count(UPDATES) == 1 && count(PUTS) == 1 &&
+          count(GETS) == 0);
     CHECK(strstr(srv.seen->last,
                  "\"deltas\":{\"L\":[{\"M\":{\"x\":{\"N\":\"1.50\"},"
                  "\"y\":{\"N\":\"-1e2\"}}}]}"));
@@ -353,7 +356,7 @@ static void uploads(void)
     CHECK(strstr(srv.seen->last, "\"ConditionExpression\":"
                                  "\"attribute_not_exists(batch_id)\""));
     mode(OLD_TRIP);
-    CHECK(upload(4) == ST_OK && count(KEYS) == 3);
+    CHECK(upload(4) == ST_OK && count(KEYS) == 3 && count(GETS) == 2);
     mode(TOO_LARGE);
     CHECK(upload(4) == ST_TOO_LARGE && strstr(err.text, "DynamoDB holds"));
 }
