@@ -141,7 +141,7 @@ def main():
             is_(len(full["trips"]), MANY + 3, "all are there")
             every_way(one, two, full)
             for host in (one, two):
-                host.configure({"cache.files": ""})
+                host.configure({"cache.files": "none"})
             reload(one, "off")
             reload(two, "on")
             hot(two, "with details")

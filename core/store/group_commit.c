@@ -17,7 +17,7 @@
  * called anybody. */
 #define LOOK_AGAIN_MS 50
 /* A leader with less time of its own than this does not begin: the master may
- * kill it in the midst. */
+ * kill it in the midst. Of a short deadline it is half. */
 #define LEAD_LEAST_MS 500
 /* Of one group, so that its last row does not wait long for the first. */
 #define GROUP_BYTES_MAX ((size_t)4 * 1024 * 1024)
@@ -408,6 +408,8 @@ enum status group_commit(const struct group_place *p, const struct str *part,
                          struct err *err)
 {
     struct place *at = &p->group->place[p->number];
+    int64_t half = deadline_left_ms(d) / 2;
+    int64_t least = half < LEAD_LEAST_MS ? half : LEAD_LEAST_MS;
     enum status st;
 
     assert(p->number >= 0 && p->number < p->group->places);
@@ -420,10 +422,9 @@ enum status group_commit(const struct group_place *p, const struct str *part,
 
         if (phase_of(word) == PLACE_DONE)
             return fetch(p, word, result, err);
-        if (left == 0 ||
-            (left < LEAD_LEAST_MS && phase_of(word) == PLACE_CALLED))
+        if (left == 0 || (left < least && phase_of(word) == PLACE_CALLED))
             return withdraw(at, word, err);
-        if (left >= LEAD_LEAST_MS && lead_try(p->group)) {
+        if (left >= least && lead_try(p->group)) {
             lead_group(p, write, ctx);
             lead_over(p->group);
         } else {
