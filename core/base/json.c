@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <assert.h>
 #include "base/json_text.h"
 
 static bool is_blank(char c)
@@ -186,4 +187,49 @@ size_t json_count(struct json container)
     while (json_next(&it, &key, &value))
         n++;
     return n;
+}
+
+/* ---- compact ---- */
+
+/* Inside of a string or not. */
+static bool has_blank(const char *p, const char *end)
+{
+    for (; end - p >= 8; p += 8) {
+        uint64_t x = json_load(p);
+
+        if ((x - JSON_EACH(0x21)) & ~x & JSON_EACH(0x80)) /* any below 0x21 */
+            return true;
+    }
+    while (p < end && !is_blank(*p))
+        p++;
+    return p < end;
+}
+
+struct str json_compact(struct str checked, struct buf *out)
+{
+    size_t start = out->n, from = 0;
+    bool quoted = false;
+
+    if (!has_blank(checked.p, checked.p + checked.n)) { /* as clients send it */
+        buf_put(out, checked);
+        return buf_ok(out) ? (struct str){out->p + start, checked.n} : STR_NONE;
+    }
+    for (size_t i = 0; i < checked.n; i++) {
+        char c = checked.p[i];
+
+        if (quoted && c == '\\') {
+            assert(i + 1 < checked.n);
+            i++; /* `\"` ends no string */
+        } else if (c == '"') {
+            quoted = !quoted;
+        } else if (!quoted && is_blank(c)) {
+            buf_put(out, (struct str){checked.p + from, i - from});
+            from = i + 1;
+        }
+    }
+    assert(!quoted && from <= checked.n);
+    buf_put(out, (struct str){checked.p + from, checked.n - from});
+    if (!buf_ok(out))
+        return STR_NONE;
+    return (struct str){out->p + start, out->n - start};
 }

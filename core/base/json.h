@@ -54,19 +54,22 @@ enum status json_check(struct str text, int depth, struct json *root,
 
 /* What an array holds, while it is checked. */
 struct json_rows {
+    const char *in; /* the root's member that is the array; NULL: the root */
     void (*member)(void *ctx, struct json key, struct json value);
-    void (*row)(void *ctx, struct json element);
+    void (*row)(void *ctx, struct json element); /* both, or neither (NULL) */
     void *ctx;
+    /* What json_check_rows says; {0} before it: */
+    struct json array;  /* what `in` names, if it is an array */
+    bool unfit_numbers; /* a number of the text is not json_decimal_fits */
 };
-enum status json_check_rows(struct str text, int depth,
-                            const struct json_rows *rows, struct json *root,
-                            struct err *err) MUST_CHECK;
+enum status json_check_rows(struct str text, int depth, struct json_rows *rows,
+                            struct json *root, struct err *err) MUST_CHECK;
 /*
-    json_check, which hands over in the same pass each element of an array at
-    the root: first its members, if it is an object, then the element itself.
-    They are checked, but what follows may be wrong, or one of the members be
-    there twice: all that came counts only when ST_OK does. For any other root
-    nothing is handed over.
+    json_check, which hands over in the same pass each element of one array:
+    first its members, if it is an object, then the element itself. They are
+    checked, but what follows may be wrong, or one of the members be there
+    twice: all that came counts only when ST_OK does. If what rows->in names is
+    no array, nothing is handed over.
  */
 
 struct json json_of(struct str raw);
@@ -129,6 +132,13 @@ bool json_decimal_fits(struct json number);
  */
 
 size_t json_count(struct json container);
+
+struct str json_compact(struct str checked, struct buf *out);
+/*
+    Appends the text without the white space between its tokens; every string
+    and number stays as it was written. Returns what was appended (a view into
+    out, valid until out grows).
+ */
 
 /*
  * ---- writing: into a buf; whether all went in, buf_ok() says ----

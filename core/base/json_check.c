@@ -31,8 +31,10 @@ struct check {
     size_t n_names, max_names;
     const char *wrong; /* what, and where */
     const char *wrong_at;
-    const struct json_rows *rows;
-    int row_depth; /* of what lies inside an object that is a row */
+    struct json_rows *rows;
+    int root_depth; /* of what lies inside a root that may have the rows */
+    int row_depth;  /* of what lies inside an object that is a row */
+    bool unfit_numbers;
     struct name room[64];
 };
 
@@ -43,6 +45,11 @@ static const char *fail(struct check *c, const char *at, const char *what)
     c->wrong = what;
     c->wrong_at = at;
     return NULL;
+}
+
+static struct json seen(const char *from, const char *behind)
+{
+    return json_of((struct str){from, (size_t)(behind - from)});
 }
 
 /* ---- names ---- */
@@ -308,6 +315,8 @@ static const char *check_number(struct check *c, const char *p)
     if (p && (exponent || digits > 308) &&
         !json_number_finite((struct str){at, (size_t)(p - at)}))
         return fail(c, at, "a number that is too large");
+    if (p && (exponent || p - at > JSON_MOST_DIGITS)) /* others do fit */
+        c->unfit_numbers |= !json_decimal_fits(seen(at, p));
     return p;
 }
 
@@ -332,14 +341,26 @@ static inline bool is_at(const struct check *c, const char *p, char wanted)
     return p < c->end && *p == wanted;
 }
 
-static struct json seen(const char *from, const char *behind)
+/* p is at the value, whose elements may be asked for. */
+static const char *check_root_member(struct check *c, struct str name,
+                                     const char *p, int depth)
 {
-    return json_of((struct str){from, (size_t)(behind - from)});
+    const char *from = p;
+
+    if (!is_at(c, p, '[') || !json_text_is(name, str_of(c->rows->in)))
+        return check_value(c, p, depth);
+    c->row_depth = depth - 2;
+    p = check_value(c, p, depth);
+    c->row_depth = NO_ROWS;
+    if (p)
+        c->rows->array = seen(from, p);
+    return p;
 }
 
 static const char *check_member(struct check *c, const char *p, int depth)
 {
     const char *at = p, *behind, *from;
+    struct str name;
     bool escaped;
 
     if (!is_at(c, p, '"'))
@@ -347,13 +368,15 @@ static const char *check_member(struct check *c, const char *p, int depth)
     p = check_string(c, p, &escaped);
     if (!p)
         return NULL;
-    names_push(c, (struct str){at + 1, (size_t)(p - at) - 2}, escaped);
+    name = (struct str){at + 1, (size_t)(p - at) - 2};
+    names_push(c, name, escaped);
     behind = p;
     p = skip_blanks(c, p);
     if (!is_at(c, p, ':'))
         return fail(c, p, "a colon is expected");
     from = skip_blanks(c, p + 1);
-    p = check_value(c, from, depth);
+    p = depth == c->root_depth ? check_root_member(c, name, from, depth)
+                               : check_value(c, from, depth);
     if (p && depth == c->row_depth)
         c->rows->member(c->rows->ctx, seen(at, behind), seen(from, p));
     return p;
@@ -435,7 +458,9 @@ static bool check_text(struct check *c, int depth, struct json *root)
 {
     const char *from = skip_blanks(c, c->start), *p;
 
-    c->row_depth = c->rows && is_at(c, from, '[') ? depth - 2 : NO_ROWS;
+    c->root_depth = c->rows && c->rows->in ? depth - 1 : NO_ROWS;
+    c->row_depth =
+        c->rows && !c->rows->in && is_at(c, from, '[') ? depth - 2 : NO_ROWS;
     p = check_value(c, from, depth);
     if (!p)
         return false;
@@ -450,9 +475,8 @@ enum status json_check(struct str text, int depth, struct json *root,
     return json_check_rows(text, depth, NULL, root, err);
 }
 
-enum status json_check_rows(struct str text, int depth,
-                            const struct json_rows *rows, struct json *root,
-                            struct err *err)
+enum status json_check_rows(struct str text, int depth, struct json_rows *rows,
+                            struct json *root, struct err *err)
 {
     struct check c; /* not cleared as a whole: `room` is large */
     bool ok;
@@ -460,11 +484,14 @@ enum status json_check_rows(struct str text, int depth,
     assert(depth >= 0);
     c.start = text.n ? text.p : "";
     c.end = c.start + text.n;
-    c.rows = rows;
+    c.rows = rows && rows->row ? rows : NULL;
+    c.unfit_numbers = false;
     c.names = c.room;
     c.n_names = 0;
     c.max_names = sizeof c.room / sizeof c.room[0];
     ok = check_text(&c, depth, root);
+    if (rows)
+        rows->unfit_numbers = c.unfit_numbers;
     if (c.names != c.room)
         free(c.names);
     if (ok)

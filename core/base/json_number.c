@@ -100,11 +100,43 @@ static double decimal_by_strtod(const struct decimal *d, struct str raw)
     return strtod(z, NULL);
 }
 
+static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                               1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                               1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+/*
+ * Most numbers by far are few digits with a point or none. At most 15 with one,
+ * or 16 without: so either the integer is exact, and the power of ten, or there
+ * is nothing to divide. One operation rounds, then, and rounds right. False for
+ * any other.
+ */
+#define PLAIN_BYTES 16
+
+static bool plain_double(struct str raw, double *out)
+{
+    bool minus = raw.p[0] == '-';
+    const char *p = raw.p + minus, *end = raw.p + raw.n;
+    uint64_t v = 0;
+    size_t places = 0;
+
+    if (end - p > PLAIN_BYTES)
+        return false;
+    for (; p < end; p++) {
+        if (*p >= '0' && *p <= '9')
+            v = v * 10 + (uint64_t)(*p - '0');
+        else if (*p == '.')
+            places = (size_t)(end - p) - 1;
+        else
+            return false;
+    }
+    *out = (double)v / power[places];
+    if (minus)
+        *out = -*out;
+    return true;
+}
+
 static double decimal_double(const struct decimal *d, struct str raw)
 {
-    static const double power[] = {
-        1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-        1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     const int64_t most = sizeof power / sizeof power[0] - 1;
     int64_t e = d->exponent - (int64_t)d->digits + 1;
     double v;
@@ -134,6 +166,8 @@ bool json_double(struct json v, double *out)
 
     if (v.type != JSON_NUMBER)
         return false;
+    if (plain_double(v.raw, out))
+        return true;
     d = decimal_read(v.raw);
     *out = decimal_double(&d, v.raw);
     return true;
@@ -184,13 +218,23 @@ bool json_numeric(struct json v, double *out)
     return numeric_text((struct str){v.raw.p + 1, v.raw.n - 2}, out);
 }
 
+static bool has_exponent(struct str raw)
+{
+    for (size_t i = 0; i < raw.n; i++)
+        if ((raw.p[i] | 0x20) == 'e')
+            return true;
+    return false;
+}
+
 bool json_decimal_fits(struct json number)
 {
     struct decimal d;
 
     if (number.type != JSON_NUMBER)
         return false;
+    if (number.raw.n <= JSON_MOST_DIGITS && !has_exponent(number.raw))
+        return true;
     d = decimal_read(number.raw);
-    return d.digits == 0 ||
-           (d.digits <= 38 && d.exponent >= -130 && d.exponent <= 125);
+    return d.digits == 0 || (d.digits <= JSON_MOST_DIGITS &&
+                             d.exponent >= -130 && d.exponent <= 125);
 }

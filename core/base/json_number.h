@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include "base/str.h"
 
+#define JSON_MOST_DIGITS 38 /* of a number that DynamoDB holds */
+
 bool json_number_finite(struct str raw);
 /*
     raw follows the grammar; whether it rounds to a finite double.

@@ -28,25 +28,11 @@ void deltas_reserve(struct delta_list *list, size_t n, struct arena *a)
 
 /* ---- one delta ---- */
 
-enum field {
-    FIELD_LAT,
-    FIELD_LON,
-    FIELD_TIME,
-    FIELD_SPEED,
-    FIELD_CONFIDENCE,
-    FIELD_ACCURACY,
-    FIELD_STATIONARY,
-    FIELD_QUALITY,
-    FIELD_SEQUENCE,
-    FIELD_TIMESTAMP,
-    FIELDS
-};
-
 static const struct {
     const char *name;
     size_t n;
-} fields[FIELDS] = {
-#define FIELD(f, name) [FIELD_##f] = {name, sizeof name - 1}
+} fields[DELTA_FIELDS] = {
+#define FIELD(f, name) [DELTA_##f] = {name, sizeof name - 1}
     FIELD(LAT, "delta_lat"),
     FIELD(LON, "delta_long"),
     FIELD(TIME, "delta_time"),
@@ -59,30 +45,40 @@ static const struct {
     FIELD(TIMESTAMP, "timestamp"),
 #undef FIELD
 };
-#define FIRST_OPTIONAL FIELD_SPEED
-#define OPTIONAL (FIELDS - FIRST_OPTIONAL)
+#define FIRST_OPTIONAL DELTA_SPEED
+#define OPTIONAL (DELTA_FIELDS - FIRST_OPTIONAL)
 
-/* FIELDS for any other. Ten names for each of fifteen members: by length. */
-static enum field field_of(struct json key)
+/* DELTA_FIELDS for any other. Ten names for each of fifteen members: by length.
+ */
+static enum delta_field field_of(struct json key)
 {
     const char *name = key.raw.p + 1;
     size_t n = key.raw.n - 2;
-    enum field f;
+    enum delta_field f;
 
-    for (f = 0; f < FIELDS; f++)
+    for (f = 0; f < DELTA_FIELDS; f++)
         if (n == fields[f].n && memcmp(name, fields[f].name, n) == 0)
             return f;
     if (memchr(name, '\\', n))
-        for (f = 0; f < FIELDS; f++)
+        for (f = 0; f < DELTA_FIELDS; f++)
             if (json_key_is(key, fields[f].name))
                 return f;
-    return FIELDS;
+    return DELTA_FIELDS;
 }
 
-/* The members of one delta that matter; the rest is passed over. */
-struct members {
-    struct json v[FIELDS];
-};
+void delta_member(struct delta_members *m, struct json key, struct json value)
+{
+    enum delta_field f = field_of(key);
+
+    if (f < DELTA_FIELDS)
+        m->v[f] = value;
+}
+
+void delta_forget(struct delta_members *m)
+{
+    for (enum delta_field f = 0; f < DELTA_FIELDS; f++)
+        m->v[f] = JSON_ABSENT;
+}
 
 static double number_or_nan(struct json v)
 {
@@ -91,18 +87,17 @@ static double number_or_nan(struct json v)
     return json_numeric(v, &d) ? d : NAN;
 }
 
-static bool read_delta(const struct members *m, struct arena *a,
-                       struct delta *d)
+bool delta_read(const struct delta_members *m, struct arena *a, struct delta *d)
 {
-    struct json when = m->v[FIELD_TIMESTAMP];
+    struct json when = m->v[DELTA_TIMESTAMP];
 
-    if (!json_numeric(m->v[FIELD_LAT], &d->lat) ||
-        !json_numeric(m->v[FIELD_LON], &d->lon) ||
-        !json_numeric(m->v[FIELD_TIME], &d->dt_ms))
+    if (!json_numeric(m->v[DELTA_LAT], &d->lat) ||
+        !json_numeric(m->v[DELTA_LON], &d->lon) ||
+        !json_numeric(m->v[DELTA_TIME], &d->dt_ms))
         return false;
-    d->speed_mph = number_or_nan(m->v[FIELD_SPEED]);
-    d->accuracy_m = number_or_nan(m->v[FIELD_ACCURACY]);
-    d->sequence = number_or_nan(m->v[FIELD_SEQUENCE]);
+    d->speed_mph = number_or_nan(m->v[DELTA_SPEED]);
+    d->accuracy_m = number_or_nan(m->v[DELTA_ACCURACY]);
+    d->sequence = number_or_nan(m->v[DELTA_SEQUENCE]);
     d->time_text = json_string(when, a);
     if (!time_read(when, a, &d->time_us))
         d->time_us = TIME_NONE;
@@ -117,12 +112,12 @@ static void average_in(struct delta_average *v, double x)
     v->n++;
 }
 
-static bool is_enhanced(const struct members *m)
+static bool is_enhanced(const struct delta_members *m)
 {
     int there = 0;
-    enum field f;
+    enum delta_field f;
 
-    for (f = FIRST_OPTIONAL; f < FIELDS; f++)
+    for (f = FIRST_OPTIONAL; f < DELTA_FIELDS; f++)
         there += m->v[f].type != JSON_NONE && m->v[f].type != JSON_NULL;
     return 2 * there > OPTIONAL;
 }
@@ -137,22 +132,22 @@ static void count_bad_time(struct json when, const struct delta *d,
         c->bad_time = when;
 }
 
-static void count(const struct members *m, const struct delta *d,
-                  struct delta_counts *c)
+void delta_count(const struct delta_members *m, const struct delta *d,
+                 struct delta_counts *c)
 {
     /* Below 0 a phone says that its fix is none. */
     double accuracy_m = d->accuracy_m < 0 ? NAN : d->accuracy_m;
 
     c->deltas++;
-    c->stationary += m->v[FIELD_STATIONARY].type == JSON_TRUE;
+    c->stationary += m->v[DELTA_STATIONARY].type == JSON_TRUE;
     c->moved += d->lat != 0 || d->lon != 0;
     c->accurate += accuracy_m < ACCURATE_M;
-    c->high_quality += json_key_is(m->v[FIELD_QUALITY], "high");
+    c->high_quality += json_key_is(m->v[DELTA_QUALITY], "high");
     c->enhanced += is_enhanced(m);
-    count_bad_time(m->v[FIELD_TIMESTAMP], d, c);
+    count_bad_time(m->v[DELTA_TIMESTAMP], d, c);
     average_in(&c->speed, d->speed_mph);
     average_in(&c->accuracy, accuracy_m);
-    average_in(&c->confidence, number_or_nan(m->v[FIELD_CONFIDENCE]));
+    average_in(&c->confidence, number_or_nan(m->v[DELTA_CONFIDENCE]));
 }
 
 /* ---- a batch ---- */
@@ -160,22 +155,14 @@ static void count(const struct members *m, const struct delta *d,
 struct reading {
     struct arena *a;
     struct delta_list *out;
-    struct members m; /* of the delta that is being read */
+    struct delta_members m; /* of the delta that is being read */
 };
 
 static void take_member(void *ctx, struct json key, struct json value)
 {
     struct reading *r = ctx;
-    enum field f = field_of(key);
 
-    if (f < FIELDS)
-        r->m.v[f] = value;
-}
-
-static void forget_members(struct members *m)
-{
-    for (enum field f = 0; f < FIELDS; f++)
-        m->v[f] = JSON_ABSENT;
+    delta_member(&r->m, key, value);
 }
 
 static void take_delta(void *ctx, struct json element)
@@ -186,22 +173,23 @@ static void take_delta(void *ctx, struct json element)
     (void)element; /* what is no object has no members */
     if (out->n == out->cap)
         deltas_reserve(out, out->cap ? 2 * out->cap : FIRST_ROOM, r->a);
-    if (read_delta(&r->m, r->a, &out->deltas[out->n]))
-        count(&r->m, &out->deltas[out->n++], &out->counts);
+    if (delta_read(&r->m, r->a, &out->deltas[out->n]))
+        delta_count(&r->m, &out->deltas[out->n++], &out->counts);
     else
         out->counts.unusable++;
-    forget_members(&r->m);
+    delta_forget(&r->m);
 }
 
 enum status deltas_read(struct str text, struct arena *a,
                         struct delta_list *out, struct err *err)
 {
     struct reading r = {.a = a, .out = out};
-    struct json_rows rows = {take_member, take_delta, &r};
+    struct json_rows rows = {
+        .member = take_member, .row = take_delta, .ctx = &r};
     struct err why = ERR_NONE;
     struct json root;
 
-    forget_members(&r.m);
+    delta_forget(&r.m);
     if (json_check_rows(text, JSON_DEPTH, &rows, &root, &why) != ST_OK)
         return err_set(err, ST_CORRUPT, NULL, "deltas are %s", why.text);
     if (root.type != JSON_ARRAY)

@@ -37,6 +37,50 @@ struct delta_counts {
     struct delta_average speed, confidence, accuracy;
 };
 
+/* ---- one delta, while json_check_rows hands over its members ---- */
+
+enum delta_field {
+    DELTA_LAT,
+    DELTA_LON,
+    DELTA_TIME,
+    DELTA_SPEED,
+    DELTA_CONFIDENCE,
+    DELTA_ACCURACY,
+    DELTA_STATIONARY,
+    DELTA_QUALITY,
+    DELTA_SEQUENCE,
+    DELTA_TIMESTAMP,
+    DELTA_FIELDS
+};
+
+/* The members that matter; starts as {0}. */
+struct delta_members {
+    struct json v[DELTA_FIELDS];
+};
+
+void delta_member(struct delta_members *m, struct json key, struct json value);
+/*
+    Keeps it, if it is one that matters.
+ */
+void delta_forget(struct delta_members *m);
+/*
+    The next delta begins.
+ */
+
+bool delta_read(const struct delta_members *m, struct arena *a,
+                struct delta *d);
+/*
+    False if delta_lat, delta_long or delta_time is no number. d->time_text is
+    a view of the member, or in the arena.
+ */
+void delta_count(const struct delta_members *m, const struct delta *d,
+                 struct delta_counts *c);
+/*
+    Of a delta that was read.
+ */
+
+/* ---- many ---- */
+
 double delta_average(struct delta_average v);
 /*
     0 when no delta has it; bounded as every figure, so that it can be printed.

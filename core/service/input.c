@@ -55,18 +55,12 @@ static enum status numbers_fit(struct json v, bool in_delta, struct err *err)
     return ST_OK;
 }
 
-enum status input_body(struct str body, struct json *root, struct err *err)
+static enum status body_fits(struct json root, struct err *err)
 {
-    struct json_iter it;
+    struct json_iter it = json_iter(root);
     struct json key, item;
-    enum status st = json_check(body, JSON_DEPTH, root, err);
+    enum status st;
 
-    if (st != ST_OK)
-        return st;
-    if (root->type != JSON_OBJECT)
-        return err_set(err, ST_BAD_REQUEST, "bad_json",
-                       "The body must be a JSON object");
-    it = json_iter(*root);
     while (json_next(&it, &key, &item)) {
         st = item.type == JSON_ARRAY && json_key_is(key, "deltas")
                  ? deltas_fit(item, err)
@@ -75,6 +69,48 @@ enum status input_body(struct str body, struct json *root, struct err *err)
             return st;
     }
     return ST_OK;
+}
+
+static enum status body_check(struct str body, struct json_rows *rows,
+                              struct json *root, struct err *err)
+{
+    enum status st = json_check_rows(body, JSON_DEPTH, rows, root, err);
+
+    if (st != ST_OK)
+        return st;
+    if (root->type != JSON_OBJECT)
+        return err_set(err, ST_BAD_REQUEST, "bad_json",
+                       "The body must be a JSON object");
+    /* Few bodies have such a number: only then it is looked for. */
+    return rows->unfit_numbers ? body_fits(*root, err) : ST_OK;
+}
+
+enum status input_body(struct str body, struct json *root, struct err *err)
+{
+    struct json_rows none = {.row = NULL};
+
+    return body_check(body, &none, root, err);
+}
+
+static struct json without_rows(struct json root, struct json array,
+                                struct arena *a)
+{
+    struct str before = {root.raw.p, (size_t)(array.raw.p - root.raw.p)};
+    struct str behind = {array.raw.p + array.raw.n,
+                         root.raw.n - before.n - array.raw.n};
+
+    return json_of(
+        arena_printf(a, "%.*s[]%.*s", STR_ARG(before), STR_ARG(behind)));
+}
+
+enum status input_body_rows(struct str body, struct json_rows *rows,
+                            struct arena *a, struct json *root, struct err *err)
+{
+    enum status st = body_check(body, rows, root, err);
+
+    if (st == ST_OK && rows->array.type == JSON_ARRAY)
+        *root = without_rows(*root, rows->array, a);
+    return st;
 }
 
 enum status input_missing(struct arena *a, struct str names, struct err *err)
@@ -215,30 +251,4 @@ enum status input_object(struct json root, const char *field,
     else if (value->type != JSON_OBJECT)
         return input_type(err, field, "an object");
     return ST_OK;
-}
-
-struct str json_compact(struct str checked, struct buf *out)
-{
-    size_t start = out->n, from = 0;
-    bool quoted = false;
-
-    for (size_t i = 0; i < checked.n; i++) {
-        char c = checked.p[i];
-
-        if (quoted && c == '\\') {
-            assert(i + 1 < checked.n);
-            i++; /* `\"` ends no string */
-        } else if (c == '"') {
-            quoted = !quoted;
-        } else if (!quoted &&
-                   (c == ' ' || c == '\t' || c == '\n' || c == '\r')) {
-            buf_put(out, (struct str){checked.p + from, i - from});
-            from = i + 1;
-        }
-    }
-    assert(!quoted && from <= checked.n);
-    buf_put(out, (struct str){checked.p + from, checked.n - from});
-    if (!buf_ok(out))
-        return STR_NONE;
-    return (struct str){out->p + start, out->n - start};
 }

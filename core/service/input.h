@@ -14,6 +14,14 @@ enum status input_body(struct str body, struct json *root,
     Strict JSON, an object, no number outside deltas that DynamoDB could not
     hold: ST_BAD_REQUEST with bad_json or bad_number.
  */
+enum status input_body_rows(struct str body, struct json_rows *rows,
+                            struct arena *a, struct json *root,
+                            struct err *err) MUST_CHECK;
+/*
+    input_body, which hands over the elements of the array that rows->in names
+    (json_check_rows). In *root, a copy in the arena, that array is empty: who
+    looks for members need not pass over it.
+ */
 
 enum status input_ids(struct json root, struct arena *a, struct str *user_id,
                       struct str *trip_id, struct err *err) MUST_CHECK;
@@ -81,13 +89,6 @@ enum status input_object(struct json root, const char *field,
                          struct json *value, struct err *err) MUST_CHECK;
 /*
     An object, or JSON_NONE when the member is absent or null; else bad_type.
- */
-
-struct str json_compact(struct str checked, struct buf *out);
-/*
-    checked: by json_check. Appends the text without the white space between its
-   tokens; every string and number stays as it was written. Returns what was
-   appended (a view into out, valid until out grows).
  */
 
 #endif

@@ -208,15 +208,48 @@ static void count_row(void *ctx, struct json element)
     ++*(size_t *)ctx;
 }
 
+static bool any_unfit(struct json v)
+{
+    struct json_iter it = json_iter(v);
+    struct json key, value;
+
+    while (json_next(&it, &key, &value))
+        if (any_unfit(value))
+            return true;
+    return v.type == JSON_NUMBER && !json_decimal_fits(v);
+}
+
 static void check_rows(struct str text, struct json root)
 {
     struct walk w = {.rows = json_iter(root)};
-    struct json_rows rows = {walk_member, walk_row, &w};
+    struct json_rows rows = {.member = walk_member, .row = walk_row, .ctx = &w};
     struct json again, none;
 
     assert(json_check_rows(text, JSON_DEPTH, &rows, &again, NULL) == ST_OK);
     assert(same_json(root, again));
+    assert(rows.unfit_numbers == any_unfit(root));
     assert(root.type != JSON_ARRAY || !json_next(&w.rows, &none, &none));
+}
+
+/* The same of each array that is a member of the root. */
+static void check_rows_in(struct str text, struct json root)
+{
+    struct json_iter it = json_iter(root);
+    struct json key, value, again, none;
+
+    while (it.object && json_next(&it, &key, &value)) {
+        struct walk w = {.rows = json_iter(value)};
+        struct json_rows rows = {.in = arena_z(arena, json_string(key, arena)),
+                                 .member = walk_member,
+                                 .row = walk_row,
+                                 .ctx = &w};
+        bool array = value.type == JSON_ARRAY;
+
+        assert(json_check_rows(text, JSON_DEPTH, &rows, &again, NULL) == ST_OK);
+        assert(array ? same_json(rows.array, value)
+                     : rows.array.type == JSON_NONE);
+        assert(!array || !json_next(&w.rows, &none, &none));
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -227,15 +260,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (json_check(text, JSON_DEPTH, &root, &err) != ST_OK) {
         size_t n = 0;
-        struct json_rows rows = {pass_over, count_row, &n};
+        struct json_rows rows = {
+            .member = pass_over, .row = count_row, .ctx = &n};
 
         assert(root.type == JSON_NONE && strcmp(err.code, "bad_json") == 0);
         assert(json_check_rows(text, JSON_DEPTH, &rows, &root, NULL) != ST_OK);
         assert(n <= size);
         return 0;
     }
-    check_rows(text, root);
     arena = arena_new(1 << 16);
+    check_rows(text, root);
+    check_rows_in(text, root);
     if (!beyond_cjson(root)) {
         cJSON *c = cJSON_ParseWithLength(text.p, text.n);
 

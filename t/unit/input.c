@@ -173,24 +173,46 @@ static void objects(void)
     CHECK(input_object(parsed("{\"o\":[]}"), "o", &v, &err) == ST_BAD_REQUEST);
 }
 
-/* ---- compact ---- */
+/* ---- rows ---- */
 
-static void compact(void)
+static void count_delta(void *ctx, struct json element)
 {
-    struct buf out;
+    (void)element;
+    ++*(int *)ctx;
+}
 
-    buf_init(&out, 100);
-    buf_putz(&out, "=");
-    CHECK(str_is(json_compact(STR_LIT(" [ 1.50 ,\t\"a \\\" b\\\\\" ,\r\n"
-                                      "{ \" c \" : null } ] "),
-                              &out),
-                 "[1.50,\"a \\\" b\\\\\",{\" c \":null}]"));
-    CHECK(out.p[0] == '=');
-    buf_free(&out);
-    buf_init(&out, 4); /* as much as there is room for */
-    CHECK(str_is(json_compact(STR_LIT("[ 12]"), &out), "[12]"));
-    CHECK(json_compact(STR_LIT("1"), &out).n == 0 && !buf_ok(&out));
-    buf_free(&out);
+static void pass_over(void *ctx, struct json key, struct json value)
+{
+    (void)ctx, (void)key, (void)value;
+}
+
+static enum status body_rows(const char *text, struct json *root, int *n)
+{
+    struct json_rows rows = {
+        .in = "deltas", .member = pass_over, .row = count_delta, .ctx = n};
+
+    *n = 0;
+    err = ERR_NONE;
+    return input_body_rows(str_of(text), &rows, a, root, &err);
+}
+
+static void rows(void)
+{
+    struct json root;
+    int n;
+
+    CHECK(body_rows(" { \"a\" : 1 , \"deltas\" : [ {}, 7 ] , \"b\" : [2] } ",
+                    &root, &n) == ST_OK &&
+          n == 2);
+    CHECK(str_is(root.raw, "{ \"a\" : 1 , \"deltas\" : [] , \"b\" : [2] }"));
+    CHECK(root.type == JSON_OBJECT);
+    CHECK(body_rows("{\"deltas\":{\"deltas\":[1]}}", &root, &n) == ST_OK &&
+          n == 0);
+    CHECK(json_member(root, "deltas").type == JSON_OBJECT);
+    CHECK(body_rows("{\"deltas\":[1e127]}", &root, &n) == ST_BAD_REQUEST &&
+          !strcmp(err.code, "bad_number"));
+    CHECK(body_rows("[[1]]", &root, &n) == ST_BAD_REQUEST &&
+          !strcmp(err.code, "bad_json"));
 }
 
 int main(void)
@@ -202,7 +224,7 @@ int main(void)
     times();
     delta_times();
     objects();
-    compact();
+    rows();
     arena_free(&a);
     return tap_end();
 }

@@ -288,6 +288,84 @@ static void strings(void)
     CHECK(!json_key_is(JSON_ABSENT, ""));
 }
 
+/* ---- rows ---- */
+
+static char handed[200];
+
+static void put_member(void *ctx, struct json key, struct json value)
+{
+    (void)ctx;
+    snprintf(handed + strlen(handed), 60, "%.*s=%.*s ", STR_ARG(key.raw),
+             STR_ARG(value.raw));
+}
+
+static void put_row(void *ctx, struct json row)
+{
+    (void)ctx;
+    snprintf(handed + strlen(handed), 60, "%.*s; ", STR_ARG(row.raw));
+}
+
+static struct json_rows rows_of(const char *text, const char *in)
+{
+    struct json_rows rows = {.in = in, .member = put_member, .row = put_row};
+    struct json root;
+
+    handed[0] = '\0';
+    CHECK(json_check_rows(str_of(text), 6, &rows, &root, NULL) == ST_OK);
+    return rows;
+}
+
+static void handed_over(void)
+{
+    struct json_rows rows =
+        rows_of("[{\"a\":[{\"b\":1}]},[{\"c\":2}],3]", NULL);
+
+    CHECK(!strcmp(handed, "\"a\"=[{\"b\":1}] {\"a\":[{\"b\":1}]}; "
+                          "[{\"c\":2}]; 3; "));
+    rows = rows_of("{\"o\":{\"r\":[1],\"x\":{\"y\":2}},"
+                   "\"\\u0072\" : [ {\"a\":{\"b\":4}} ,5 ] , "
+                   "\"z\":[{\"a\":6}]}",
+                   "r");
+    CHECK(!strcmp(handed, "\"a\"={\"b\":4} {\"a\":{\"b\":4}}; 5; "));
+    CHECK(str_is(rows.array.raw, "[ {\"a\":{\"b\":4}} ,5 ]"));
+    rows = rows_of("{\"r\":{\"r\":[1]},\"s\":[2]}", "r");
+    CHECK(!handed[0] && rows.array.type == JSON_NONE);
+    CHECK(rows_of("{\"r\":[]}", "r").array.type == JSON_ARRAY && !handed[0]);
+    (void)rows_of("[[{\"r\":[1]}]]", "r");
+    CHECK(!handed[0]);
+}
+
+static bool unfit(const char *text)
+{
+    return rows_of(text, "r").unfit_numbers;
+}
+
+static void unfit_numbers(void)
+{
+    CHECK(!unfit("[1,-2.5,1e125,12345678901234567890123456789012345678]"));
+    CHECK(unfit("{\"a\":[1,{\"b\":1e126}]}") && unfit("-1E-131"));
+    CHECK(unfit("[123456789012345678901234567890123456789,1]"));
+    CHECK(!unfit("[\"1e200\"]"));
+}
+
+static void compact(void)
+{
+    struct buf out;
+
+    buf_init(&out, 100);
+    buf_putz(&out, "=");
+    CHECK(str_is(json_compact(STR_LIT(" [ 1.50 ,\t\"a \\\" b\\\\\" ,\r\n"
+                                      "{ \" c \" : null } ] "),
+                              &out),
+                 "[1.50,\"a \\\" b\\\\\",{\" c \":null}]"));
+    CHECK(out.p[0] == '=');
+    buf_free(&out);
+    buf_init(&out, 4); /* as much as there is room for */
+    CHECK(str_is(json_compact(STR_LIT("[ 12]"), &out), "[12]"));
+    CHECK(json_compact(STR_LIT("1"), &out).n == 0 && !buf_ok(&out));
+    buf_free(&out);
+}
+
 int main(void)
 {
     arena = arena_new(4096);
@@ -297,6 +375,9 @@ int main(void)
     duplicates();
     cursor();
     strings();
+    handed_over();
+    unfit_numbers();
+    compact();
     arena_free(&arena);
     return tap_end();
 }
