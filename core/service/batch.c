@@ -1,6 +1,7 @@
 /*
- * The life of a batch: body -> ids and number -> each delta accepted or listed
- * as an issue -> one item (compact JSON, bounded) -> records -> answer.
+ * The life of a batch: body -> in one pass over it, each delta accepted (copied
+ * compact, and counted) or listed as an issue -> ids and number -> one item
+ * (bounded) -> records -> answer.
  */
 #include "service/batch.h"
 
@@ -20,11 +21,12 @@
 
 struct intake { /* a batch while its body is read */
     struct batch batch;
-    struct json deltas;
-    struct buf accepted; /* the JSON array, compact */
-    struct buf issues;   /* inside of a JSON array of texts */
+    struct arena *arena;
+    struct delta_members members; /* of the delta that is being read */
+    struct buf accepted;          /* the JSON array, compact */
+    struct delta_counts counts;   /* of what was accepted */
+    struct buf issues;            /* inside of a JSON array of texts */
     size_t n_issues;
-    struct delta_list list; /* what was accepted, and its counts */
     double quality_score;
     struct input_warnings warnings;
 };
@@ -72,17 +74,17 @@ static enum status read_head(const struct call *c, struct json root,
                              struct intake *in)
 {
     struct json number = json_member(root, "batch_number");
+    struct json deltas = json_member(root, "deltas");
     enum status st;
 
-    in->deltas = json_member(root, "deltas");
     if ((st = input_ids(root, c->arena, &in->batch.user_id, &in->batch.trip_id,
                         c->err)) != ST_OK)
         return st;
     if (number.type == JSON_NONE || number.type == JSON_NULL)
         return input_missing(c->arena, STR_LIT("\"batch_number\""), c->err);
-    if (in->deltas.type == JSON_NONE || in->deltas.type == JSON_NULL)
+    if (deltas.type == JSON_NONE || deltas.type == JSON_NULL)
         return input_missing(c->arena, STR_LIT("\"deltas\""), c->err);
-    if (in->deltas.type != JSON_ARRAY)
+    if (deltas.type != JSON_ARRAY)
         return input_type(c->err, "deltas", "an array");
     if ((st = read_number(root, in, c->err)) != ST_OK ||
         (st = input_time(root, "first_point_timestamp", c->arena, &in->warnings,
@@ -96,36 +98,32 @@ static enum status read_head(const struct call *c, struct json root,
     return ST_OK;
 }
 
-/* Why a delta is rejected, or NULL: doc/wire.md, "POST
- * /store-trajectory-batch". */
-static const char *delta_issue(struct json delta)
+/* ---- the deltas, one by one while the body is checked ---- */
+
+static bool is_good(struct json number)
 {
-    struct json_iter it = json_iter(delta);
-    struct json key, v;
-    bool lat = false, lon = false, time = false; /* good as last seen */
-    double dt = 0;
+    double any;
+
+    return number.type == JSON_NUMBER ? json_decimal_fits(number)
+                                      : json_numeric(number, &any);
+}
+
+/* Why a delta is rejected, or NULL: doc/wire.md, "POST
+ * /store-trajectory-batch". *d is read when it is not. */
+static const char *delta_issue(struct intake *in, struct json delta,
+                               struct delta *d)
+{
+    const struct delta_members *m = &in->members;
 
     if (delta.type != JSON_OBJECT)
         return "is not an object";
-    while (json_next(&it, &key, &v)) {
-        double number;
-        bool good = json_numeric(v, &number) &&
-                    (v.type != JSON_NUMBER || json_decimal_fits(v));
-
-        if (json_key_is(key, "delta_lat"))
-            lat = good;
-        else if (json_key_is(key, "delta_long"))
-            lon = good;
-        else if (json_key_is(key, "delta_time") && (time = good))
-            dt = number;
-    }
-    if (!lat)
+    if (!is_good(m->v[DELTA_LAT]))
         return "delta_lat is missing or not a number";
-    if (!lon)
+    if (!is_good(m->v[DELTA_LON]))
         return "delta_long is missing or not a number";
-    if (!time)
+    if (!is_good(m->v[DELTA_TIME]) || !delta_read(m, in->arena, d))
         return "delta_time is missing or not a number";
-    if (dt <= 0 || dt > DELTA_TIME_MAX_MS)
+    if (d->dt_ms <= 0 || d->dt_ms > DELTA_TIME_MAX_MS)
         return "delta_time is not within 0 to 3600000 ms";
     return NULL;
 }
@@ -140,31 +138,39 @@ static void list_issue(struct intake *in, size_t index, const char *issue)
         buf_putz(&in->issues, ",\"and more\"");
 }
 
-static enum status sift_deltas(struct intake *in, struct err *err)
+static void take_member(void *ctx, struct json key, struct json value)
 {
-    struct json_iter it = json_iter(in->deltas);
-    struct json key, delta;
-    size_t index = 0;
+    struct intake *in = ctx;
 
-    assert(in->deltas.type == JSON_ARRAY);
-    buf_putc(&in->accepted, '[');
-    while (json_next(&it, &key, &delta)) {
-        const char *issue = delta_issue(delta);
+    delta_member(&in->members, key, value);
+}
 
-        /* Not by counting first: that would be one more pass over the body. */
-        if (++index > BATCH_MAX_DELTAS)
-            return err_set(err, ST_TOO_LARGE, "batch_too_large",
-                           "A batch has at most %d deltas", BATCH_MAX_DELTAS);
-        if (issue) {
-            list_issue(in, index, issue);
-            continue;
-        }
-        if (in->batch.deltas_count++)
-            buf_putc(&in->accepted, ',');
+static void take_delta(void *ctx, struct json delta)
+{
+    struct intake *in = ctx;
+    size_t index = (size_t)++in->batch.original_count;
+    struct delta d;
+    const char *issue;
+
+    if (index > BATCH_MAX_DELTAS)
+        return; /* end_deltas refuses them all */
+    issue = delta_issue(in, delta, &d);
+    if (issue) {
+        list_issue(in, index, issue);
+    } else {
+        buf_putc(&in->accepted, in->batch.deltas_count++ ? ',' : '[');
         json_compact(delta.raw, &in->accepted);
+        delta_count(&in->members, &d, &in->counts);
     }
+    delta_forget(&in->members);
+}
+
+static enum status end_deltas(struct intake *in, struct err *err)
+{
+    if (in->batch.original_count > BATCH_MAX_DELTAS)
+        return err_set(err, ST_TOO_LARGE, "batch_too_large",
+                       "A batch has at most %d deltas", BATCH_MAX_DELTAS);
     buf_putc(&in->accepted, ']');
-    in->batch.original_count = (int64_t)index;
     in->batch.deltas = buf_str(&in->accepted);
     return buf_ok(&in->accepted) ? ST_OK : batch_too_large(err);
 }
@@ -185,7 +191,7 @@ static enum status no_valid_deltas(const struct call *c, struct intake *in)
 static void put_statistics(const struct intake *in, const char *key,
                            struct json_out *o)
 {
-    const struct delta_counts *n = &in->list.counts;
+    const struct delta_counts *n = &in->counts;
 
     json_begin_object(o, key);
     json_put_int(o, "total_deltas", (int64_t)n->deltas);
@@ -216,13 +222,12 @@ static void put_batch_answer(const struct intake *in, struct buf *answer)
     json_put_z(&o, "acceptance_rate", rate);
     json_put_z(&o, "enhancement_level",
                /* over 80%, without a division */
-               in->list.counts.enhanced * 5 > in->list.counts.deltas * 4
-                   ? "high"
-                   : "medium");
+               in->counts.enhanced * 5 > in->counts.deltas * 4 ? "high"
+                                                               : "medium");
     json_put_double(&o, "quality_score", in->quality_score);
     put_statistics(in, "batch_statistics", &o);
     json_put_int(&o, "quality_issues_count", (int64_t)in->n_issues);
-    json_put_bool(&o, "movement_detected", in->list.counts.moved > 0);
+    json_put_bool(&o, "movement_detected", in->counts.moved > 0);
     input_put_warnings(&in->warnings, &o);
     json_end_object(&o);
 }
@@ -298,24 +303,23 @@ static enum status store_intake(const struct call *c, struct intake *in,
 static enum status read_and_store(const struct call *c, struct str body,
                                   struct intake *in)
 {
+    struct json_rows deltas = {
+        .in = "deltas", .member = take_member, .row = take_delta, .ctx = in};
     struct json root;
     int64_t now = clock_wall_us();
     enum status st;
 
-    if ((st = input_body(body, &root, c->err)) != ST_OK ||
+    if ((st = input_body_rows(body, &deltas, c->arena, &root, c->err)) !=
+            ST_OK ||
         (st = read_head(c, root, in)) != ST_OK ||
         (st = read_metrics(c, root, in)) != ST_OK ||
-        (st = sift_deltas(in, c->err)) != ST_OK)
+        (st = end_deltas(in, c->err)) != ST_OK)
         return st;
     if (!in->batch.deltas_count)
         return no_valid_deltas(c, in);
-    /* The bytes as they are stored, so that the counts are those that a
-     * finalize will find. */
-    if ((st = deltas_read(in->batch.deltas, c->arena, &in->list, c->err)) !=
-            ST_OK ||
-        (st = fit_item(c, in)) != ST_OK)
+    if ((st = fit_item(c, in)) != ST_OK)
         return st;
-    input_warn_deltas(&in->list.counts, c->arena, &in->warnings);
+    input_warn_deltas(&in->counts, c->arena, &in->warnings);
     in->batch.uploaded_us = now;
     return store_intake(c, in, now);
 }
@@ -323,7 +327,7 @@ static enum status read_and_store(const struct call *c, struct str body,
 enum status batch_store(const struct call *c, struct str body,
                         struct buf *answer)
 {
-    struct intake in = {.quality_score = 0};
+    struct intake in = {.arena = c->arena};
     enum status st;
 
     buf_init(&in.accepted, BATCH_MAX_BYTES);

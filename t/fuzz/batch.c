@@ -73,6 +73,26 @@ static struct json checked(struct str text, enum json_type type)
     return root;
 }
 
+static bool says(struct json statistics, const char *name, double v)
+{
+    double said;
+
+    return json_double(json_member(statistics, name), &said) && said == v;
+}
+
+/* The counts are made of what came, and are those of what is stored. */
+static void same_statistics(struct json said, const struct delta_counts *n)
+{
+    assert(says(said, "total_deltas", (double)n->deltas));
+    assert(says(said, "enhanced_deltas", (double)n->enhanced));
+    assert(says(said, "average_speed", delta_average(n->speed)));
+    assert(says(said, "average_confidence", delta_average(n->confidence)));
+    assert(says(said, "average_gps_accuracy", delta_average(n->accuracy)));
+    assert(says(said, "stationary_points", (double)n->stationary));
+    assert(says(said, "high_quality_points", (double)n->high_quality));
+    assert(says(said, "movement_points", (double)n->moved));
+}
+
 static enum status see_batch(struct records *r, const struct batch *b,
                              int64_t now_us, struct deadline d,
                              struct batch_stored *out, struct err *err)
@@ -89,13 +109,13 @@ static enum status see_batch(struct records *r, const struct batch *b,
     assert((int64_t)json_count(checked(b->deltas, JSON_ARRAY)) ==
            b->deltas_count);
     checked(b->issues, JSON_ARRAY);
-    checked(b->statistics, JSON_OBJECT);
     if (b->metrics.n)
         checked(b->metrics, JSON_OBJECT);
     assert(deltas_read(b->deltas, a, &list, err) == ST_OK);
     assert((int64_t)list.n == b->deltas_count && !list.counts.unusable);
     for (size_t i = 0; i < list.n; i++)
         assert(list.deltas[i].dt_ms > 0 && list.deltas[i].dt_ms <= 3600000);
+    same_statistics(checked(b->statistics, JSON_OBJECT), &list.counts);
     arena_free(&a);
     *out = (struct batch_stored){.completed = false};
     return ST_OK;
