@@ -23,8 +23,18 @@ LONG_AGO = "2025-01-01T00:00:00.000000+00:00"
 
 def open_trips(host):
     """The looks that this host owes."""
-    return sorted(f for path, _, files in os.walk(os.path.join(host.spool, "open"))
-                  for f in files)
+    owed, folder = set(), os.path.join(host.spool, "open")
+    for name in os.listdir(folder):
+        try:
+            with open(os.path.join(folder, name), encoding="ascii") as f:
+                lines = f.read().splitlines()
+        except FileNotFoundError:  # worked off meanwhile
+            continue
+        of_file = {}
+        for line in lines:
+            of_file[line[1:]] = line[0] == ">"
+        owed |= {trip for trip, there in of_file.items() if there}
+    return sorted(owed)
 
 
 def by_service(s, trip):

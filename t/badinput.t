@@ -19,9 +19,9 @@ OTHER = "b2a7c3d4-7c1f-4a44-8a6b-5a8b9b1c2d02"
 
 def stored(s):
     """All that is stored, as something to compare."""
-    spooled = [os.path.join(folder, n) for folder, _, names in os.walk(s.spool)
-               for n in names]
-    return s.stores.image(), sorted(spooled)
+    paths = [os.path.join(folder, n) for folder, _, names in os.walk(s.spool)
+             for n in names]
+    return s.stores.image(), sorted((p, os.path.getsize(p)) for p in paths)
 
 
 def refused(s, kept, path, body, name, status=400, code=None):

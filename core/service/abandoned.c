@@ -5,7 +5,7 @@
 #include "service/finalize.h"
 
 /* Looks fall due in so many steps of trips.abandoned_after: each step is one
- * folder in the spool. */
+ * file in the spool. */
 #define STEPS 32
 
 static int64_t after_ms(const struct conf *conf)

@@ -3,13 +3,14 @@
  *
  *   spool/trips/NAME           a trip to be scored: user_id, newline, trip_id
  *   spool/tokens/USER/NAME     the driver's cache token has to be replaced
- *   spool/open/DUE/TRIP        a trip under way, to be looked at when it is due
+ *   spool/open/DUE             trips under way, to be looked at when it is due
  *
  * Such a debt is of one of the kinds in spool.def, which says where it lies;
- * all else is alike. Each is a file of its own, complete before it has its
- * name: one with a text is written under a name starting with a dot and
- * renamed, an empty one is made in one step. When a process dies or lets go
- * of what it owes, maintenance goes on with it.
+ * all else is alike. Each of the first two is a file of its own, complete
+ * before it has its name: one with a text is written under a name starting with
+ * a dot and renamed, an empty one is made in one step. Of the third each is a
+ * line. When a process dies or lets go of what it owes, maintenance goes on
+ * with it.
  */
 #ifndef DG_STORE_SPOOL_H
 #define DG_STORE_SPOOL_H
@@ -96,7 +97,7 @@ enum status spool_add(struct spool *s, const struct debt *debt,
 void spool_take_back(struct spool *s, const struct debt *debt);
 /*
     Of a kind LATER: it is not owed any more, if this host has it with that
-    time. One system call.
+    time. One line more in a file that is there.
  */
 
 bool spool_waits(struct spool *s, enum debt_kind kind, struct str user_id);

@@ -32,8 +32,6 @@ void spool_set_aside(struct spool *s, enum debt_kind kind, const char *name);
 
 /* ---- LATER: spool_later.c; s->kind was reached ---- */
 
-#define LATER_PATH_MAX (ID_MAX + 32)
-
 enum status later_add(struct spool *s, const struct debt *debt,
                       struct err *err) MUST_CHECK;
 enum status later_work(struct spool *s, enum debt_kind kind, const char *name,
@@ -42,7 +40,7 @@ enum status later_count(struct spool *s, enum debt_kind kind,
                         const struct folder_names *due, int64_t *out,
                         struct err *err) MUST_CHECK;
 /*
-    name, due: of the folders in the kind's.
+    name, due: of the files in the kind's folder.
  */
 
 int spool_open_below(int at, const char *name);

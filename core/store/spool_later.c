@@ -2,10 +2,18 @@
  * spool_later.c - debts that fall due later: one for each trip under way, of
  * which nearly all are taken back before.
  *
- * An entry is an empty file, named by the trip, in a folder named by when it
- * falls due. So it is made by one call and taken back by one, and a look at
- * many thousands of them reads the few names of folders: those that are not due
- * are not opened.
+ * All that fall due at one time are lines of one file, which is named by that
+ * time: a debt is a line that is appended, and so is its end.
+ *
+ *   >trip_1
+ *   <trip_1
+ *
+ * So no trip makes or removes a name: SQLite's next sync would write that, too,
+ * where it lies on the same disk. A look at many thousands of debts reads a few
+ * names, and opens the files that are due.
+ *
+ * The marks are in no id. A line that was not written to its end (a full disk)
+ * costs no other: what counts of a line begins at its last mark.
  */
 #include "store/spool_impl.h"
 
@@ -14,119 +22,304 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/folder.h"
 
+#define OWED '>'
+#define ENDED '<'
 #define DUE_DIGITS 16 /* so that names sort by time */
 #define DUE_MAX 24
 #define TRIES 10
+/* A million trips in one step; no host has so many. */
+#define LATER_FILE_MAX (256 << 20)
 
-static void later_folder(int64_t due_ms, char out[DUE_MAX])
+static void later_name(int64_t due_ms, char out[DUE_MAX])
 {
     assert(due_ms >= 0);
     snprintf(out, DUE_MAX, "%0*" PRId64, DUE_DIGITS, due_ms);
 }
 
-static bool later_due(const char *folder, int64_t *due_ms)
+static bool later_due(const char *name, int64_t *due_ms)
 {
-    return strlen(folder) == DUE_DIGITS && str_to_i64(str_of(folder), due_ms) &&
+    return strlen(name) == DUE_DIGITS && str_to_i64(str_of(name), due_ms) &&
            *due_ms >= 0;
 }
 
-static void later_path(const struct debt *debt, char out[LATER_PATH_MAX])
-{
-    char folder[DUE_MAX];
+/* ---- owed, and taken back ---- */
 
-    later_folder(debt->due_ms, folder);
-    snprintf(out, LATER_PATH_MAX, "%s/%.*s", folder, STR_ARG(debt->trip_id));
+static size_t later_line(char mark, struct str trip_id, char out[ID_MAX + 3])
+{
+    return (size_t)snprintf(out, ID_MAX + 3, "%c%.*s\n", mark,
+                            STR_ARG(trip_id));
 }
 
-/* The entry may be there already: then it is the same debt. */
-static bool later_create(int kind, const char *path)
+/* In one write: lines of several processes do not mix. */
+static enum status later_append(int fd, char mark, struct str trip_id,
+                                struct err *err)
 {
-    int fd = openat(kind, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+    char line[ID_MAX + 3];
+    size_t n = later_line(mark, trip_id, line);
 
-    if (fd < 0)
-        return false;
-    close(fd);
-    return true;
+    return file_write(fd, (struct str){line, n}, err);
+}
+
+/* Its lock, which others may have, too: while it is held, nobody removes the
+ * file. False when somebody has done so before. */
+static bool later_hold(int fd)
+{
+    struct stat st;
+
+    while (flock(fd, LOCK_SH) && errno == EINTR)
+        continue;
+    return fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
+static int later_open(int kind, const char *name)
+{
+    for (int tries = 0; tries < TRIES; tries++) {
+        int fd = openat(kind, name,
+                        O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+                        0640);
+
+        if (fd < 0 || later_hold(fd))
+            return fd;
+        close(fd);
+    }
+    errno = EBUSY;
+    return -1;
 }
 
 enum status later_add(struct spool *s, const struct debt *debt, struct err *err)
 {
-    char path[LATER_PATH_MAX], folder[DUE_MAX];
-    int kind = s->kind[debt->kind];
+    char name[DUE_MAX];
+    enum status st;
+    int fd;
 
-    later_path(debt, path);
-    later_folder(debt->due_ms, folder);
-    /* Working off may remove the folder, still empty, in between. */
-    for (int tries = 0; tries < TRIES; tries++) {
-        if (later_create(kind, path))
-            return ST_OK;
-        if (errno != ENOENT || (mkdirat(kind, folder, 0750) && errno != EEXIST))
-            break;
-    }
-    return file_errno(err, "make a spool entry", path);
+    later_name(debt->due_ms, name);
+    fd = later_open(s->kind[debt->kind], name);
+    if (fd < 0)
+        return file_errno(err, "open spool entries of", name);
+    st = later_append(fd, OWED, debt->trip_id, err);
+    close(fd);
+    return st;
 }
 
 void spool_take_back(struct spool *s, const struct debt *debt)
 {
-    char path[LATER_PATH_MAX];
+    char name[DUE_MAX];
+    struct log_value trip;
+    int fd;
 
     assert(debt_place(debt->kind) == PLACE_LATER && id_valid(debt->trip_id));
-    later_path(debt, path);
+    later_name(debt->due_ms, name);
+    fd = openat(s->kind[debt->kind], name,
+                O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return;
     /* One that stays is looked at when it is due: no harm. */
-    unlinkat(s->kind[debt->kind], path, 0);
+    if (later_append(fd, ENDED, debt->trip_id, NULL) != ST_OK)
+        log_line(LOG_WARN, "spool_entry_stays", "trip_id=%s",
+                 log_quoted(debt->trip_id, &trip));
+    close(fd);
+}
+
+/* ---- read ---- */
+
+struct later_list {
+    struct later {
+        struct str trip_id;
+        char mark;
+    } * v;
+    size_t n;
+    size_t damaged; /* lines that say nothing */
+    size_t size;    /* of the file, when it was read */
+};
+
+static enum status later_text(int fd, const char *name, struct arena *a,
+                              struct str *out, struct err *err)
+{
+    struct stat st;
+    char *z;
+    size_t n = 0;
+    ssize_t got = 1;
+
+    if (fstat(fd, &st))
+        return file_errno(err, "look at spool entries of", name);
+    if (!S_ISREG(st.st_mode) || st.st_size > LATER_FILE_MAX)
+        return ST_CORRUPT;
+    z = arena_alloc(a, (size_t)st.st_size + 1);
+    while (got > 0 && n < (size_t)st.st_size) {
+        got = pread(fd, z + n, (size_t)st.st_size - n, (off_t)n);
+        if (got < 0 && errno == EINTR)
+            got = 1;
+        else if (got < 0)
+            return file_errno(err, "read spool entries of", name);
+        else
+            n += (size_t)got;
+    }
+    *out = (struct str){z, n};
+    return ST_OK;
+}
+
+static bool later_parse(struct str line, struct later *out)
+{
+    size_t at = line.n;
+
+    while (at > 0 && line.p[at - 1] != OWED && line.p[at - 1] != ENDED)
+        at--;
+    if (at == 0)
+        return false;
+    *out = (struct later){{line.p + at, line.n - at}, line.p[at - 1]};
+    return id_valid(out->trip_id);
+}
+
+static size_t later_count_lines(struct str text)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < text.n; i++)
+        n += text.p[i] == '\n';
+    return n;
+}
+
+/* By trip, and of one trip as the lines came. */
+static int later_compare(const void *a, const void *b)
+{
+    const struct later *x = a, *y = b;
+    int by_trip = str_cmp(x->trip_id, y->trip_id);
+
+    return by_trip                        ? by_trip
+           : x->trip_id.p == y->trip_id.p ? 0
+           : x->trip_id.p < y->trip_id.p  ? -1
+                                          : 1;
+}
+
+/* The last line of a trip says whether it is owed. */
+static void later_keep_owed(struct later_list *list)
+{
+    size_t kept = 0;
+
+    if (list->n)
+        qsort(list->v, list->n, sizeof *list->v, later_compare);
+    for (size_t i = 0; i < list->n; i++)
+        if ((i + 1 == list->n ||
+             !str_eq(list->v[i].trip_id, list->v[i + 1].trip_id)) &&
+            list->v[i].mark == OWED)
+            list->v[kept++] = list->v[i];
+    list->n = kept;
+}
+
+/* What is owed by the file, by trip; ST_CORRUPT if it is none. A line without
+ * an end is still being written, or never will be. */
+static enum status later_read(int fd, const char *name, struct arena *a,
+                              struct later_list *out, struct err *err)
+{
+    struct str text = STR_NONE;
+    enum status st = later_text(fd, name, a, &text, err);
+    const char *p, *end, *newline;
+
+    if (st != ST_OK)
+        return st;
+    *out = (struct later_list){.size = text.n};
+    out->v = arena_alloc_n(a, later_count_lines(text) + 1, sizeof *out->v);
+    end = text.p + text.n;
+    for (p = text.p; (newline = memchr(p, '\n', (size_t)(end - p)));
+         p = newline + 1) {
+        struct str line = {p, (size_t)(newline - p)};
+
+        if (later_parse(line, &out->v[out->n]))
+            out->n++;
+        else
+            out->damaged++;
+    }
+    later_keep_owed(out);
+    return ST_OK;
 }
 
 /* ---- worked off ---- */
 
-static enum status later_work_one(struct spool *s, struct debt *debt,
-                                  int folder, const char *name, spool_each each,
-                                  void *ctx, struct err *err)
+/* The file, of which nothing is owed any more, unless a line came since it was
+ * read. */
+static enum status later_remove(struct spool *s, enum debt_kind kind,
+                                const char *name, int fd,
+                                const struct later_list *list, struct err *err)
 {
-    char path[LATER_PATH_MAX];
+    bool locked;
+    struct stat now;
+    enum status st = file_lock_try(fd, &locked, err);
 
-    debt->trip_id = str_of(name);
-    if (!id_valid(debt->trip_id)) {
-        snprintf(path, sizeof path, "%016" PRId64 "/%.*s", debt->due_ms, ID_MAX,
-                 name);
-        spool_set_aside(s, debt->kind, path);
+    if (st != ST_OK || !locked)
+        return st;
+    if (fstat(fd, &now))
+        return file_errno(err, "look at spool entries of", name);
+    if ((size_t)now.st_size != list->size)
         return ST_OK;
-    }
-    if (each(ctx, debt) != ST_OK)
-        return ST_OK; /* kept for the next time */
-    return unlinkat(folder, name, 0) && errno != ENOENT
-               ? file_errno(err, "remove a spool entry of", name)
-               : ST_OK;
+    if (list->damaged)
+        spool_set_aside(s, kind, name);
+    else if (unlinkat(s->kind[kind], name, 0) && errno != ENOENT)
+        return file_errno(err, "remove spool entries of", name);
+    return ST_OK;
 }
 
-static enum status later_work_folder(struct spool *s, struct debt *debt,
-                                     const char *name, spool_each each,
-                                     void *ctx, struct err *err)
+/* One that is done is noted at once, so that it is not done again when others
+ * keep the file there. */
+static enum status later_work_each(struct debt *debt, int fd,
+                                   struct later_list *list, spool_each each,
+                                   void *ctx, struct err *err)
 {
-    int kind = s->kind[debt->kind], folder = spool_open_below(kind, name);
-    struct folder_names trips;
-    struct arena *a;
+    char line[ID_MAX + 3];
+    size_t kept = 0;
     enum status st;
 
-    if (folder < 0 && errno == ENOENT)
+    for (size_t i = 0; i < list->n; i++) {
+        debt->trip_id = list->v[i].trip_id;
+        if (each(ctx, debt) != ST_OK) {
+            list->v[kept++] = list->v[i];
+            continue;
+        }
+        st = later_append(fd, ENDED, debt->trip_id, err);
+        if (st != ST_OK)
+            return st;
+        list->size += later_line(ENDED, debt->trip_id, line);
+    }
+    list->n = kept;
+    return ST_OK;
+}
+
+static enum status later_work_file(struct spool *s, struct debt *debt,
+                                   const char *name, spool_each each, void *ctx,
+                                   struct err *err)
+{
+    int fd = openat(s->kind[debt->kind], name,
+                    O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+    struct arena *a;
+    struct later_list list;
+    enum status st;
+
+    if (fd < 0 && errno == ENOENT)
         return ST_OK; /* another process was quicker */
-    if (folder < 0)
-        return file_errno(err, "open folder", name);
+    if (fd < 0 && errno != EISDIR && errno != ELOOP)
+        return file_errno(err, "open spool entries of", name);
     a = arena_new(0);
-    st = folder_names(folder, NAMES_PLAIN, a, &trips, err);
-    for (size_t i = 0; st == ST_OK && i < trips.n; i++)
-        st = later_work_one(s, debt, folder, trips.v[i], each, ctx, err);
-    /* What is kept, or came meanwhile, keeps the folder there. */
-    if (st == ST_OK && unlinkat(kind, name, AT_REMOVEDIR) &&
-        errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
-        st = file_errno(err, "remove folder", name);
+    st = fd < 0 ? ST_CORRUPT : later_read(fd, name, a, &list, err);
+    if (st == ST_OK)
+        st = later_work_each(debt, fd, &list, each, ctx, err);
+    if (st == ST_OK && !list.n)
+        st = later_remove(s, debt->kind, name, fd, &list, err);
+    if (st == ST_CORRUPT) {
+        spool_set_aside(s, debt->kind, name);
+        st = ST_OK;
+    }
     arena_free(&a);
-    close(folder);
+    if (fd >= 0)
+        close(fd);
     return st;
 }
 
@@ -141,7 +334,7 @@ enum status later_work(struct spool *s, enum debt_kind kind, const char *name,
     }
     if (debt.due_ms > clock_wall_us() / 1000)
         return ST_OK;
-    return later_work_folder(s, &debt, name, each, ctx, err);
+    return later_work_file(s, &debt, name, each, ctx, err);
 }
 
 enum status later_count(struct spool *s, enum debt_kind kind,
@@ -153,15 +346,20 @@ enum status later_count(struct spool *s, enum debt_kind kind,
 
     *out = 0;
     for (size_t i = 0; st == ST_OK && i < due->n; i++) {
-        int folder = spool_open_below(s->kind[kind], due->v[i]);
-        struct folder_names trips;
+        int fd = openat(s->kind[kind], due->v[i],
+                        O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        struct later_list list = {.n = 0};
+        int64_t due_ms;
 
-        if (folder < 0)
-            continue; /* worked off meanwhile, or no folder of ours */
-        st = folder_names(folder, NAMES_PLAIN, a, &trips, err);
+        if (fd < 0)
+            continue; /* worked off meanwhile */
+        if (later_due(due->v[i], &due_ms))
+            st = later_read(fd, due->v[i], a, &list, err);
         if (st == ST_OK)
-            *out += (int64_t)trips.n;
-        close(folder);
+            *out += (int64_t)list.n;
+        if (st == ST_CORRUPT)
+            st = ST_OK; /* set aside when it is due */
+        close(fd);
         arena_reset(a);
     }
     arena_free(&a);

@@ -119,7 +119,7 @@ def spool_empty(host):
     """Of what is owed now: looks at trips under way fall due later."""
     wait_for("an empty spool", lambda: not [
         f for path, _, files in os.walk(host.spool) for f in files
-        if os.path.basename(os.path.dirname(path)) != "open"])
+        if os.path.basename(path) != "open"])
 
 
 def change_summary(stack, change, user_id=trips.USER):
