@@ -45,17 +45,18 @@ static void use_form(struct ddb_expr *e)
     "size(#batch_numbers) >= #total_batches AND "                              \
     "#highest_batch < :highest_batch"
 
+/* AND binds before OR. More parentheses say no more, and dynalite takes 50 ms
+ * instead of 5 to parse them. */
 static void put_condition(struct ddb_expr *e, const struct batch *b)
 {
     struct buf cond;
 
     buf_init(&cond, 4096);
-    buf_printf(&cond, "%s", "attribute_not_exists(#trip_id) OR (" UNDER_WAY);
+    buf_printf(&cond, "%s", "attribute_not_exists(#trip_id) OR " UNDER_WAY);
     if (b->first_us != TIME_NONE)
         buf_printf(&cond, "%s", NOT_LATER("start_timestamp"));
     if (b->last_us != TIME_NONE)
         buf_printf(&cond, "%s", NOT_LATER("end_timestamp"));
-    buf_printf(&cond, ")");
     buf_putc(&cond, '\0');
     assert(buf_ok(&cond));
     ddb_if(e, buf_str(&cond).p);

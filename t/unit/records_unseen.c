@@ -132,14 +132,14 @@ static void unseen(void)
 {
     static const char *const parts[] = {
         "\"ConditionExpression\":\"(attribute_not_exists(#trip_id) OR "
-        "(#user_id = :user_id AND #status = :status AND "
+        "#user_id = :user_id AND #status = :status AND "
         "attribute_type(#batch_numbers, :set) AND ",
         "NOT contains(#batch_numbers, :number) AND "
         "size(#batch_numbers) >= #total_batches AND "
         "#highest_batch < :highest_batch AND ",
         "contains(#start_timestamp, :utc) AND ",
         "#start_timestamp <= :start_timestamp AND ",
-        "#end_timestamp <= :end_timestamp))\"",
+        "#end_timestamp <= :end_timestamp)\"",
         "#start_timestamp = if_not_exists(#start_timestamp, :start_timestamp)",
         "#total_batches = if_not_exists(#total_batches, :total_batches_0) + "
         ":total_batches_1",
