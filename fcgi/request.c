@@ -126,6 +126,11 @@ void request_limits(int fd, int64_t timeout_ms)
     socket_timeout(fd, SO_SNDTIMEO, timeout_ms);
 }
 
+void request_keep_not(struct request *r)
+{
+    r->fcgx.keepConnection = 0;
+}
+
 void request_watched(struct request *r, int epoll_fd)
 {
     r->epoll_fd = epoll_fd;

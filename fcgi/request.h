@@ -50,6 +50,11 @@ int request_release(struct request *r);
     After request_finish: the connection, when the web server asked to keep it
     and it is still here; the caller's from now on. Else -1.
  */
+void request_keep_not(struct request *r);
+/*
+    For this answer the web server closes the connection whatever it asked: it
+    is closed here, too, which is cheaper than to wait for that.
+ */
 void request_watched(struct request *r, int epoll_fd);
 /*
     A connection may be watched there: that ends before it goes elsewhere.

@@ -168,6 +168,7 @@ class Nginx(Process):
         self.host = host
         self.port = None
         self.more = ""  # locations beside the project's own, for start()
+        self.keeps, self.workers = True, 1  # connections to the service; processes
         self.dir = os.path.join(host.dir, "nginx")
         for sub in ("conf", "log", "tmp"):
             os.makedirs(os.path.join(self.dir, sub))
@@ -208,9 +209,15 @@ class Nginx(Process):
              f"FCGI_SOCKET={self.host.socket}",
              f"STATUS_SOCKET={self.host.status_socket}",
              f"FILES={self.host.files}",
+             f"WORKERS={self.workers}",
              # Started by root it would become nobody, who may not use the
              # service's socket.
              "USER=root root" if os.geteuid() == 0 else "USER="], check=True)
+        if not self.keeps:
+            path = os.path.join(self.dir, "conf", "driveguard", "fastcgi.conf")
+            text = read(path).replace("fastcgi_keep_conn on;", "fastcgi_keep_conn off;")
+            with open(path, "w") as f:
+                f.write(text)
         site = os.path.join(self.dir, "conf", "driveguard", "site.conf")
         with open(site, "a") as f:
             f.write(self.more)
