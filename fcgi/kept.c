@@ -86,13 +86,15 @@ static bool conn_give(struct kept *k, int at)
 
 /* ---- the thread ---- */
 
-/* all: those without a request, too. */
+/* all: those without a request, too. Who has hung up stays: it only has to be
+ * closed. */
 static void give_waiting(struct kept *k, bool all)
 {
     int ready = poll(k->conn, (nfds_t)k->n, 0);
 
     for (int i = k->n - 1; (ready > 0 || all) && i >= 0; i--)
-        if (i != k->taken && (all || k->conn[i].revents) && !conn_give(k, i))
+        if (i != k->taken && (all || k->conn[i].revents & POLLIN) &&
+            !(k->conn[i].revents & POLLHUP) && !conn_give(k, i))
             return; /* no room: the next time */
 }
 

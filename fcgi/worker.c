@@ -28,7 +28,8 @@
 #define QUEUE 1
 #define CHANNEL 2
 /* At once; the rest comes with the next look. */
-#define EVENTS 8
+#define EVENTS 16
+#define TAKEN_AT_ONCE 4
 /* Requests between two looks at what others have: it reads all their slots. */
 #define SHARE_EVERY 64
 
@@ -42,7 +43,8 @@ struct worker {
     bool taken; /* what is served is one of these */
     int left;   /* or, when there are too many of them: to be ended; -1 */
     uint64_t served;
-    bool queue; /* somebody may wait at the listening socket */
+    bool queue;    /* somebody may wait at the listening socket */
+    bool new_last; /* had the last turn */
 };
 
 /* ---- one request ---- */
@@ -283,20 +285,23 @@ static bool serve_new(struct worker *w)
         return false;
     request_limits(fd, w->process->conf->server_request_timeout);
     serve_one(w, fd);
+    w->new_last = true;
     end_left(w);
     return true;
 }
 
-/* What another worker had no time for. */
+/* What other workers had no time for; some is left to those who come next. */
 static void take_over(struct worker *w)
 {
-    int fd = handover_take_conn(&w->process->kept);
+    for (int i = 0; i < TAKEN_AT_ONCE; i++) {
+        int fd = handover_take_conn(&w->process->kept);
 
-    if (fd < 0)
-        return;
-    request_limits(fd, w->process->conf->server_request_timeout);
-    if (!kept_add(w->kept, fd))
-        conn_end(w, fd);
+        if (fd < 0)
+            return;
+        request_limits(fd, w->process->conf->server_request_timeout);
+        if (!kept_add(w->kept, fd))
+            conn_end(w, fd);
+    }
 }
 
 /* Where some workers have many connections and others few, those who ask by
@@ -313,15 +318,19 @@ static void share(struct worker *w)
         (void)kept_give(w->kept);
 }
 
-static void serve_kept(struct worker *w, uint64_t name)
+/* False: it had no request; the web server has closed it. */
+static bool serve_kept(struct worker *w, uint64_t name)
 {
+    uint64_t before = w->served;
     int fd = kept_take(w->kept, name);
 
     if (fd < 0)
-        return;
+        return false;
     w->taken = true;
     serve_one(w, fd);
+    w->new_last = false;
     share(w);
+    return w->served > before;
 }
 
 /*
@@ -332,22 +341,24 @@ static void serve_kept(struct worker *w, uint64_t name)
 static void serve_ready(struct worker *w, const struct epoll_event *event,
                         int n)
 {
-    /* First what only we were woken for: of the kept ones those that wait for
-     * too long get away (kept.h). */
+    bool long_queue = w->queue;
+    int kept = 0;
+
     for (int i = 0; i < n; i++) {
         if (event[i].data.u64 == CHANNEL)
             take_over(w);
         w->queue = w->queue || event[i].data.u64 == QUEUE;
+        kept += event[i].data.u64 > CHANNEL;
     }
-    if (w->queue)
+    /* First what only we may have been woken for: of the kept ones those that
+     * wait for too long get away (kept.h). */
+    if (w->queue && !(long_queue && kept && w->new_last))
         serve_new(w);
-    for (int i = 0; i < n; i++) {
-        if (event[i].data.u64 == CHANNEL || event[i].data.u64 == QUEUE)
-            continue;
-        serve_kept(w, event[i].data.u64);
-        if (w->queue)
+    for (int i = 0; i < n; i++)
+        /* An end is nobody's turn: each new one may become such an end. */
+        if (event[i].data.u64 > CHANNEL && serve_kept(w, event[i].data.u64) &&
+            w->queue)
             serve_new(w);
-    }
 }
 
 /*

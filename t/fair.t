@@ -15,13 +15,23 @@ import harness
 import trips
 from tap import diag, done, is_, ok, subtest
 
-SECONDS = 3
-REQUEST = ("GET /analyze-driver?email=%s&view=summary HTTP/1.1\r\n"
-           "Host: fair\r\n\r\n" % trips.EMAIL).encode()
+SECONDS = 2
+REQUEST = "GET %s/analyze-driver?email=%s&view=summary HTTP/1.1\r\nHost: fair\r\n\r\n"
+# nginx would close a client's connection after 1,000 answers. Below /new it makes a
+# connection to the service for each call, whatever it does elsewhere.
+MORE = """
+keepalive_requests 1000000000;
+location /new/ {
+    rewrite ^/new(/.*)$ $1 break;
+    include driveguard/fastcgi.conf;
+    fastcgi_pass unix:%s;
+}
+"""
 
 
 class Client:
-    def __init__(self, port):
+    def __init__(self, port, prefix):
+        self.request = (REQUEST % (prefix, trips.EMAIL)).encode()
         self.sock = socket.create_connection(("127.0.0.1", port))
         self.answers = 0
         self.waits_since = 0.0
@@ -31,7 +41,7 @@ class Client:
     def ask(self):
         self.got = b""
         self.waits_since = time.monotonic()
-        self.sock.sendall(REQUEST)
+        self.sock.sendall(self.request)
 
     def take(self):
         """True when an answer is whole; the next is asked for."""
@@ -50,9 +60,9 @@ class Client:
         return True
 
 
-def check(s, count):
+def check(s, count, new=0):
     poll = selectors.DefaultSelector()
-    clients = [Client(s.nginx.port) for _ in range(count)]
+    clients = [Client(s.nginx.port, "/new" if i < new else "") for i in range(count)]
     for c in clients:
         poll.register(c.sock, selectors.EVENT_READ, c)
     end = time.monotonic() + SECONDS
@@ -76,8 +86,7 @@ def check(s, count):
 
 
 with harness.Stack(workers=4, start=False) as s:
-    # nginx would close a client's connection after 1,000 answers.
-    s.nginx.more = "keepalive_requests 1000000000;\n"
+    s.nginx.more = MORE % s.socket
     s.start()
     s.users([trips.user()])
     drivers.drive(s, trips.trip(1))
@@ -88,5 +97,11 @@ with harness.Stack(workers=4, start=False) as s:
             s.nginx.keeps, s.nginx.workers = keeps, processes
             s.nginx.start()
             check(s, count)
+    s.nginx.stop()
+    s.nginx.keeps, s.nginx.workers = True, 1
+    s.nginx.start()
+    for count, new in [(64, 32), (48, 16), (40, 32)]:
+        with subtest(f"kept and new ones together: {new} of {count} new"):
+            check(s, count, new)
 
 done()
