@@ -15,8 +15,8 @@
 #include "base/stats.h"
 
 /* A request that takes so long lets others go elsewhere. A hot answer takes a
- * twentieth of it. */
-#define LONG_MS 5
+ * hundredth of it. */
+#define LONG_MS 10
 /* It may hang: if its worker is killed, none that it kept is lost. */
 #define STUCK_MS 1000
 
@@ -98,7 +98,8 @@ static void give_waiting(struct kept *k, bool all)
             return; /* no room: the next time */
 }
 
-/* Awake only while there are requests, so an idle worker costs nothing. */
+/* Awake only while there are requests, so an idle worker costs nothing; and to
+ * be woken by each request would cost more than to look in vain. */
 static void *kept_watch(void *ctx)
 {
     struct kept *k = ctx;
@@ -107,7 +108,7 @@ static void *kept_watch(void *ctx)
 
     lock(k);
     while (!k->end) {
-        if (!k->busy) {
+        if (!k->busy && request == k->request) {
             k->asleep = true;
             pthread_cond_wait(&k->work, &k->lock);
             k->asleep = false;
@@ -115,7 +116,7 @@ static void *kept_watch(void *ctx)
         }
         if (request != k->request)
             since = clock_mono_ms();
-        else
+        else if (k->busy)
             give_waiting(k, clock_mono_ms() - since > STUCK_MS);
         request = k->request;
         unlock(k);
