@@ -67,21 +67,17 @@ def while_one_is_busy():
 
 
 def shared():
-    """Who has many gives some away, so that all workers take part."""
-    with Daemon(workers=4) as d:
-        conns = [kept(d)[0] for _ in range(8)]
-        last = set()
-
-        def spread():
-            nonlocal last
-            for _ in range(16):
-                for c in conns:
-                    c.send("GET", "/healthz")
-                last = [c.answer().json()["pid"] for c in conns]
-            return max(last.count(pid) for pid in last) <= 4
-
-        wait_for("no worker to have more than half", spread)
-        ok(len(set(last)) >= 2, "several have some")
+    """Who has all gives some away, though nobody has to wait."""
+    with Daemon(workers=2) as d:
+        d.fault(POINT, "hold")
+        with fcgi.Connection(d.socket) as held:
+            held.send("GET", "/healthz")
+            d.fault_taken(POINT)
+            conns = [kept(d)[0] for _ in range(8)]
+            d.fault_go(POINT)
+            is_(held.answer().status, 200, "the other worker is free again")
+        is_(len({asked(c) for c in conns}), 1, "one has them all")
+        wait_for("both to have some", lambda: len({asked(c) for c in conns}) == 2)
         for c in conns:
             c.close()
 
