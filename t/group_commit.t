@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Uploads of several workers are committed together; no one of them suffers from
-another, from a leader that dies, or from one that hangs."""
+"""Uploads, claims and their ends of several workers are committed together; no one
+of them suffers from another, from a leader that dies, or from one that hangs."""
 
 import os
 import random
@@ -11,6 +11,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import drivers
 import harness
 import trips
 from background import Background, held
@@ -43,6 +44,28 @@ def posts(s, bodies):
     """All at the same time; what each got."""
     calls = [Background(post, s, body) for body in bodies]
     return [c.result() for c in calls]
+
+
+def finalize(s, trip, user_id=trips.USER):
+    return s.post("/finalize-trip", dict(trip["finalize"], user_id=user_id), timeout=30)
+
+
+def trips_of(s, numbers):
+    """Uploaded, and not finalized."""
+    all_of = [trips.trip(n, points=5 + n % 10) for n in numbers]
+    for t in all_of:
+        s.upload(t)
+    return all_of
+
+
+def is_scored(s, trip):
+    """Its record, its row and its object are of it alone."""
+    rec = drivers.settled(s, trip["trip_id"])
+    row = drivers.summary_rows(s)[trip["trip_id"]]
+    is_((rec["analysis_status"], row["revision"]), ("stored", rec["revision"]),
+        f"{trip['trip_id']} is stored, its row of the last claim")
+    is_([k for k in drivers.objects(s) if trip["trip_id"] in k], [rec["analysis_key"]],
+        "its record names its one object")
 
 
 def batch_of(number, user_id=trips.USER):
@@ -99,6 +122,40 @@ with harness.Stack(workers=8, kind="dir") as s:
                <= stored(s), "the others' are stored")
             is_([post(s, b).status for b in bodies], [200] * 6,
                 "and every one may be repeated")
+
+    with subtest("claims in one group with batches: each gets its own trip"):
+        three = trips_of(s, (100, 101, 102))
+        with held(s, "group.taken", post, s, batch_of(40)) as first:
+            calls = [Background(finalize, s, t) for t in three]
+            theirs = Background(finalize, s, three[0], "someone-else")
+            batch = Background(post, s, batch_of(41))
+            time.sleep(0.3)
+        answers = [c.result().json() for c in calls]
+        is_([(a["trip_id"], a["analysis"]["status"], a["total_deltas_analyzed"])
+             for a in answers],
+            [(t["trip_id"], "stored", 5 + n) for n, t in enumerate(three)],
+            "each its own answer")
+        is_([theirs.result().status, batch.result().status, first.result().status],
+            [409, 200, 200], "who is no owner is told so, and spoils nothing")
+        for t in three:
+            is_scored(s, t)
+            is_(drivers.record(s, t["trip_id"])["revision"], 1, "claimed once")
+
+    for step in ("group.taken", "group.written"):
+        with subtest(f"a leader dies with claims: {step}"):
+            four = trips_of(s, [random.randrange(1000, 90000) for _ in range(4)])
+            with held(s, "group.told", post, s, batch_of(random.randrange(1000, 90000))):
+                calls = [Background(finalize, s, t) for t in four]
+                time.sleep(0.3)
+                s.fault(step, "crash")
+            codes = [c.result().status for c in calls]
+            is_(sorted(codes), [200] * 3 + [503], "its own client may try again")
+            s.fault_over(step)
+            is_([finalize(s, t).status for t, code in zip(four, codes) if code != 200],
+                [200], "and does")
+            drivers.spool_empty(s)
+            for t in four:
+                is_scored(s, t)
 
     with subtest("a write that hangs: who waits is told so in time"):
         s.configure({"server.request_timeout": "1500ms",

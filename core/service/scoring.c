@@ -7,7 +7,7 @@
 #include "store/batch_place.h"
 #include "store/keys.h"
 
-#define TRIP_GZIP_LEVEL 6 /* packed once, sent as it is to every reader */
+#define TRIP_GZIP_LEVEL 5 /* packed once, sent as it is to every reader */
 
 /* ---- batches -> deltas ---- */
 

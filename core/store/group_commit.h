@@ -23,7 +23,7 @@
 
 #define GROUP_REQUEST_MAX ((size_t)512 * 1024)
 #define GROUP_ROWS_MAX 64
-#define GROUP_RESULT_MAX 16 /* bytes of a row's result */
+#define GROUP_RESULT_MAX 704 /* bytes of a row's result */
 
 struct group_commit; /* memory that the processes of a host share */
 

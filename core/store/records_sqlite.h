@@ -107,6 +107,22 @@ enum status sqlite_store_batch(struct sql *sql, const struct batch *b,
     Inside a transaction: as records_batch_store. ST_NOT_OWNER comes before
     anything is written.
  */
+enum status sqlite_claim(struct sql *sql, const struct trip_claim *c,
+                         struct deadline d, struct arena *a, struct trip *out,
+                         struct err *err) MUST_CHECK;
+/*
+    Inside a transaction: as records_trip_claim. What it refuses, it refuses
+    before anything is written.
+ */
+enum status sqlite_settle(struct sql *sql, struct str trip_id, int64_t at,
+                          int64_t revision, enum analysis_status as,
+                          struct str key, int64_t end_us, struct deadline d,
+                          struct err *err) MUST_CHECK;
+/*
+    Inside a transaction: sets what came of the scoring, if the record is still
+    at revision `at` (ST_PRECONDITION, nothing written). end_us, TIME_NONE for
+    the others: of a forward, which takes what the object says.
+ */
 enum status sqlite_put_trip(struct sql *sql, const struct trip *t,
                             struct deadline d, struct err *err) MUST_CHECK;
 

@@ -1,86 +1,167 @@
 /*
- * records_sqlite_group.c - a batch stored, alone or with those of other
- * workers.
+ * records_sqlite_group.c - batches stored, trips claimed and their claims
+ * ended, alone or with those of other workers.
  *
- * Who leads a group (group_commit.h) writes all of its batches in one
- * transaction, as records_sqlite_batches.c writes one.
+ * Who leads a group (group_commit.h) does all of its writes in one
+ * transaction, each as records_sqlite_{batches,trips}.c does one. What is
+ * done twice comes to the same: a batch is a repeat, a claim is another claim
+ * of the same client, and a claim that has ended ends so again.
  */
 #include "store/records_sqlite.h"
 
 #include <assert.h>
+#include "base/fault.h"
 #include "base/stats.h"
-
-_Static_assert(sizeof(struct batch_stored) <= GROUP_RESULT_MAX,
-               "what came of a batch fits a row's result");
-
-static enum status store_alone(struct sql *sql, const struct batch *b,
-                               int64_t now_us, struct deadline d,
-                               struct arena *a, struct batch_stored *out,
-                               struct err *err)
-{
-    enum status st = sql_begin(sql, d, err);
-
-    return st == ST_OK
-               ? sql_end(sql,
-                         sqlite_store_batch(sql, b, now_us, d, a, out, err),
-                         err)
-               : st;
-}
-
-/* ---- those of all workers, committed together ---- */
 
 /* A turn that does not come in this time is answered "try again": whoever leads
  * hangs. */
 #define TURN_WAIT_MS 10000
 
-/* A batch as it lies in the group's memory: this, and the texts behind it. */
-struct packed {
-    struct batch batch; /* its texts' pointers mean nothing */
+/* ---- a write, and what comes of it ---- */
+
+struct batch_write {
+    struct batch batch;
     int64_t now_us;
 };
 
-#define PACKED_TEXTS 7
+struct claim_end {
+    struct str trip_id, key;
+    int64_t revision;
+    enum analysis_status as;
+};
 
-static void texts_of(struct batch *b, struct str *text[PACKED_TEXTS])
+struct row_write {
+    enum { WRITE_BATCH, WRITE_CLAIM, WRITE_END } kind;
+    union {
+        struct batch_write store;
+        struct trip_claim claim;
+        struct claim_end end;
+    };
+};
+
+#define ANALYSIS_KEY_MAX 480 /* of a claimed trip, which had one before */
+
+struct claimed {
+    struct trip trip; /* its texts' pointers mean nothing */
+    char key[ANALYSIS_KEY_MAX];
+};
+
+union row_result {
+    struct batch_stored stored;
+    struct claimed claimed;
+    unsigned char bytes[GROUP_RESULT_MAX];
+};
+_Static_assert(sizeof(union row_result) == GROUP_RESULT_MAX,
+               "what came of a write fits a row's result");
+
+/* ---- a write as it lies in the group's memory: it, and its texts ---- */
+
+#define WRITE_TEXTS 7 /* at most */
+
+static size_t texts_of(struct row_write *w, struct str *text[WRITE_TEXTS])
 {
-    struct str *all[PACKED_TEXTS] = {&b->batch_id, &b->trip_id, &b->user_id,
-                                     &b->deltas,   &b->metrics, &b->statistics,
-                                     &b->issues};
+    size_t n = 0;
 
-    memcpy(text, all, sizeof all);
+    switch (w->kind) {
+    case WRITE_BATCH:
+        text[n++] = &w->store.batch.batch_id;
+        text[n++] = &w->store.batch.trip_id;
+        text[n++] = &w->store.batch.user_id;
+        text[n++] = &w->store.batch.deltas;
+        text[n++] = &w->store.batch.metrics;
+        text[n++] = &w->store.batch.statistics;
+        text[n++] = &w->store.batch.issues;
+        break;
+    case WRITE_CLAIM:
+        text[n++] = &w->claim.trip_id;
+        text[n++] = &w->claim.user_id;
+        text[n++] = &w->claim.trip_quality;
+        break;
+    case WRITE_END:
+        text[n++] = &w->end.trip_id;
+        text[n++] = &w->end.key;
+        break;
+    }
+    return n;
 }
 
-static void unpack(struct str request, struct packed *out)
+static void row_unpack(struct str request, struct row_write *out)
 {
-    struct str *text[PACKED_TEXTS];
+    struct str *text[WRITE_TEXTS];
     const char *at = request.p + sizeof *out;
+    size_t n;
 
     assert(request.n >= sizeof *out);
     memcpy(out, request.p, sizeof *out);
-    texts_of(&out->batch, text);
-    for (size_t i = 0; i < PACKED_TEXTS; i++) {
+    n = texts_of(out, text);
+    for (size_t i = 0; i < n; i++) {
         text[i]->p = at;
         at += text[i]->n;
     }
     assert(at == request.p + request.n);
 }
 
-struct uploads { /* what a leader writes with */
+/* ---- what a leader does ---- */
+
+struct writing { /* what a leader writes with */
     struct sql *sql;
     struct deadline deadline;
     struct arena *arena;
 };
 
-static enum status store_row(struct uploads *u, struct group_row *r, bool alone)
+/* In a transaction. A key that has no room in the answer is told after the
+ * claim: who asked then claims once more, alone. */
+static enum status claim_row(struct writing *u, const struct trip_claim *c,
+                             struct claimed *out, struct err *err)
 {
-    struct packed p;
-    struct batch_stored stored = {.completed = false};
+    struct trip trip;
+    enum status st = sqlite_claim(u->sql, c, u->deadline, u->arena, &trip, err);
 
-    unpack(r->request, &p);
+    if (st != ST_OK)
+        return st;
+    if (trip.analysis_key.n > sizeof out->key)
+        return err_set(err, ST_TOO_LARGE, NULL,
+                       "the trip's analysis_key is too long");
+    out->trip = trip;
+    if (trip.analysis_key.n)
+        memcpy(out->key, trip.analysis_key.p, trip.analysis_key.n);
+    return ST_OK;
+}
+
+static enum status write_row(struct writing *u, const struct row_write *w,
+                             union row_result *out, struct err *err)
+{
+    switch (w->kind) {
+    case WRITE_BATCH:
+        return sqlite_store_batch(u->sql, &w->store.batch, w->store.now_us,
+                                  u->deadline, u->arena, &out->stored, err);
+    case WRITE_CLAIM:
+        return claim_row(u, &w->claim, &out->claimed, err);
+    case WRITE_END:
+        break;
+    }
+    return sqlite_settle(u->sql, w->end.trip_id, w->end.revision,
+                         w->end.revision, w->end.as, w->end.key, TIME_NONE,
+                         u->deadline, err);
+}
+
+static enum status write_alone(struct writing *u, const struct row_write *w,
+                               union row_result *out, struct err *err)
+{
+    enum status st = sql_begin(u->sql, u->deadline, err);
+
+    return st == ST_OK ? sql_end(u->sql, write_row(u, w, out, err), err) : st;
+}
+
+static enum status do_row(struct writing *u, struct group_row *r, bool alone)
+{
+    union row_result result = {.bytes = {0}};
+    struct row_write w;
+
+    row_unpack(r->request, &w);
     err_clear(&r->err);
-    r->st = (alone ? store_alone : sqlite_store_batch)(
-        u->sql, &p.batch, p.now_us, u->deadline, u->arena, &stored, &r->err);
-    memcpy(r->result, &stored, sizeof stored);
+    r->st = (alone ? write_alone : write_row)(u, &w, &result, &r->err);
+    memcpy(r->result, &result, sizeof result);
     arena_reset(u->arena);
     return r->st;
 }
@@ -100,60 +181,85 @@ static void refuse_all(struct group_row *row, size_t n, enum status st,
     }
 }
 
-/* ST_OK: each row has its outcome. Who is not the trip's owner is told so
- * before anything of his is written, and spoils nothing. */
-static enum status store_together(struct uploads *u, struct group_row *row,
+/* What is told before anything of the row is written spoils nothing. */
+static bool is_refusal(enum status st)
+{
+    return st == ST_NOT_OWNER || st == ST_NOT_FOUND || st == ST_PRECONDITION;
+}
+
+/* ST_OK: each row has its outcome. */
+static enum status write_together(struct writing *u, struct group_row *row,
                                   size_t n, struct err *err)
 {
     enum status st = sql_begin(u->sql, u->deadline, err);
 
     if (st != ST_OK)
         return st;
-    for (size_t i = 0; i < n && (st == ST_OK || st == ST_NOT_OWNER); i++) {
-        st = store_row(u, &row[i], false);
+    for (size_t i = 0; i < n && (st == ST_OK || is_refusal(st)); i++) {
+        st = do_row(u, &row[i], false);
         if (st != ST_OK)
             *err = row[i].err;
     }
-    if (st == ST_NOT_OWNER)
+    if (is_refusal(st))
         st = ST_OK;
     return sql_end(u->sql, st, err);
 }
 
-static void store_rows(void *ctx, struct group_row *row, size_t n)
+static bool has_batch(const struct group_row *row, size_t n)
 {
-    struct uploads *u = ctx;
-    struct err err = ERR_NONE;
-    enum status st = store_together(u, row, n, &err);
+    for (size_t i = 0; i < n; i++) {
+        struct row_write w;
 
-    stat_add(STAT_batch_groups, 1);
+        row_unpack(row[i].request, &w);
+        if (w.kind == WRITE_BATCH)
+            return true;
+    }
+    return false;
+}
+
+static void write_rows(void *ctx, struct group_row *row, size_t n)
+{
+    struct writing *u = ctx;
+    struct err err = ERR_NONE;
+    enum status st = write_together(u, row, n, &err);
+
+    if (has_batch(row, n))
+        stat_add(STAT_batch_groups, 1);
     if (st == ST_OK)
         return;
     /* One bad row: the others are not to suffer from it. */
     if (!is_of_all(st) && n > 1)
         for (size_t i = 0; i < n; i++)
-            (void)store_row(u, &row[i], true);
+            (void)do_row(u, &row[i], true);
     else
         refuse_all(row, n, st, &err);
 }
 
-static enum status store_in_group(struct uploads *u, const struct batch *b,
-                                  int64_t now_us, struct batch_stored *out,
-                                  struct err *err)
-{
-    struct packed p = {.batch = *b, .now_us = now_us};
-    struct str *text[PACKED_TEXTS], part[1 + PACKED_TEXTS];
-    unsigned char result[GROUP_RESULT_MAX];
-    enum status st;
+/* ---- what a worker asks for ---- */
 
-    texts_of(&p.batch, text);
-    part[0] = (struct str){(const char *)&p, sizeof p};
-    for (size_t i = 0; i < PACKED_TEXTS; i++)
+static enum status write_in_group(struct writing *u, struct row_write *w,
+                                  union row_result *out, struct err *err)
+{
+    struct str *text[WRITE_TEXTS], part[1 + WRITE_TEXTS];
+    size_t n = texts_of(w, text);
+
+    part[0] = (struct str){(const char *)w, sizeof *w};
+    for (size_t i = 0; i < n; i++)
         part[1 + i] = *text[i];
-    st = sql_group(u->sql, part, 1 + PACKED_TEXTS,
-                   deadline_sooner(u->deadline, TURN_WAIT_MS), store_rows, u,
-                   result, err);
-    if (st == ST_OK)
-        memcpy(out, result, sizeof *out);
+    return sql_group(u->sql, part, 1 + n,
+                     deadline_sooner(u->deadline, TURN_WAIT_MS), write_rows, u,
+                     out->bytes, err);
+}
+
+static enum status write_for(struct records *r, struct row_write *w,
+                             struct deadline d, union row_result *out,
+                             struct err *err)
+{
+    struct writing u = {sql_of(r), d, arena_new(0)};
+    enum status st = sql_shared(u.sql) ? write_in_group(&u, w, out, err)
+                                       : write_alone(&u, w, out, err);
+
+    arena_free(&u.arena);
     return st;
 }
 
@@ -161,11 +267,82 @@ enum status sqlite_batch_store(struct records *r, const struct batch *b,
                                int64_t now_us, struct deadline d,
                                struct batch_stored *out, struct err *err)
 {
-    struct uploads u = {sql_of(r), d, arena_new(0)};
-    enum status st = sql_shared(u.sql)
-                         ? store_in_group(&u, b, now_us, out, err)
-                         : store_alone(u.sql, b, now_us, d, u.arena, out, err);
+    struct row_write w = {.kind = WRITE_BATCH,
+                          .store = {.batch = *b, .now_us = now_us}};
+    union row_result result;
+    enum status st = write_for(r, &w, d, &result, err);
 
-    arena_free(&u.arena);
+    if (st == ST_OK)
+        *out = result.stored;
     return st;
+}
+
+static enum status claim_alone(struct sql *sql, const struct trip_claim *c,
+                               struct deadline d, struct arena *a,
+                               struct trip *out, struct err *err)
+{
+    enum status st = sql_begin(sql, d, err);
+
+    return st == ST_OK ? sql_end(sql, sqlite_claim(sql, c, d, a, out, err), err)
+                       : st;
+}
+
+/* A client's: only such a claim may be made once more when its leader has
+ * died, because it holds whatever the record says by then. */
+static bool may_repeat(const struct trip_claim *c)
+{
+    return !c->rescore && !c->abandoned && !c->unclaimed_to;
+}
+
+static enum status claim_in_group(struct records *r, const struct trip_claim *c,
+                                  struct deadline d, struct arena *a,
+                                  struct trip *out, struct err *err)
+{
+    struct row_write w = {.kind = WRITE_CLAIM, .claim = *c};
+    union row_result result;
+    const struct claimed *got = &result.claimed;
+    enum status st = write_for(r, &w, d, &result, err);
+
+    if (st != ST_OK)
+        return st;
+    *out = got->trip;
+    out->trip_id = arena_copy(a, c->trip_id);
+    out->user_id = arena_copy(a, c->user_id);
+    out->trip_quality = arena_copy(a, c->trip_quality);
+    out->analysis_key =
+        arena_copy(a, (struct str){got->key, got->trip.analysis_key.n});
+    return ST_OK;
+}
+
+enum status sqlite_trip_claim(struct records *r, const struct trip_claim *c,
+                              struct deadline d, struct arena *a,
+                              struct trip *out, struct err *err)
+{
+    bool group = sql_shared(sql_of(r)) && may_repeat(c);
+    enum status st = group ? claim_in_group(r, c, d, a, out, err) : ST_OK;
+
+    /* The record is to be in *out, or the trip has more than a row holds. */
+    if (st == ST_PRECONDITION || st == ST_TOO_LARGE) {
+        err_clear(err);
+        group = false;
+    }
+    if (!group)
+        st = claim_alone(sql_of(r), c, d, a, out, err);
+    if (st == ST_OK)
+        fault_point("sqlite.claim.after");
+    return st;
+}
+
+enum status sqlite_trip_stored(struct records *r, struct str trip_id,
+                               int64_t revision, enum analysis_status as,
+                               struct str key, struct deadline d,
+                               struct err *err)
+{
+    struct row_write w = {
+        .kind = WRITE_END,
+        .end = {
+            .trip_id = trip_id, .key = key, .revision = revision, .as = as}};
+    union row_result none;
+
+    return write_for(r, &w, d, &none, err);
 }

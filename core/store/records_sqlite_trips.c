@@ -1,8 +1,6 @@
 /* records_sqlite_trips.c - the trips of the SQLite record store. */
 #include "store/records_sqlite.h"
 
-#include "base/fault.h"
-
 #define PAGE 100
 
 static enum status read_trip(const struct sql_query *q, struct arena *a,
@@ -156,7 +154,7 @@ static bool may_claim(const struct trip *t, const struct trip_claim *c)
     return !c->rescore || may_rescore(t, c);
 }
 
-static enum status claim(struct sql *sql, const struct trip_claim *c,
+enum status sqlite_claim(struct sql *sql, const struct trip_claim *c,
                          struct deadline d, struct arena *a, struct trip *out,
                          struct err *err)
 {
@@ -182,69 +180,53 @@ static enum status claim(struct sql *sql, const struct trip_claim *c,
     return sqlite_put_trip(sql, out, d, err);
 }
 
-enum status sqlite_trip_claim(struct records *r, const struct trip_claim *c,
-                              struct deadline d, struct arena *a,
-                              struct trip *out, struct err *err)
-{
-    struct sql *sql = sql_of(r);
-    enum status st = sql_begin(sql, d, err);
-
-    if (st == ST_OK)
-        st = sql_end(sql, claim(sql, c, d, a, out, err), err);
-    if (st == ST_OK)
-        fault_point("sqlite.claim.after");
-    return st;
-}
-
-/*
-    Sets what came of the scoring, if the record is still at revision `at`.
-    end_us, TIME_NONE for the others: of a forward, which takes what the object
-    says.
- */
-static enum status settle(struct sql *sql, struct str trip_id, int64_t at,
+enum status sqlite_settle(struct sql *sql, struct str trip_id, int64_t at,
                           int64_t revision, enum analysis_status as,
                           struct str key, int64_t end_us, struct deadline d,
                           struct err *err)
 {
     bool forward = end_us != TIME_NONE;
     struct sql_query q;
-    enum status st = sql_begin(sql, d, err);
+    enum status st =
+        sql_query(sql, forward ? Q_TRIP_FORWARD : Q_TRIP_SETTLE, d, &q, err);
 
     if (st != ST_OK)
         return st;
-    if ((st = sql_query(sql, forward ? Q_TRIP_FORWARD : Q_TRIP_SETTLE, d, &q,
-                        err)) == ST_OK) {
-        sql_bind_int(&q, revision);
-        sql_bind_z(&q, analysis_status_word(as));
-        sql_bind_str(&q, key);
-        if (forward)
-            sql_bind_time(&q, end_us);
-        sql_bind_key(&q, trip_id);
-        sql_bind_int(&q, at);
-        st = sql_run(&q, err);
-    }
+    sql_bind_int(&q, revision);
+    sql_bind_z(&q, analysis_status_word(as));
+    sql_bind_str(&q, key);
+    if (forward)
+        sql_bind_time(&q, end_us);
+    sql_bind_key(&q, trip_id);
+    sql_bind_int(&q, at);
+    st = sql_run(&q, err);
     if (st == ST_OK && sql_changed(sql) == 0)
         st = err_set(err, ST_PRECONDITION, NULL,
                      "trip %.*s is no longer at revision %lld",
                      STR_ARG(trip_id), (long long)at);
-    return sql_end(sql, st, err);
+    return st;
+}
+
+static enum status settle_alone(struct sql *sql, struct str trip_id, int64_t at,
+                                int64_t revision, enum analysis_status as,
+                                struct str key, int64_t end_us,
+                                struct deadline d, struct err *err)
+{
+    enum status st = sql_begin(sql, d, err);
+
+    return st == ST_OK ? sql_end(sql,
+                                 sqlite_settle(sql, trip_id, at, revision, as,
+                                               key, end_us, d, err),
+                                 err)
+                       : st;
 }
 
 enum status sqlite_trip_raise(struct records *r, const struct trip *t,
                               int64_t to_revision, struct deadline d,
                               struct err *err)
 {
-    return settle(sql_of(r), t->trip_id, t->revision, to_revision,
-                  ANALYSIS_PENDING, t->analysis_key, TIME_NONE, d, err);
-}
-
-enum status sqlite_trip_stored(struct records *r, struct str trip_id,
-                               int64_t revision, enum analysis_status as,
-                               struct str key, struct deadline d,
-                               struct err *err)
-{
-    return settle(sql_of(r), trip_id, revision, revision, as, key, TIME_NONE, d,
-                  err);
+    return settle_alone(sql_of(r), t->trip_id, t->revision, to_revision,
+                        ANALYSIS_PENDING, t->analysis_key, TIME_NONE, d, err);
 }
 
 enum status sqlite_trip_forward(struct records *r, struct str trip_id,
@@ -252,8 +234,8 @@ enum status sqlite_trip_forward(struct records *r, struct str trip_id,
                                 struct str key, int64_t end_us,
                                 struct deadline d, struct err *err)
 {
-    return settle(sql_of(r), trip_id, revision, to_revision, ANALYSIS_STORED,
-                  key, end_us, d, err);
+    return settle_alone(sql_of(r), trip_id, revision, to_revision,
+                        ANALYSIS_STORED, key, end_us, d, err);
 }
 
 /* ---- lists ---- */
