@@ -15,7 +15,7 @@
 /*
  * The life of an entry, in Redis commands:
  *
- *   lookup         MGET token head seen; no token of this run: SET_TOKEN
+ *   lookup         MGET token head seen; none of this history: SET_TOKEN
  *   fill_begin     SET fill NX PX, the value names the fill
  *   piece_put      SET piece PX, under the fill's name
  *   commit         COMMIT: the head, if the token is the one looked up
@@ -139,14 +139,15 @@ static bool is_random(struct str s)
     return true;
 }
 
-/* A token is the run_id, '-', and random_hex. */
+/* A token is the history of the data that it was set in, '-', and random_hex.
+ * The caller's look was sure of that history (LINK_SURE). */
 static bool token_counts(const struct cache_redis *c, struct str token)
 {
-    struct str run = str_of(redis_link_run_id(&c->link));
+    struct str home = str_of(redis_link_history(&c->link));
 
-    return token.n > run.n && token.n <= CACHE_TOKEN_MAX &&
-           str_starts(token, run) && token.p[run.n] == '-' &&
-           is_random((struct str){token.p + run.n + 1, token.n - run.n - 1});
+    return token.n > home.n && token.n <= CACHE_TOKEN_MAX &&
+           str_starts(token, home) && token.p[home.n] == '-' &&
+           is_random((struct str){token.p + home.n + 1, token.n - home.n - 1});
 }
 
 static void token_take(struct cache_token *t, struct str token)
@@ -217,7 +218,7 @@ static int64_t token_ms(const struct cache_redis *c)
     return c->ttl_ms * TOKEN_TTLS + c->stale_ms;
 }
 
-/* Sets a token where `seen` is: nothing, or one of another run. */
+/* Sets a token where `seen` is: nothing, or one of another history. */
 static enum status token_set(struct cache_redis *c, struct str key,
                              struct str seen, struct deadline d,
                              struct arena *a, struct cache_token *out,
@@ -231,9 +232,9 @@ static enum status token_set(struct cache_redis *c, struct str key,
     random_hex(hex);
     st = redis_link_texts(
         &c->link,
-        LINK_COMMAND(LINK_PATIENT, STR_LIT("EVAL"), STR_LIT(SET_TOKEN),
-                     STR_LIT("1"), key, seen,
-                     word(&fresh, "%s-%s", redis_link_run_id(&c->link), hex),
+        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"),
+                     STR_LIT(SET_TOKEN), STR_LIT("1"), key, seen,
+                     word(&fresh, "%s-%s", redis_link_history(&c->link), hex),
                      number(&ms, token_ms(c))),
         d, a, &now, 1, err);
     if (st)
@@ -255,7 +256,7 @@ enum status cache_redis_lookup(struct cache_redis *c, struct str user_id,
     struct str key = token_key(&tk, user_id), text[3];
     enum status st = redis_link_texts(
         &c->link,
-        LINK_COMMAND(LINK_PATIENT, STR_LIT("MGET"), key,
+        LINK_COMMAND(LINK_PATIENT, LINK_SURE, STR_LIT("MGET"), key,
                      entry_key(&hk, user_id, variant), seen_key(&sk, user_id)),
         d, a, text, 3, err);
 
@@ -278,7 +279,7 @@ enum status cache_redis_piece(struct cache_redis *c, struct str user_id,
 
     return redis_link_value(
         &c->link,
-        LINK_COMMAND(LINK_PATIENT, STR_LIT("GET"),
+        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("GET"),
                      piece_key(&key, user_id, t->fill, index)),
         d, out, size, err);
 }
@@ -293,7 +294,7 @@ enum status cache_redis_email_put(struct cache_redis *c, struct str email,
     bool set;
 
     return redis_link_set(&c->link,
-                          LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"),
+                          LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
                                        email_key(&key, email), user_id,
                                        STR_LIT("PX"),
                                        number(&ms, c->ttl_ms + c->stale_ms)),
@@ -305,10 +306,11 @@ enum status cache_redis_email_get(struct cache_redis *c, struct str email,
                                   struct str *user_id, struct err *err)
 {
     struct word key;
-    enum status st = redis_link_texts(
-        &c->link,
-        LINK_COMMAND(LINK_PATIENT, STR_LIT("GET"), email_key(&key, email)), d,
-        a, user_id, 1, err);
+    enum status st =
+        redis_link_texts(&c->link,
+                         LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("GET"),
+                                      email_key(&key, email)),
+                         d, a, user_id, 1, err);
 
     if (st == ST_OK && !id_valid(*user_id))
         st = err_set(err, ST_NOT_FOUND, NULL, "the cache has no such e-mail");
@@ -329,7 +331,7 @@ enum status cache_redis_fill_begin(struct cache_redis *c, struct str user_id,
     assert(t->z[0]);
     random_hex(c->fill);
     st = redis_link_set(&c->link,
-                        LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"),
+                        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
                                      fill_key(&key, user_id, variant, t),
                                      str_of(c->fill), STR_LIT("NX"),
                                      STR_LIT("PX"), number(&ms, CACHE_FILL_MS)),
@@ -347,12 +349,12 @@ enum status cache_redis_fill_end(struct cache_redis *c, struct str user_id,
     struct word key;
     long long removed;
 
-    return redis_link_number(&c->link,
-                             LINK_COMMAND(LINK_PATIENT, STR_LIT("EVAL"),
-                                          STR_LIT(RELEASE), STR_LIT("1"),
-                                          fill_key(&key, user_id, variant, t),
-                                          str_of(c->fill)),
-                             d, &removed, err);
+    return redis_link_number(
+        &c->link,
+        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"), STR_LIT(RELEASE),
+                     STR_LIT("1"), fill_key(&key, user_id, variant, t),
+                     str_of(c->fill)),
+        d, &removed, err);
 }
 
 enum status cache_redis_piece_put(struct cache_redis *c, struct str user_id,
@@ -363,7 +365,7 @@ enum status cache_redis_piece_put(struct cache_redis *c, struct str user_id,
     bool set;
 
     return redis_link_set(&c->link,
-                          LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"),
+                          LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
                                        piece_key(&key, user_id, c->fill, index),
                                        bytes, STR_LIT("PX"),
                                        number(&ms, c->ttl_ms + c->stale_ms)),
@@ -379,7 +381,7 @@ static enum status store_head(struct cache_redis *c, struct str user_id,
     long long stored;
     enum status st = redis_link_number(
         &c->link,
-        LINK_COMMAND(LINK_PATIENT, STR_LIT("EVAL"), STR_LIT(COMMIT),
+        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"), STR_LIT(COMMIT),
                      STR_LIT("2"), token_key(&tk, user_id),
                      entry_key(&hk, user_id, variant), str_of(t->z), text,
                      number(&left, left_ms), number(&keep, token_ms(c))),
@@ -428,7 +430,8 @@ enum status cache_redis_user_seen(struct cache_redis *c, struct str user_id,
     assert(t->z[0] && user.n <= CACHE_USER_MAX && ms > 0);
     return redis_link_set(
         &c->link,
-        LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"), seen_key(&key, user_id),
+        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
+                     seen_key(&key, user_id),
                      word(&value, "%s %.*s", t->z, STR_ARG(user)),
                      STR_LIT("PX"), number(&px, ms)),
         d, &set, err);
@@ -444,7 +447,8 @@ enum status cache_redis_replace_token(struct cache_redis *c, struct str user_id,
         return err_set(err, ST_UNAVAILABLE, NULL,
                        "fault point cache.replace_token");
     return redis_link_number(&c->link,
-                             LINK_COMMAND(LINK_URGENT, STR_LIT("DEL"),
+                             LINK_COMMAND(LINK_URGENT, LINK_SURE,
+                                          STR_LIT("DEL"),
                                           token_key(&tk, user_id),
                                           entry_key(&hk, user_id, CACHE_WHOLE)),
                              d, &removed, err);
@@ -485,16 +489,10 @@ void cache_redis_close(struct cache_redis **c)
     *c = NULL;
 }
 
-/* A write: a replica, a full memory or a server that lost its disk answers a
- * PING all the same. */
+/* Writes, too: a full memory or a server that lost its disk answers a PING all
+ * the same. */
 enum status cache_redis_check(struct cache_redis *c, struct deadline d,
                               struct err *err)
 {
-    bool set;
-
-    return redis_link_set(&c->link,
-                          LINK_COMMAND(LINK_INSISTENT, STR_LIT("SET"),
-                                       STR_LIT("dg:check"), STR_LIT("1"),
-                                       STR_LIT("PX"), STR_LIT("1000")),
-                          d, &set, err);
+    return redis_link_probe(&c->link, d, err);
 }
