@@ -26,8 +26,8 @@
  *
  * Redis keys (U the user_id, T a token, F a fill):
  *   dg:{U}:token      the token
- *   dg:{U}:head       T, F, read-began (ms since 1970) and user, head; newlines
- *                     between
+ *   dg:{U}:head       an entry (cache_redis_entry.h): a CRC, T, F, read-began
+ *                     (ms since 1970) and user, head
  *   dg:{U}:rep:V      the same, of a variant of the driver's answer
  *   dg:{U}:piece:F:N  piece N
  *   dg:{U}:fill:T:V   the fill under way

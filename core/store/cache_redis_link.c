@@ -174,12 +174,26 @@ static enum status surprised(struct redis_link *l, struct err *err)
     return failed(l, ST_UNAVAILABLE, err);
 }
 
+/* Of a value that is no string: somebody else's, and no failure of the server.
+ */
+static bool is_wrong_type(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR &&
+           strncmp(reply->str, "WRONGTYPE", 9) == 0;
+}
+
 /* What came of a command; *reply is then NULL or one that is no error. */
 static enum status judged(struct redis_link *l, const char *command,
                           enum status st, redisReply **reply, struct err *err)
 {
     if (st)
         return failed(l, st, err);
+    if (*reply && is_wrong_type(*reply)) {
+        freeReplyObject(*reply);
+        *reply = NULL;
+        return err_set(err, ST_NOT_FOUND, NULL,
+                       "redis: under that key lies something else");
+    }
     if (*reply && (*reply)->type == REDIS_REPLY_ERROR) {
         st = refused(l, redis_refused(command, (*reply)->str, err), err);
         freeReplyObject(*reply);

@@ -101,7 +101,7 @@ enum status redis_link_texts(struct redis_link *l,
                              struct err *err) MUST_CHECK;
 /*
     A single string for n = 1, or an array of n: STR_NONE for each that is not
-    there. The strings belong to the arena.
+    there. The strings belong to the arena. ST_NOT_FOUND: no string lies there.
  */
 enum status redis_link_value(struct redis_link *l,
                              const struct link_command *cmd, struct deadline d,

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include "answer/answer_cache.h"
 #include "answer/representation.h"
+#include "base/gzip_join.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "t/fuzz/fuzz.h"
@@ -149,10 +150,13 @@ static struct str entry_reply(struct str text, struct arena *a)
     struct str out;
 
     buf_init(&b, 1 << 20);
-    buf_printf(&b, "*3\r\n$%zu\r\n%s\r\n$%zu\r\n", sizeof TOKEN - 1, TOKEN,
-               value.n + text.n);
     buf_put(&b, value);
     buf_put(&b, text);
+    value = arena_copy(a, buf_str(&b));
+    buf_reset(&b);
+    buf_printf(&b, "*3\r\n$%zu\r\n%s\r\n$%zu\r\n%08x ", sizeof TOKEN - 1, TOKEN,
+               value.n + 9, (unsigned)gzip_sum_of(value).crc);
+    buf_put(&b, value);
     buf_printf(&b, "\r\n$%zu\r\n%s record\r\n%s", sizeof TOKEN + 6, TOKEN,
                INFO);
     out = arena_copy(a, buf_str(&b));

@@ -244,6 +244,71 @@ static void full(struct cache *c)
     cache_fill_end(c, U, CACHE_WHOLE, &e.token, D);
 }
 
+/* ---- values that are not ours ---- */
+
+static enum status commit(struct cache *c)
+{
+    struct cache_fill f = {STR_LIT("head"), STR_LIT("user"),
+                           clock_wall_us() / 1000};
+    struct cache_entry e;
+    enum status st = look(c, &e);
+
+    if (!st)
+        st = cache_fill_begin(c, U, CACHE_WHOLE, &e.token, D, &err);
+    if (!st)
+        st = cache_commit(c, U, CACHE_WHOLE, &e.token, &f, D, &err);
+    cache_fill_end(c, U, CACHE_WHOLE, &e.token, D);
+    return st;
+}
+
+static bool hit(struct cache *c)
+{
+    struct cache_entry e;
+
+    return look(c, &e) == ST_OK && e.hit;
+}
+
+/* What was damaged, or is somebody else's, is a miss and is removed. */
+static void damaged(struct cache *c)
+{
+    static const char *const damage[] = {
+        "'SETRANGE', 'dg:{driver}:head', 3, 'X'",
+        "'SETRANGE', 'dg:{driver}:head', 140, 'X'",
+        "'APPEND', 'dg:{driver}:head', 'X'", "'SET', 'dg:{driver}:head', 'x'"};
+    int downs = redis_logged("cache_down");
+    struct cache_entry e;
+    struct str id;
+
+    for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
+        char script[128];
+
+        snprintf(script, sizeof script, "return redis.call(%s)", damage[i]);
+        CHECK(commit(c) == ST_OK && hit(c));
+        freeReplyObject(redis_do("EVAL %s 0", script));
+        CHECK(!hit(c));
+        CHECK(redis_number(redis_do("EXISTS dg:{driver}:head")) == 0);
+    }
+    CHECK(redis_logged("cache_strange") ==
+          (int)(sizeof damage / sizeof *damage));
+
+    /* Of another type. */
+    CHECK(look(c, &e) == ST_OK);
+    freeReplyObject(redis_do("DEL dg:{driver}:token"));
+    freeReplyObject(redis_do("RPUSH dg:{driver}:token x"));
+    CHECK(cache_commit(c, U, CACHE_WHOLE, &e.token,
+                       &(struct cache_fill){STR_LIT("h"), STR_LIT("user"),
+                                            clock_wall_us() / 1000},
+                       D, &err) == ST_PRECONDITION);
+    CHECK(commit(c) == ST_OK && hit(c));
+    freeReplyObject(redis_do("RPUSH dg:email:list x"));
+    CHECK(cache_email_get(c, (struct str){"list", 4}, D, a, &id, &err) ==
+          ST_NOT_FOUND);
+    CHECK(redis_number(redis_do("EXISTS dg:email:list")) == 0);
+    CHECK(redis_logged("cache_down") == downs);
+}
+
+/* ---- roles and rights ---- */
+
 /* The connection stands when the server's role changes. */
 static void replica(struct cache *c)
 {
@@ -362,6 +427,7 @@ int main(void)
     hung(c);
     urgent(c);
     full(c);
+    damaged(c);
     replica(c);
     rights();
     forbidden("@scripting");
