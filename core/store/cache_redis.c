@@ -411,11 +411,16 @@ enum status cache_redis_replace_token(struct cache_redis *c, struct str user_id,
 enum status cache_redis_open(const struct conf *conf, struct cache_redis **out,
                              struct err *err)
 {
-    struct redis_address at = {.password_file = conf->cache_password_file};
+    struct redis_address at = {.user = conf->cache_user,
+                               .password_file = conf->cache_password_file,
+                               .ca_file = conf->cache_ca_file};
     char password[REDIS_PASSWORD_MAX];
     enum status st = redis_address_parse(conf->cache_url, &at, err);
 
     *out = NULL;
+    if (!st && at.user[0] && !at.password_file[0])
+        st = err_set(err, ST_BAD_REQUEST, "bad_password_file",
+                     "cache.user needs cache.password_file");
     if (!st && at.password_file[0]) {
         st = redis_password(at.password_file, password, sizeof password, err);
         explicit_bzero(password, sizeof password);

@@ -304,8 +304,14 @@ static enum status greet(struct redis_conn *c, const struct redis_address *at,
             return err_set(err, ST_UNAVAILABLE, "cache_denied",
                            "cache.password_file %s cannot be read",
                            at->password_file);
-        st = greet_with(c, (struct str[]){STR_LIT("AUTH"), str_of(password)}, 2,
-                        d, &reply, err);
+        st = at->user[0]
+                 ? greet_with(c,
+                              (struct str[]){STR_LIT("AUTH"), str_of(at->user),
+                                             str_of(password)},
+                              3, d, &reply, err)
+                 : greet_with(c,
+                              (struct str[]){STR_LIT("AUTH"), str_of(password)},
+                              2, d, &reply, err);
         explicit_bzero(password, sizeof password);
         freeReplyObject(reply);
     }
@@ -337,6 +343,8 @@ static enum status conn_try(struct redis_conn *c,
 {
     enum status st = redis_socket_open(&c->socket, sa, len, d, err);
 
+    if (!st && at->tls)
+        st = redis_socket_secure(&c->socket, at->host, at->ca_file, d, err);
     return st ? st : greet(c, at, d, err);
 }
 

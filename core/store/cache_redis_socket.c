@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
+#include "store/cache_redis_tls.h"
 
 static enum status socket_lost(const struct redis_socket *s, const char *doing,
                                struct err *err)
@@ -32,9 +33,78 @@ static enum status socket_wait(const struct redis_socket *s, short events,
     }
 }
 
+static enum status socket_ended(const struct redis_socket *s, struct err *err)
+{
+    return err_set(err, ST_UNAVAILABLE, "cache_down",
+                   "redis %s: the server closed the connection", s->name);
+}
+
+/* ---- with TLS ---- */
+
+/* What a step of TLS asks for; after ST_OK it is made again. */
+static enum status tls_wait(const struct redis_socket *s, enum tls_step step,
+                            struct deadline d, struct err *err)
+{
+    char why[128];
+
+    if (step == TLS_READABLE)
+        return socket_wait(s, POLLIN, d, err);
+    if (step == TLS_WRITABLE)
+        return socket_wait(s, POLLOUT, d, err);
+    if (step == TLS_ENDED)
+        return socket_ended(s, err);
+    return err_set(err, ST_UNAVAILABLE, "cache_tls", "redis %s: TLS: %s",
+                   s->name, redis_tls_why(s->tls, why, sizeof why));
+}
+
+enum status redis_socket_secure(struct redis_socket *s, const char *host,
+                                const char *ca_file, struct deadline d,
+                                struct err *err)
+{
+    enum status st = redis_tls_new(s->fd, host, ca_file, &s->tls, err);
+    enum tls_step step;
+
+    while (!st && (step = redis_tls_shake(s->tls)) != TLS_DONE)
+        st = tls_wait(s, step, d, err);
+    return st;
+}
+
+static enum status tls_send_all(struct redis_socket *s, const char *p, size_t n,
+                                struct deadline d, struct err *err)
+{
+    while (n) {
+        size_t sent = 0;
+        enum tls_step step = redis_tls_send(s->tls, p, n, &sent);
+        enum status st = step == TLS_DONE ? ST_OK : tls_wait(s, step, d, err);
+
+        if (st)
+            return st;
+        p += sent;
+        n -= sent;
+    }
+    return ST_OK;
+}
+
+/* TLS may hold what no poll shows: it is asked before anybody waits. */
+static enum status tls_recv_some(struct redis_socket *s, char *p, size_t n,
+                                 struct deadline d, size_t *got,
+                                 struct err *err)
+{
+    enum status st = ST_OK;
+    enum tls_step step;
+
+    while (!st && (step = redis_tls_recv(s->tls, p, n, got)) != TLS_DONE)
+        st = tls_wait(s, step, d, err);
+    return st;
+}
+
+/* ---- bytes ---- */
+
 enum status redis_socket_send(struct redis_socket *s, const char *p, size_t n,
                               struct deadline d, struct err *err)
 {
+    if (s->tls)
+        return tls_send_all(s, p, n, d, err);
     while (n) {
         ssize_t sent = send(s->fd, p, n, MSG_NOSIGNAL);
 
@@ -56,6 +126,8 @@ enum status redis_socket_send(struct redis_socket *s, const char *p, size_t n,
 enum status redis_socket_some(struct redis_socket *s, char *p, size_t n,
                               struct deadline d, size_t *got, struct err *err)
 {
+    if (s->tls)
+        return tls_recv_some(s, p, n, d, got, err);
     for (;;) {
         enum status st = socket_wait(s, POLLIN, d, err);
         ssize_t r;
@@ -68,9 +140,7 @@ enum status redis_socket_some(struct redis_socket *s, char *p, size_t n,
             return ST_OK;
         }
         if (r == 0)
-            return err_set(err, ST_UNAVAILABLE, "cache_down",
-                           "redis %s: the server closed the connection",
-                           s->name);
+            return socket_ended(s, err);
         if (errno != EAGAIN && errno != EINTR)
             return socket_lost(s, "receive", err);
     }
@@ -119,6 +189,7 @@ enum status redis_socket_open(struct redis_socket *s, const struct sockaddr *sa,
 
 void redis_socket_close(struct redis_socket *s)
 {
+    redis_tls_free(&s->tls);
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;
@@ -128,6 +199,7 @@ bool redis_socket_idle(const struct redis_socket *s)
 {
     char byte;
 
-    return recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+    return !(s->tls && redis_tls_pending(s->tls)) &&
+           recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
            errno == EAGAIN;
 }

@@ -14,9 +14,12 @@
 #include "base/err.h"
 #include "store/cache_redis_address.h"
 
+struct redis_tls;
+
 struct redis_socket {
-    int fd;         /* -1: closed */
-    char name[300]; /* for error texts */
+    int fd;                /* -1: closed */
+    char name[300];        /* for error texts */
+    struct redis_tls *tls; /* NULL: none */
 };
 
 enum status redis_socket_open(struct redis_socket *s, const struct sockaddr *sa,
@@ -24,6 +27,12 @@ enum status redis_socket_open(struct redis_socket *s, const struct sockaddr *sa,
                               struct err *err) MUST_CHECK;
 /*
     Connects; the name is the caller's. ST_UNAVAILABLE, ST_TIMEOUT.
+ */
+enum status redis_socket_secure(struct redis_socket *s, const char *host,
+                                const char *ca_file, struct deadline d,
+                                struct err *err) MUST_CHECK;
+/*
+    TLS from here on (cache_redis_tls.h). ST_UNAVAILABLE, ST_TIMEOUT.
  */
 void redis_socket_close(struct redis_socket *s);
 

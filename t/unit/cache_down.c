@@ -72,14 +72,20 @@ static void urls(void)
                                       "redis://h:6379/-1",
                                       "redis://[::1",
                                       "redis://u:p@h:1",
+                                      "rediss://u:p@h:1",
+                                      "rediss:/h",
                                       "unix://relative",
                                       "unix:///s?db=x",
                                       "unix:///s?x=1",
                                       "http://h:1/"};
     static const char *const good[] = {"redis://h", "redis://[::1]:7/2",
-                                       "redis://h:1/", "unix:///s?db=3"};
-    struct conf conf = {
-        .cache_password_file = "", .cache_ttl = TTL, .cache_timeout = LIMIT};
+                                       "redis://h:1/", "rediss://h:1/2",
+                                       "unix:///s?db=3"};
+    struct conf conf = {.cache_user = "",
+                        .cache_ca_file = "",
+                        .cache_password_file = "",
+                        .cache_ttl = TTL,
+                        .cache_timeout = LIMIT};
     struct cache *c;
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -389,6 +395,8 @@ static void password(void)
 {
     char file[96], url[128];
     struct conf conf = {.cache_url = url,
+                        .cache_user = "",
+                        .cache_ca_file = "",
                         .cache_password_file = file,
                         .cache_ttl = TTL,
                         .cache_timeout = PATIENCE};
