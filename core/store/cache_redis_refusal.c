@@ -25,7 +25,8 @@ static const char *const no_right[] = {"NOPERM", "ACL failure in script",
                                        "can't run this command", NULL};
 static const char *const no_command[] = {
     "unknown command", "Unknown Redis command called from", NULL};
-static const char *const elsewhere[] = {"MOVED ", "ASK ", "CROSSSLOT", NULL};
+static const char *const elsewhere[] = {"MOVED ", "ASK ", "CROSSSLOT",
+                                        "CLUSTERDOWN", NULL};
 
 enum status redis_refused(const char *command, const char *reply,
                           struct err *err)

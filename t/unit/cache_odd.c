@@ -176,6 +176,9 @@ static void oddities(void)
     odd_case("a slot of another", "MGET", "-MOVED 9 10.0.0.1:6379\r\n", false,
              ST_UNAVAILABLE);
     CHECK(strstr(err.text, "cluster-enabled no"));
+    odd_case("a cluster that is not whole", "MGET",
+             "-CLUSTERDOWN Hash slot not served\r\n", false, ST_UNAVAILABLE);
+    CHECK(strstr(err.text, "cluster-enabled no"));
 }
 
 /* What INFO says behind a look. */
