@@ -48,6 +48,8 @@ FOREIGN = {
     "cjson/cJSON.h": ("core/", 4),
     "openssl/evp.h": ("core/", 2),
     "openssl/hmac.h": ("core/base/digest", 1),
+    "openssl/err.h": ("core/store/cache_redis_tls", 1),
+    "openssl/ssl.h": ("core/store/cache_redis_tls", 1),
 }
 
 # The C library and the kernel; any other <header> is foreign.

@@ -108,6 +108,12 @@ static enum status split_all(z_stream *z, struct buf *text, struct buf *deflate,
     }
 }
 
+struct gzip_sum gzip_sum_of(struct str text)
+{
+    return (struct gzip_sum){
+        (uint32_t)crc32_z(0, (const unsigned char *)text.p, text.n), text.n};
+}
+
 enum status gzip_split(struct str in, struct buf *text, struct buf *deflate,
                        struct gzip_sum *sum, struct err *err)
 {
@@ -144,8 +150,7 @@ void gzip_fragment(struct str text, int level, struct buf *out,
         memory_out();
     assert(rc == Z_OK && "no such level");
     assert(text.n < UINT_MAX / 2);
-    *sum = (struct gzip_sum){
-        (uint32_t)crc32_z(0, (const unsigned char *)text.p, text.n), text.n};
+    *sum = gzip_sum_of(text);
     /* deflateBound counts an end; a flush instead of it takes 5 bytes more. */
     bound = deflateBound(&z, (uLong)text.n) + 8;
     room = buf_room(out, bound);

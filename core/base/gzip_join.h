@@ -24,6 +24,8 @@ void gzip_sum_add(struct gzip_sum *sum, const struct gzip_sum *next);
     The sum of a text and the one behind it.
  */
 
+struct gzip_sum gzip_sum_of(struct str text);
+
 enum status gzip_split(struct str in, struct buf *text, struct buf *deflate,
                        struct gzip_sum *sum, struct err *err) MUST_CHECK;
 /*

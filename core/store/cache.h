@@ -7,9 +7,12 @@
  * token, so taking the token away forgets everything at once.
  *
  * Tokens are fresh random texts, never counters (an evicted counter starts
- * again and would match an old entry), and carry the Redis server's run_id:
- * those of another run do not count, so that a restart from an old snapshot or
- * a failed-over replica brings nothing back.
+ * again and would match an old entry), and carry the name of the history of the
+ * data that they were set in (Redis' master_replid, new with each start and
+ * each promotion): those of another do not count, so that a restart from an old
+ * snapshot, or a replica that took over, brings nothing back, also when the
+ * roles change back. A replica is not read, and behind each look and each
+ * removal the server says that it still is who it was.
  *
  * Pieces are named by the fill that made them: two fills under one token (a
  * lock that expired, two readers after each other) never mix their pieces.
@@ -17,13 +20,14 @@
  * Any error or timeout drops the connection (a late reply would answer the next
  * command). ST_UNAVAILABLE and ST_TIMEOUT mean "no cache now"; the caller goes
  * on without. After a failure the next attempts are spared for a moment (a
- * short, growing pause, at most one second). No wait is longer than
- * cache.timeout, or than what is left of the caller's deadline.
+ * short, growing pause, at most one second; half a minute where a command is
+ * not allowed, but for removals). No wait is longer than cache.timeout, or than
+ * what is left of the caller's deadline.
  *
  * Redis keys (U the user_id, T a token, F a fill):
  *   dg:{U}:token      the token
- *   dg:{U}:head       T, F, read-began (ms since 1970) and user, head; newlines
- *                     between
+ *   dg:{U}:head       an entry (cache_redis_entry.h): a CRC, T, F, read-began
+ *                     (ms since 1970) and user, head
  *   dg:{U}:rep:V      the same, of a variant of the driver's answer
  *   dg:{U}:piece:F:N  piece N
  *   dg:{U}:fill:T:V   the fill under way
@@ -76,8 +80,8 @@ void cache_close(struct cache **c);
 enum status cache_check(struct cache *c, struct deadline d,
                         struct err *err) MUST_CHECK;
 /*
-    Whether it can be written now, pause or not; the text says what is wrong.
-    For -t and /readyz.
+    Whether all that the cache does is possible and allowed now, pause or not;
+    the text says what is wrong. For -t and /readyz.
  */
 
 struct cache_entry {
@@ -96,7 +100,7 @@ enum status cache_lookup(struct cache *c, struct str user_id,
                          struct cache_entry *out, struct err *err) MUST_CHECK;
 /*
     One round trip when a token is there, two when it has to be set. It is set
-    only where none is, or in place of the very one of another run that was
+    only where none is, or in place of the very one of another history that was
     seen, so readers at the same moment get the same. `none` returns ST_OK with
     no hit and an empty token. A miss may be `aged`: for who cannot get it anew.
  */

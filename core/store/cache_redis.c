@@ -9,13 +9,14 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "store/cache_redis_address.h"
+#include "store/cache_redis_entry.h"
 #include "store/cache_redis_link.h"
 #include "store/keys.h"
 
 /*
  * The life of an entry, in Redis commands:
  *
- *   lookup         MGET token head seen; no token of this run: SET_TOKEN
+ *   lookup         MGET token head seen; none of this history: SET_TOKEN
  *   fill_begin     SET fill NX PX, the value names the fill
  *   piece_put      SET piece PX, under the fill's name
  *   commit         COMMIT: the head, if the token is the one looked up
@@ -31,7 +32,11 @@
 
 /* KEYS token; ARGV seen (empty: none), new, ms. Returns the driver's token. */
 static const char SET_TOKEN[] =
-    "local t = redis.call('GET', KEYS[1])\n"
+    "local t = redis.pcall('GET', KEYS[1])\n"
+    "if type(t) == 'table' then\n" /* an error: it is no text */
+    "  redis.call('DEL', KEYS[1])\n"
+    "  t = false\n"
+    "end\n"
     "if (t or '') == ARGV[1] then\n"
     "  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])\n"
     "  t = ARGV[2]\n"
@@ -40,13 +45,13 @@ static const char SET_TOKEN[] =
 
 /* KEYS token, head; ARGV token, head's text, its ms, the token's ms. */
 static const char COMMIT[] =
-    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"
+    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"
     "redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])\n"
     "redis.call('PEXPIRE', KEYS[1], ARGV[4])\n"
     "return 1";
 
 /* KEYS fill; ARGV the fill's name. */
-static const char RELEASE[] = "if redis.call('GET', KEYS[1]) == ARGV[1] then\n"
+static const char RELEASE[] = "if redis.pcall('GET', KEYS[1]) == ARGV[1] then\n"
                               "  return redis.call('DEL', KEYS[1])\n"
                               "end\n"
                               "return 0";
@@ -59,8 +64,7 @@ static_assert(RANDOM_HEX == CACHE_FILL_ID, "a fill is named by random_hex");
 
 struct cache_redis {
     struct redis_link link;
-    int64_t ttl_ms;
-    int64_t stale_ms; /* what is older than ttl_ms is kept for so long */
+    struct redis_ages ages;
     char fill[CACHE_FILL_ID + 1]; /* the fill under way */
 };
 
@@ -126,27 +130,16 @@ static struct str number(struct word *w, int64_t v)
 
 /* ---- lookup ---- */
 
-/* As random_hex writes. What is in Redis anybody may have put there, and it
- * becomes part of keys. */
-static bool is_random(struct str s)
-{
-    if (s.n != RANDOM_HEX)
-        return false;
-    for (size_t i = 0; i < s.n; i++)
-        if (!(s.p[i] >= '0' && s.p[i] <= '9') &&
-            !(s.p[i] >= 'a' && s.p[i] <= 'f'))
-            return false;
-    return true;
-}
-
-/* A token is the run_id, '-', and random_hex. */
+/* A token is the history of the data that it was set in, '-', and random_hex.
+ * The caller's look was sure of that history (LINK_SURE). */
 static bool token_counts(const struct cache_redis *c, struct str token)
 {
-    struct str run = str_of(redis_link_run_id(&c->link));
+    struct str home = str_of(redis_link_history(&c->link));
 
-    return token.n > run.n && token.n <= CACHE_TOKEN_MAX &&
-           str_starts(token, run) && token.p[run.n] == '-' &&
-           is_random((struct str){token.p + run.n + 1, token.n - run.n - 1});
+    return token.n > home.n && token.n <= CACHE_TOKEN_MAX &&
+           str_starts(token, home) && token.p[home.n] == '-' &&
+           redis_is_random(
+               (struct str){token.p + home.n + 1, token.n - home.n - 1});
 }
 
 static void token_take(struct cache_token *t, struct str token)
@@ -155,69 +148,12 @@ static void token_take(struct cache_token *t, struct str token)
     t->z[token.n] = '\0';
 }
 
-static bool take_line(struct str *rest, struct str *line)
-{
-    const char *end = rest->n ? memchr(rest->p, '\n', rest->n) : NULL;
-
-    if (!end)
-        return false;
-    *line = (struct str){rest->p, (size_t)(end - rest->p)};
-    rest->n -= line->n + 1;
-    rest->p = end + 1;
-    return true;
-}
-
-/* The word behind a blank, at the end of a line. */
-static bool take_user(struct str *line, struct str *user)
-{
-    const char *blank = line->n ? memchr(line->p, ' ', line->n) : NULL;
-    size_t n = blank ? (size_t)(blank - line->p) : line->n;
-
-    if (n + 1 >= line->n)
-        return false;
-    *user = (struct str){blank + 1, line->n - n - 1};
-    line->n = n;
-    return user->n <= CACHE_USER_MAX; /* it goes into entries of ours */
-}
-
-/* Redis lets entries expire; the age is checked again, because neither its
- * clock nor the filler's is ours. */
-static void head_read(const struct cache_redis *c, struct str text,
-                      struct cache_entry *out)
-{
-    struct str token, fill, began;
-    int64_t age_ms;
-
-    if (!take_line(&text, &token) || !str_is(token, out->token.z) ||
-        !take_line(&text, &fill) || !is_random(fill) ||
-        !take_line(&text, &began) || !take_user(&began, &out->user) ||
-        !str_to_i64(began, &out->read_began_ms))
-        return;
-    age_ms = clock_wall_us() / 1000 - out->read_began_ms;
-    if (age_ms >= c->ttl_ms + c->stale_ms)
-        return;
-    memcpy(out->token.fill, fill.p, fill.n);
-    out->token.fill[fill.n] = '\0';
-    out->head = text;
-    out->hit = age_ms < c->ttl_ms;
-    out->aged = !out->hit;
-}
-
-/* "T USER": under the same token, about the same record. */
-static bool seen_is(struct str seen, const struct cache_entry *e)
-{
-    struct str user;
-
-    return (e->hit || e->aged) && take_user(&seen, &user) &&
-           str_is(seen, e->token.z) && str_eq(user, e->user);
-}
-
 static int64_t token_ms(const struct cache_redis *c)
 {
-    return c->ttl_ms * TOKEN_TTLS + c->stale_ms;
+    return c->ages.ttl_ms * TOKEN_TTLS + c->ages.stale_ms;
 }
 
-/* Sets a token where `seen` is: nothing, or one of another run. */
+/* Sets a token where `seen` is: nothing, or one of another history. */
 static enum status token_set(struct cache_redis *c, struct str key,
                              struct str seen, struct deadline d,
                              struct arena *a, struct cache_token *out,
@@ -231,9 +167,9 @@ static enum status token_set(struct cache_redis *c, struct str key,
     random_hex(hex);
     st = redis_link_texts(
         &c->link,
-        LINK_COMMAND(LINK_PATIENT, STR_LIT("EVAL"), STR_LIT(SET_TOKEN),
-                     STR_LIT("1"), key, seen,
-                     word(&fresh, "%s-%s", redis_link_run_id(&c->link), hex),
+        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"),
+                     STR_LIT(SET_TOKEN), STR_LIT("1"), key, seen,
+                     word(&fresh, "%s-%s", redis_link_history(&c->link), hex),
                      number(&ms, token_ms(c))),
         d, a, &now, 1, err);
     if (st)
@@ -246,6 +182,21 @@ static enum status token_set(struct cache_redis *c, struct str key,
     return ST_OK;
 }
 
+/* What somebody else put there, or what was damaged, costs a look each time. */
+static void remove_strange(struct cache_redis *c, struct str key,
+                           struct deadline d)
+{
+    struct err err = ERR_NONE;
+    long long removed;
+
+    log_line(LOG_WARN, "cache_strange", "key=%.*s", STR_ARG(key));
+    /* If it fails, the next look finds it again. */
+    if (redis_link_number(
+            &c->link, LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("DEL"), key),
+            d, &removed, &err) != ST_OK)
+        log_err(LOG_DEBUG, "cache_strange_stays", &err);
+}
+
 enum status cache_redis_lookup(struct cache_redis *c, struct str user_id,
                                struct str variant, struct deadline d,
                                struct arena *a, struct cache_entry *out,
@@ -255,7 +206,7 @@ enum status cache_redis_lookup(struct cache_redis *c, struct str user_id,
     struct str key = token_key(&tk, user_id), text[3];
     enum status st = redis_link_texts(
         &c->link,
-        LINK_COMMAND(LINK_PATIENT, STR_LIT("MGET"), key,
+        LINK_COMMAND(LINK_PATIENT, LINK_SURE, STR_LIT("MGET"), key,
                      entry_key(&hk, user_id, variant), seen_key(&sk, user_id)),
         d, a, text, 3, err);
 
@@ -264,8 +215,9 @@ enum status cache_redis_lookup(struct cache_redis *c, struct str user_id,
     if (!token_counts(c, text[0]))
         return token_set(c, key, text[0], d, a, &out->token, err);
     token_take(&out->token, text[0]);
-    head_read(c, text[1], out);
-    out->user_seen = seen_is(text[2], out);
+    if (text[1].n && !redis_entry_read(text[1], &c->ages, out))
+        remove_strange(c, entry_key(&hk, user_id, variant), d);
+    out->user_seen = redis_seen_is(text[2], out);
     return ST_OK;
 }
 
@@ -278,7 +230,7 @@ enum status cache_redis_piece(struct cache_redis *c, struct str user_id,
 
     return redis_link_value(
         &c->link,
-        LINK_COMMAND(LINK_PATIENT, STR_LIT("GET"),
+        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("GET"),
                      piece_key(&key, user_id, t->fill, index)),
         d, out, size, err);
 }
@@ -292,12 +244,12 @@ enum status cache_redis_email_put(struct cache_redis *c, struct str email,
     struct word key, ms;
     bool set;
 
-    return redis_link_set(&c->link,
-                          LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"),
-                                       email_key(&key, email), user_id,
-                                       STR_LIT("PX"),
-                                       number(&ms, c->ttl_ms + c->stale_ms)),
-                          d, &set, err);
+    return redis_link_set(
+        &c->link,
+        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
+                     email_key(&key, email), user_id, STR_LIT("PX"),
+                     number(&ms, c->ages.ttl_ms + c->ages.stale_ms)),
+        d, &set, err);
 }
 
 enum status cache_redis_email_get(struct cache_redis *c, struct str email,
@@ -305,14 +257,17 @@ enum status cache_redis_email_get(struct cache_redis *c, struct str email,
                                   struct str *user_id, struct err *err)
 {
     struct word key;
-    enum status st = redis_link_texts(
-        &c->link,
-        LINK_COMMAND(LINK_PATIENT, STR_LIT("GET"), email_key(&key, email)), d,
-        a, user_id, 1, err);
+    enum status st =
+        redis_link_texts(&c->link,
+                         LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("GET"),
+                                      email_key(&key, email)),
+                         d, a, user_id, 1, err);
 
-    if (st == ST_OK && !id_valid(*user_id))
-        st = err_set(err, ST_NOT_FOUND, NULL, "the cache has no such e-mail");
-    return st;
+    if ((st && st != ST_NOT_FOUND) || (!st && id_valid(*user_id)))
+        return st;
+    if (st || user_id->n)
+        remove_strange(c, email_key(&key, email), d);
+    return err_set(err, ST_NOT_FOUND, NULL, "the cache has no such e-mail");
 }
 
 /* ---- filling ---- */
@@ -329,7 +284,7 @@ enum status cache_redis_fill_begin(struct cache_redis *c, struct str user_id,
     assert(t->z[0]);
     random_hex(c->fill);
     st = redis_link_set(&c->link,
-                        LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"),
+                        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
                                      fill_key(&key, user_id, variant, t),
                                      str_of(c->fill), STR_LIT("NX"),
                                      STR_LIT("PX"), number(&ms, CACHE_FILL_MS)),
@@ -347,12 +302,12 @@ enum status cache_redis_fill_end(struct cache_redis *c, struct str user_id,
     struct word key;
     long long removed;
 
-    return redis_link_number(&c->link,
-                             LINK_COMMAND(LINK_PATIENT, STR_LIT("EVAL"),
-                                          STR_LIT(RELEASE), STR_LIT("1"),
-                                          fill_key(&key, user_id, variant, t),
-                                          str_of(c->fill)),
-                             d, &removed, err);
+    return redis_link_number(
+        &c->link,
+        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"), STR_LIT(RELEASE),
+                     STR_LIT("1"), fill_key(&key, user_id, variant, t),
+                     str_of(c->fill)),
+        d, &removed, err);
 }
 
 enum status cache_redis_piece_put(struct cache_redis *c, struct str user_id,
@@ -362,12 +317,13 @@ enum status cache_redis_piece_put(struct cache_redis *c, struct str user_id,
     struct word key, ms;
     bool set;
 
-    return redis_link_set(&c->link,
-                          LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"),
-                                       piece_key(&key, user_id, c->fill, index),
-                                       bytes, STR_LIT("PX"),
-                                       number(&ms, c->ttl_ms + c->stale_ms)),
-                          d, &set, err);
+    return redis_link_set(
+        &c->link,
+        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
+                     piece_key(&key, user_id, c->fill, index), bytes,
+                     STR_LIT("PX"),
+                     number(&ms, c->ages.ttl_ms + c->ages.stale_ms)),
+        d, &set, err);
 }
 
 static enum status store_head(struct cache_redis *c, struct str user_id,
@@ -379,7 +335,7 @@ static enum status store_head(struct cache_redis *c, struct str user_id,
     long long stored;
     enum status st = redis_link_number(
         &c->link,
-        LINK_COMMAND(LINK_PATIENT, STR_LIT("EVAL"), STR_LIT(COMMIT),
+        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"), STR_LIT(COMMIT),
                      STR_LIT("2"), token_key(&tk, user_id),
                      entry_key(&hk, user_id, variant), str_of(t->z), text,
                      number(&left, left_ms), number(&keep, token_ms(c))),
@@ -396,7 +352,7 @@ enum status cache_redis_commit(struct cache_redis *c, struct str user_id,
                                const struct cache_fill *f, struct deadline d,
                                struct err *err)
 {
-    int64_t left = f->read_began_ms + c->ttl_ms - clock_wall_us() / 1000;
+    int64_t left = f->read_began_ms + c->ages.ttl_ms - clock_wall_us() / 1000;
     struct buf text;
     enum status st;
 
@@ -406,13 +362,11 @@ enum status cache_redis_commit(struct cache_redis *c, struct str user_id,
                        "the read took longer than cache.ttl");
     if (fault_point("cache.commit"))
         return err_set(err, ST_UNAVAILABLE, NULL, "fault point cache.commit");
-    buf_init(&text, f->head.n + sizeof(struct word));
-    buf_printf(&text, "%s\n%s\n%lld %.*s\n", t->z, c->fill,
-               (long long)f->read_began_ms, STR_ARG(f->user));
-    buf_put(&text, f->head);
+    buf_init(&text, f->head.n + REDIS_ENTRY_MORE);
+    redis_entry_write(t, c->fill, f, &text);
     assert(buf_ok(&text));
-    st = store_head(c, user_id, variant, t, buf_str(&text), left + c->stale_ms,
-                    d, err);
+    st = store_head(c, user_id, variant, t, buf_str(&text),
+                    left + c->ages.stale_ms, d, err);
     buf_free(&text);
     return st;
 }
@@ -428,7 +382,8 @@ enum status cache_redis_user_seen(struct cache_redis *c, struct str user_id,
     assert(t->z[0] && user.n <= CACHE_USER_MAX && ms > 0);
     return redis_link_set(
         &c->link,
-        LINK_COMMAND(LINK_PATIENT, STR_LIT("SET"), seen_key(&key, user_id),
+        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
+                     seen_key(&key, user_id),
                      word(&value, "%s %.*s", t->z, STR_ARG(user)),
                      STR_LIT("PX"), number(&px, ms)),
         d, &set, err);
@@ -444,7 +399,8 @@ enum status cache_redis_replace_token(struct cache_redis *c, struct str user_id,
         return err_set(err, ST_UNAVAILABLE, NULL,
                        "fault point cache.replace_token");
     return redis_link_number(&c->link,
-                             LINK_COMMAND(LINK_URGENT, STR_LIT("DEL"),
+                             LINK_COMMAND(LINK_URGENT, LINK_SURE,
+                                          STR_LIT("DEL"),
                                           token_key(&tk, user_id),
                                           entry_key(&hk, user_id, CACHE_WHOLE)),
                              d, &removed, err);
@@ -455,11 +411,16 @@ enum status cache_redis_replace_token(struct cache_redis *c, struct str user_id,
 enum status cache_redis_open(const struct conf *conf, struct cache_redis **out,
                              struct err *err)
 {
-    struct redis_address at = {.password_file = conf->cache_password_file};
+    struct redis_address at = {.user = conf->cache_user,
+                               .password_file = conf->cache_password_file,
+                               .ca_file = conf->cache_ca_file};
     char password[REDIS_PASSWORD_MAX];
     enum status st = redis_address_parse(conf->cache_url, &at, err);
 
     *out = NULL;
+    if (!st && at.user[0] && !at.password_file[0])
+        st = err_set(err, ST_BAD_REQUEST, "bad_password_file",
+                     "cache.user needs cache.password_file");
     if (!st && at.password_file[0]) {
         st = redis_password(at.password_file, password, sizeof password, err);
         explicit_bzero(password, sizeof password);
@@ -470,8 +431,8 @@ enum status cache_redis_open(const struct conf *conf, struct cache_redis **out,
     assert(*out);
     (*out)->link.at = at;
     (*out)->link.timeout_ms = conf->cache_timeout;
-    (*out)->ttl_ms = conf->cache_ttl;
-    (*out)->stale_ms = conf->cache_stale_if_error;
+    (*out)->ages.ttl_ms = conf->cache_ttl;
+    (*out)->ages.stale_ms = conf->cache_stale_if_error;
     random_hex((*out)->fill);
     return ST_OK;
 }
@@ -485,16 +446,10 @@ void cache_redis_close(struct cache_redis **c)
     *c = NULL;
 }
 
-/* A write: a replica, a full memory or a server that lost its disk answers a
- * PING all the same. */
+/* Writes, too: a full memory or a server that lost its disk answers a PING all
+ * the same. */
 enum status cache_redis_check(struct cache_redis *c, struct deadline d,
                               struct err *err)
 {
-    bool set;
-
-    return redis_link_set(&c->link,
-                          LINK_COMMAND(LINK_INSISTENT, STR_LIT("SET"),
-                                       STR_LIT("dg:check"), STR_LIT("1"),
-                                       STR_LIT("PX"), STR_LIT("1000")),
-                          d, &set, err);
+    return redis_link_probe(&c->link, d, err);
 }

@@ -10,7 +10,7 @@ static enum status bad_url(const char *url, const char *why, struct err *err)
 {
     return err_set(err, ST_BAD_REQUEST, "bad_cache_url",
                    "cache.url %s: %s; allowed are redis://host:port/db, "
-                   "unix:///path?db=N and none",
+                   "rediss://host:port/db, unix:///path?db=N and none",
                    url, why);
 }
 
@@ -77,7 +77,10 @@ static enum status parse_tcp(const char *url, const char *rest,
     struct str host = {rest, slash ? (size_t)(slash - rest) : strlen(rest)};
 
     if (strchr(rest, '@'))
-        return bad_url(url, "the password comes from cache.password_file", err);
+        return bad_url(url,
+                       "the user comes from cache.user, the password from "
+                       "cache.password_file",
+                       err);
     if (!parse_host(host, out))
         return bad_url(url, "host or port is wrong", err);
     if (slash && slash[1] && !db_parse(str_of(slash + 1), &out->db))
@@ -88,12 +91,17 @@ static enum status parse_tcp(const char *url, const char *rest,
 enum status redis_address_parse(const char *url, struct redis_address *out,
                                 struct err *err)
 {
-    static const char tcp[] = "redis://", local[] = "unix://";
-    const char *password_file = out->password_file;
+    static const char tcp[] = "redis://", tls[] = "rediss://",
+                      local[] = "unix://";
 
-    *out = (struct redis_address){.password_file = password_file};
+    *out = (struct redis_address){.user = out->user,
+                                  .password_file = out->password_file,
+                                  .ca_file = out->ca_file};
     if (strncmp(url, tcp, strlen(tcp)) == 0)
         return parse_tcp(url, url + strlen(tcp), out, err);
+    out->tls = strncmp(url, tls, strlen(tls)) == 0;
+    if (out->tls)
+        return parse_tcp(url, url + strlen(tls), out, err);
     if (strncmp(url, local, strlen(local)) == 0)
         return parse_unix(url, url + strlen(local), out, err);
     return bad_url(url, "unknown kind", err);

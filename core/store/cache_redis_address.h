@@ -7,19 +7,21 @@
 #include "base/err.h"
 
 struct redis_address {
-    bool local;     /* host is the path of a unix socket */
+    bool local; /* host is the path of a unix socket */
+    bool tls;
     char host[256]; /* name or number */
     char port[8];
     int db;
-    const char *password_file; /* not owned; empty: no password */
+    /* Not owned; empty: the default user, no password, the system's. */
+    const char *user, *password_file, *ca_file;
 };
 
 enum status redis_address_parse(const char *url, struct redis_address *out,
                                 struct err *err) MUST_CHECK;
 /*
-    redis://host[:port][/db] (an IPv6 host in brackets) or
-    unix:///path[?db=N]. ST_BAD_REQUEST says what is wrong. Leaves
-    password_file alone.
+    redis://host[:port][/db] (an IPv6 host in brackets), rediss:// the same with
+    TLS, or unix:///path[?db=N]. ST_BAD_REQUEST says what is wrong. Leaves user
+    and files alone.
  */
 
 #define REDIS_PASSWORD_MAX 512

@@ -2,11 +2,7 @@
 
 #include <assert.h>
 #include <ctype.h>
-#include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,102 +11,17 @@
 #include <unistd.h>
 #include <hiredis/hiredis.h>
 #include "base/fault.h"
+#include "store/cache_redis_refusal.h"
+#include "store/cache_redis_socket.h"
 
 #define ARGS_MAX 16
 
 struct redis_conn {
-    int fd;
+    struct redis_socket socket;
     pid_t owner;
     redisReader *reader;
-    char name[300]; /* for error texts */
-    char run_id[REDIS_RUN_ID_MAX + 1];
+    char history[REDIS_HISTORY_MAX + 1];
 };
-
-/* ---- bytes, each wait bounded ---- */
-
-static enum status lost(const struct redis_conn *c, const char *doing,
-                        struct err *err)
-{
-    return err_set(err, ST_UNAVAILABLE, "cache_down", "redis %s: %s: %s",
-                   c->name, doing, strerror(errno));
-}
-
-static enum status wait_for(const struct redis_conn *c, short events,
-                            struct deadline d, struct err *err)
-{
-    struct pollfd p = {.fd = c->fd, .events = events};
-
-    for (;;) {
-        int n = poll(&p, 1, (int)deadline_left_ms(d));
-
-        if (n > 0)
-            return ST_OK;
-        if (n == 0)
-            return err_set(err, ST_TIMEOUT, "cache_timeout",
-                           "redis %s: no answer in time", c->name);
-        if (errno != EINTR)
-            return lost(c, "poll", err);
-    }
-}
-
-static enum status send_all(struct redis_conn *c, const char *p, size_t n,
-                            struct deadline d, struct err *err)
-{
-    while (n) {
-        ssize_t sent = send(c->fd, p, n, MSG_NOSIGNAL);
-
-        if (sent > 0) {
-            p += sent;
-            n -= (size_t)sent;
-        } else if (errno == EAGAIN) {
-            enum status st = wait_for(c, POLLOUT, d, err);
-
-            if (st)
-                return st;
-        } else if (errno != EINTR) {
-            return lost(c, "send", err);
-        }
-    }
-    return ST_OK;
-}
-
-static enum status recv_some(struct redis_conn *c, char *p, size_t n,
-                             struct deadline d, size_t *got, struct err *err)
-{
-    for (;;) {
-        enum status st = wait_for(c, POLLIN, d, err);
-        ssize_t r;
-
-        if (st)
-            return st;
-        r = recv(c->fd, p, n, 0);
-        if (r > 0) {
-            *got = (size_t)r;
-            return ST_OK;
-        }
-        if (r == 0)
-            return err_set(err, ST_UNAVAILABLE, "cache_down",
-                           "redis %s: the server closed the connection",
-                           c->name);
-        if (errno != EAGAIN && errno != EINTR)
-            return lost(c, "receive", err);
-    }
-}
-
-static enum status recv_all(struct redis_conn *c, char *p, size_t n,
-                            struct deadline d, struct err *err)
-{
-    while (n) {
-        size_t got;
-        enum status st = recv_some(c, p, n, d, &got, err);
-
-        if (st)
-            return st;
-        p += got;
-        n -= got;
-    }
-    return ST_OK;
-}
 
 /* ---- commands and replies ---- */
 
@@ -118,13 +29,16 @@ static enum status protocol_error(const struct redis_conn *c, const char *what,
                                   struct err *err)
 {
     return err_set(err, ST_UNAVAILABLE, "cache_protocol",
-                   "redis %s: not a reply that was expected: %s", c->name,
-                   what);
+                   "redis %s: not a reply that was expected: %s",
+                   c->socket.name, what);
 }
 
+/* `behind` (or NULL) is a whole command, as it is sent. */
 static enum status send_command(struct redis_conn *c, const struct str *arg,
-                                int n, struct deadline d, struct err *err)
+                                int n, const char *behind, struct deadline d,
+                                struct err *err)
 {
+    char both[2048];
     const char *argv[ARGS_MAX];
     size_t len[ARGS_MAX];
     enum status st;
@@ -139,7 +53,17 @@ static enum status send_command(struct redis_conn *c, const struct str *arg,
     size = redisFormatCommandArgv(&text, n, argv, len);
     if (size < 0)
         return err_set(err, ST_INTERNAL, NULL, "redis: out of memory");
-    st = send_all(c, text, (size_t)size, d, err);
+    /* In one send, which costs more than the copy. */
+    if (behind && (size_t)size + strlen(behind) <= sizeof both) {
+        memcpy(both, text, (size_t)size);
+        memcpy(both + size, behind, strlen(behind));
+        st = redis_socket_send(&c->socket, both, (size_t)size + strlen(behind),
+                               d, err);
+    } else {
+        st = redis_socket_send(&c->socket, text, (size_t)size, d, err);
+        if (!st && behind)
+            st = redis_socket_send(&c->socket, behind, strlen(behind), d, err);
+    }
     redisFreeCommand(text);
     return st;
 }
@@ -160,13 +84,72 @@ static enum status recv_reply(struct redis_conn *c, struct deadline d,
             *reply = r;
             return ST_OK;
         }
-        st = recv_some(c, chunk, sizeof chunk, d, &got, err);
+        st = redis_socket_some(&c->socket, chunk, sizeof chunk, d, &got, err);
         if (st)
             return st;
         if (redisReaderFeed(c->reader, chunk, got) != REDIS_OK)
             return protocol_error(c, c->reader->errstr, err);
     }
 }
+
+/* ---- who the server is ---- */
+
+/* The value of a line "NAME:VALUE" of INFO; STR_NONE where there is none. */
+static struct str info_field(const redisReply *info, const char *name)
+{
+    struct str value = STR_NONE;
+    const char *at = info->str, *end = info->str + info->len;
+    size_t n = strlen(name);
+
+    while ((at = memmem(at, (size_t)(end - at), name, n))) {
+        at += n;
+        if (at - n > info->str && at[-(ptrdiff_t)n - 1] == '\n' && at < end &&
+            *at == ':') {
+            value.p = at + 1;
+            while (value.p + value.n < end && value.p[value.n] > ' ')
+                value.n++;
+            break;
+        }
+    }
+    return value;
+}
+
+static bool is_history(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!isxdigit((unsigned char)s.p[i]))
+            return false;
+    return s.n > 0 && s.n <= REDIS_HISTORY_MAX;
+}
+
+/*
+ * Whose history it is, out of INFO replication. Not the run_id: that one
+ * survives a demotion, the copy of another's data, and a promotion. A master's
+ * id of replication is new with each start and each promotion. A replica has
+ * its master's id, and not yet what the master has done: it does not count.
+ */
+static enum status read_history(const struct redis_conn *c,
+                                const redisReply *info, struct str *history,
+                                struct err *err)
+{
+    struct str role;
+
+    if (info->type != REDIS_REPLY_STRING || !info->str)
+        return protocol_error(c, "INFO replication without text", err);
+    role = info_field(info, "role");
+    *history = info_field(info, "master_replid");
+    if (role.n && !str_is(role, "master"))
+        return err_set(err, ST_UNAVAILABLE, "cache_replica",
+                       "redis %s is a replica, which is not read: cache.url "
+                       "must lead to the master, also after a failover",
+                       c->socket.name);
+    if (!role.n || !is_history(*history))
+        return protocol_error(c, "INFO replication without a master_replid",
+                              err);
+    return ST_OK;
+}
+
+/* ---- calls ---- */
 
 enum status redis_conn_call(struct redis_conn *c, const struct str *arg, int n,
                             struct deadline d, redisReply **reply,
@@ -176,8 +159,68 @@ enum status redis_conn_call(struct redis_conn *c, const struct str *arg, int n,
 
     if (fault_point("cache.call"))
         return err_set(err, ST_UNAVAILABLE, NULL, "redis: fault point");
-    st = send_command(c, arg, n, d, err);
+    st = send_command(c, arg, n, NULL, d, err);
     return st ? st : recv_reply(c, d, reply, err);
+}
+
+/*
+ * Asked behind the command, not before it: histories never come back, so a
+ * master that has the history now had it when it did the command.
+ */
+static enum status still_same(const struct redis_conn *c,
+                              const redisReply *info, struct err *err)
+{
+    struct str history;
+    enum status st;
+
+    if (info->type == REDIS_REPLY_ERROR)
+        return err_set(err, ST_UNAVAILABLE, "cache_refused",
+                       "redis %s refuses INFO: %s", c->socket.name, info->str);
+    st = read_history(c, info, &history, err);
+    if (!st && !str_is(history, c->history))
+        st = err_set(err, ST_UNAVAILABLE, "cache_history",
+                     "redis %s: its data have another history than when it was "
+                     "connected to",
+                     c->socket.name);
+    return st;
+}
+
+enum status redis_conn_call_sure(struct redis_conn *c, const struct str *arg,
+                                 int n, struct deadline d, redisReply **reply,
+                                 struct err *err)
+{
+    static const char info[] = "*2\r\n$4\r\nINFO\r\n$11\r\nreplication\r\n";
+    redisReply *who = NULL;
+    enum status st;
+
+    *reply = NULL;
+    if (fault_point("cache.call"))
+        return err_set(err, ST_UNAVAILABLE, NULL, "redis: fault point");
+    st = send_command(c, arg, n, info, d, err);
+    if (!st)
+        st = recv_reply(c, d, reply, err);
+    if (!st)
+        st = recv_reply(c, d, &who, err);
+    if (!st)
+        st = still_same(c, who, err);
+    freeReplyObject(who);
+    if (st) {
+        freeReplyObject(*reply);
+        *reply = NULL;
+    }
+    return st;
+}
+
+enum status redis_conn_do(struct redis_conn *c, const struct str *arg, int n,
+                          struct deadline d, struct err *err)
+{
+    redisReply *reply;
+    enum status st = redis_conn_call_sure(c, arg, n, d, &reply, err);
+
+    if (!st && reply->type == REDIS_REPLY_ERROR)
+        st = redis_refused(arg[0].p, reply->str, err);
+    freeReplyObject(reply);
+    return st;
 }
 
 /*
@@ -193,11 +236,12 @@ enum status redis_conn_call_value(struct redis_conn *c, const struct str *arg,
 {
     char want[32], line[32], end[2];
     size_t len = (size_t)snprintf(want, sizeof want, "$%zu\r\n", size);
-    enum status st = send_command(c, arg, n, d, err);
+    enum status st = send_command(c, arg, n, NULL, d, err);
 
     *reply = NULL;
     for (size_t have = 0, got; !st && have < len; have += got) {
-        st = recv_some(c, line + have, len - have, d, &got, err);
+        st = redis_socket_some(&c->socket, line + have, len - have, d, &got,
+                               err);
         if (!st && memcmp(line, want, have + got) != 0) {
             if (redisReaderFeed(c->reader, line, have + got) != REDIS_OK)
                 return protocol_error(c, c->reader->errstr, err);
@@ -205,103 +249,15 @@ enum status redis_conn_call_value(struct redis_conn *c, const struct str *arg,
         }
     }
     if (!st)
-        st = recv_all(c, out, size, d, err);
+        st = redis_socket_all(&c->socket, out, size, d, err);
     if (!st)
-        st = recv_all(c, end, sizeof end, d, err);
+        st = redis_socket_all(&c->socket, end, sizeof end, d, err);
     if (!st && memcmp(end, "\r\n", sizeof end) != 0)
         st = protocol_error(c, "a value without an end", err);
     return st;
 }
 
 /* ---- connecting ---- */
-
-static enum status connect_to(struct redis_conn *c, const struct sockaddr *sa,
-                              socklen_t len, struct deadline d, struct err *err)
-{
-    int broken = 0, one = 1;
-    socklen_t size = sizeof broken;
-    enum status st;
-
-    c->fd =
-        socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (c->fd < 0)
-        return lost(c, "socket", err);
-    if (sa->sa_family != AF_UNIX)
-        (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(c->fd, sa, len) == 0)
-        return ST_OK;
-    if (errno != EINPROGRESS)
-        return lost(c, "connect", err);
-    st = wait_for(c, POLLOUT, d, err);
-    if (st)
-        return st;
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &broken, &size) != 0)
-        return lost(c, "connect", err);
-    errno = broken;
-    return broken ? lost(c, "connect", err) : ST_OK;
-}
-
-static enum status connect_unix(struct redis_conn *c, const char *path,
-                                struct deadline d, struct err *err)
-{
-    struct sockaddr_un sa = {.sun_family = AF_UNIX};
-
-    assert(strlen(path) < sizeof sa.sun_path);
-    memcpy(sa.sun_path, path, strlen(path));
-    return connect_to(c, (struct sockaddr *)&sa, sizeof sa, d, err);
-}
-
-/* Each address gets its share of the time: one that swallows packets must not
- * keep us from the next. */
-static enum status connect_tcp(struct redis_conn *c,
-                               const struct redis_address *at,
-                               struct deadline d, struct err *err)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *found, *i;
-    enum status st = ST_UNAVAILABLE;
-    int left = 0, r = getaddrinfo(at->host, at->port, &hints, &found);
-
-    if (r)
-        return err_set(err, ST_UNAVAILABLE, "cache_down", "redis %s: %s",
-                       c->name, gai_strerror(r));
-    for (i = found; i; i = i->ai_next)
-        left++;
-    for (i = found; i; i = i->ai_next) {
-        struct deadline share =
-            deadline_sooner(d, deadline_left_ms(d) / left--);
-
-        st = connect_to(c, i->ai_addr, i->ai_addrlen, share, err);
-        if (!st)
-            break;
-        if (c->fd >= 0)
-            close(c->fd);
-        c->fd = -1;
-    }
-    freeaddrinfo(found);
-    return st;
-}
-
-static enum status read_run_id(struct redis_conn *c, const redisReply *info,
-                               struct err *err)
-{
-    static const char field[] = "\nrun_id:";
-    const char *id = info->type == REDIS_REPLY_STRING && info->str
-                         ? strstr(info->str, field)
-                         : NULL;
-    size_t n = 0;
-
-    if (id) {
-        id += strlen(field);
-        while (isxdigit((unsigned char)id[n]))
-            n++;
-    }
-    if (n == 0 || n > REDIS_RUN_ID_MAX)
-        return protocol_error(c, "INFO server without a run_id", err);
-    memcpy(c->run_id, id, n);
-    c->run_id[n] = '\0';
-    return ST_OK;
-}
 
 static enum status refused(const struct redis_conn *c, const char *command,
                            const redisReply *reply, struct err *err)
@@ -310,12 +266,13 @@ static enum status refused(const struct redis_conn *c, const char *command,
                    (strncmp(reply->str, "NOPERM", 6) == 0 ||
                     strstr(reply->str, "unknown command"));
 
-    return err_set(err, ST_UNAVAILABLE,
-                   no_info ? "cache_no_info" : "cache_refused",
-                   "redis %s refuses %s: %s%s", c->name, command, reply->str,
-                   no_info ? "; without the run_id that INFO tells, a restart "
-                             "could bring old answers back: the cache is unused"
-                           : "");
+    return err_set(
+        err, ST_UNAVAILABLE, no_info ? "cache_no_info" : "cache_refused",
+        "redis %s refuses %s: %s%s", c->socket.name, command, reply->str,
+        no_info ? "; without the master_replid that INFO tells, a "
+                  "failover could bring old answers back: the cache "
+                  "is unused"
+                : "");
 }
 
 /* One command of the greeting; *reply is set only when it is no error. */
@@ -347,8 +304,14 @@ static enum status greet(struct redis_conn *c, const struct redis_address *at,
             return err_set(err, ST_UNAVAILABLE, "cache_denied",
                            "cache.password_file %s cannot be read",
                            at->password_file);
-        st = greet_with(c, (struct str[]){STR_LIT("AUTH"), str_of(password)}, 2,
-                        d, &reply, err);
+        st = at->user[0]
+                 ? greet_with(c,
+                              (struct str[]){STR_LIT("AUTH"), str_of(at->user),
+                                             str_of(password)},
+                              3, d, &reply, err)
+                 : greet_with(c,
+                              (struct str[]){STR_LIT("AUTH"), str_of(password)},
+                              2, d, &reply, err);
         explicit_bzero(password, sizeof password);
         freeReplyObject(reply);
     }
@@ -359,12 +322,72 @@ static enum status greet(struct redis_conn *c, const struct redis_address *at,
         freeReplyObject(reply);
     }
     if (!st)
-        st = greet_with(c, (struct str[]){STR_LIT("INFO"), STR_LIT("server")},
+        st = greet_with(c,
+                        (struct str[]){STR_LIT("INFO"), STR_LIT("replication")},
                         2, d, &reply, err);
     if (!st) {
-        st = read_run_id(c, reply, err);
+        struct str history;
+
+        st = read_history(c, reply, &history, err);
+        if (!st)
+            memcpy(c->history, history.p, history.n);
         freeReplyObject(reply);
     }
+    return st;
+}
+
+static enum status conn_try(struct redis_conn *c,
+                            const struct redis_address *at,
+                            const struct sockaddr *sa, socklen_t len,
+                            struct deadline d, struct err *err)
+{
+    enum status st = redis_socket_open(&c->socket, sa, len, d, err);
+
+    if (!st && at->tls)
+        st = redis_socket_secure(&c->socket, at->host, at->ca_file, d, err);
+    return st ? st : greet(c, at, d, err);
+}
+
+static enum status conn_unix(struct redis_conn *c,
+                             const struct redis_address *at, struct deadline d,
+                             struct err *err)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+
+    assert(strlen(at->host) < sizeof sa.sun_path);
+    memcpy(sa.sun_path, at->host, strlen(at->host));
+    return conn_try(c, at, (struct sockaddr *)&sa, sizeof sa, d, err);
+}
+
+/* Each address gets its share of the time: one that swallows packets must not
+ * keep us from the next. Nor must a replica: a name may have all servers. */
+static enum status conn_tcp(struct redis_conn *c,
+                            const struct redis_address *at, struct deadline d,
+                            struct err *err)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *found, *i;
+    enum status st = ST_UNAVAILABLE;
+    int left = 0, r = getaddrinfo(at->host, at->port, &hints, &found);
+
+    if (r)
+        return err_set(err, ST_UNAVAILABLE, "cache_down", "redis %s: %s",
+                       c->socket.name, gai_strerror(r));
+    for (i = found; i; i = i->ai_next)
+        left++;
+    for (i = found; i; i = i->ai_next) {
+        struct deadline share =
+            deadline_sooner(d, deadline_left_ms(d) / left--);
+
+        st = conn_try(c, at, i->ai_addr, i->ai_addrlen, share, err);
+        if (!st)
+            break;
+        redis_socket_close(&c->socket);
+        redisReaderFree(c->reader); /* what it has read is another's */
+        c->reader = redisReaderCreate();
+        assert(c->reader);
+    }
+    freeaddrinfo(found);
     return st;
 }
 
@@ -377,18 +400,16 @@ enum status redis_conn_open(const struct redis_address *at, struct deadline d,
     *out = NULL;
     assert(c);
     *c = (struct redis_conn){
-        .fd = -1, .owner = getpid(), .reader = redisReaderCreate()};
+        .socket.fd = -1, .owner = getpid(), .reader = redisReaderCreate()};
     assert(c->reader);
-    snprintf(c->name, sizeof c->name, "%s%s%s", at->host, at->local ? "" : ":",
-             at->port);
+    snprintf(c->socket.name, sizeof c->socket.name, "%s%s%s", at->host,
+             at->local ? "" : ":", at->port);
     if (fault_point("cache.connect"))
         st = err_set(err, ST_UNAVAILABLE, NULL, "redis: fault point");
     else if (at->local)
-        st = connect_unix(c, at->host, d, err);
+        st = conn_unix(c, at, d, err);
     else
-        st = connect_tcp(c, at, d, err);
-    if (!st)
-        st = greet(c, at, d, err);
+        st = conn_tcp(c, at, d, err);
     if (st)
         redis_conn_close(&c);
     *out = c;
@@ -399,23 +420,19 @@ void redis_conn_close(struct redis_conn **c)
 {
     if (!*c)
         return;
-    if ((*c)->fd >= 0)
-        close((*c)->fd);
+    redis_socket_close(&(*c)->socket);
     redisReaderFree((*c)->reader);
     free(*c);
     *c = NULL;
 }
 
-const char *redis_conn_run_id(const struct redis_conn *c)
+const char *redis_conn_history(const struct redis_conn *c)
 {
-    return c->run_id;
+    return c->history;
 }
 
 bool redis_conn_idle(const struct redis_conn *c)
 {
-    char byte;
-
     assert(c->owner == getpid());
-    return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-           errno == EAGAIN;
+    return redis_socket_idle(&c->socket);
 }

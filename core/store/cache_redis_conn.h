@@ -21,7 +21,7 @@
 
 struct redisReply; /* hiredis.h */
 
-#define REDIS_RUN_ID_MAX 40
+#define REDIS_HISTORY_MAX 40
 struct redis_conn;
 
 enum status redis_conn_open(const struct redis_address *at, struct deadline d,
@@ -29,16 +29,18 @@ enum status redis_conn_open(const struct redis_address *at, struct deadline d,
                             struct err *err) MUST_CHECK;
 /*
     Connects, sends the password (read anew each time, so that it can be
-    changed), chooses the database and asks for the server's run_id. *out is
-    NULL unless ST_OK. ST_UNAVAILABLE, ST_TIMEOUT. A host given by name is
-    resolved first, by the system's resolver, whose time no deadline bounds.
+    changed), chooses the database and asks for the history of the server's
+    data. A replica is ST_UNAVAILABLE. *out is NULL unless ST_OK.
+    ST_UNAVAILABLE, ST_TIMEOUT. A host given by name is resolved first, by the
+    system's resolver, whose time no deadline bounds; of several addresses the
+    first is taken that is a master's.
  */
 void redis_conn_close(struct redis_conn **c);
 
-const char *redis_conn_run_id(const struct redis_conn *c);
+const char *redis_conn_history(const struct redis_conn *c);
 /*
-    Names this run of the server: differs after each restart and on every
-    replica.
+    Names the history of the server's data (its master_replid): new after each
+    restart and each promotion, and never one that was before.
  */
 
 bool redis_conn_idle(const struct redis_conn *c);
@@ -53,6 +55,24 @@ enum status redis_conn_call(struct redis_conn *c, const struct str *arg, int n,
 /*
     Sends a command of n words and waits for its reply, which may be the
     server's error reply. The caller frees it (freeReplyObject).
+ */
+
+enum status redis_conn_call_sure(struct redis_conn *c, const struct str *arg,
+                                 int n, struct deadline d,
+                                 struct redisReply **reply,
+                                 struct err *err) MUST_CHECK;
+/*
+    As redis_conn_call; behind the command, in the same send, the server is
+    asked who it is. ST_OK only if it still was the master, with the history
+    that it had when this connection was made, after it had done the command:
+    roles change while a connection stands. Else ST_UNAVAILABLE.
+ */
+
+enum status redis_conn_do(struct redis_conn *c, const struct str *arg, int n,
+                          struct deadline d, struct err *err) MUST_CHECK;
+/*
+    As redis_conn_call_sure, for who wants to know no more than whether it is
+    done: the server's error is the status, as redis_refused has it.
  */
 
 enum status redis_conn_call_value(struct redis_conn *c, const struct str *arg,

@@ -1,12 +1,16 @@
 #include "store/cache_redis_link.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <hiredis/hiredis.h>
 #include "base/log.h"
 #include "store/cache_redis_conn.h"
+#include "store/cache_redis_probe.h"
+#include "store/cache_redis_refusal.h"
 
 #define PAUSE_FIRST_MS 50
 #define PAUSE_MAX_MS 1000
+#define REFUSED_MS 30000
 
 /* ---- the connection: kept, dropped, spared ---- */
 
@@ -28,8 +32,11 @@ static enum status failed(struct redis_link *l, enum status st,
 static void worked(struct redis_link *l)
 {
     l->pause_ms = 0;
+    if (l->refused)
+        return; /* one command was allowed, which another was not */
     if (l->down)
-        log_line(LOG_WARN, "cache_up", "run_id=%s", redis_conn_run_id(l->conn));
+        log_line(LOG_WARN, "cache_up", "history=%s",
+                 redis_conn_history(l->conn));
     l->down = false;
 }
 
@@ -46,11 +53,38 @@ static bool may_connect(struct redis_link *l, enum link_urgency u)
     return true;
 }
 
+/* Whoever was at the old master meanwhile has to be told that what he removed
+ * there may live on here (doc/cache.md). */
+static void note_history(struct redis_link *l)
+{
+    const char *now = redis_conn_history(l->conn);
+
+    if (l->history[0] && strcmp(l->history, now) != 0)
+        log_line(LOG_WARN, "cache_history",
+                 "history=%s was=%s text=\"redis has another history of its "
+                 "data, by a failover or a restart: nothing kept before counts "
+                 "any more. If the old master went on alone for some hosts, "
+                 "answers may lack their changes, and theirs those of others, "
+                 "for up to cache.ttl\"",
+                 now, l->history);
+    snprintf(l->history, sizeof l->history, "%s", now);
+}
+
+static enum status link_open(struct redis_link *l, struct deadline d,
+                             struct err *err)
+{
+    enum status st = redis_conn_open(&l->at, deadline_sooner(d, l->timeout_ms),
+                                     &l->conn, err);
+
+    if (st)
+        return failed(l, st, err);
+    note_history(l);
+    return ST_OK;
+}
+
 static enum status connected(struct redis_link *l, enum link_urgency u,
                              struct deadline d, struct err *err)
 {
-    enum status st;
-
     /* The server was restarted, say, while nobody asked: no failure. */
     if (l->conn && !redis_conn_idle(l->conn))
         redis_conn_close(&l->conn);
@@ -62,14 +96,68 @@ static enum status connected(struct redis_link *l, enum link_urgency u,
         return err_set(err, ST_UNAVAILABLE, NULL,
                        "the cache is left alone for a moment after: %s",
                        l->why.text);
-    st = redis_conn_open(&l->at, deadline_sooner(d, l->timeout_ms), &l->conn,
-                         err);
-    return st ? failed(l, st, err) : ST_OK;
+    return link_open(l, d, err);
 }
 
-const char *redis_link_run_id(const struct redis_link *l)
+static bool code_is(const struct err *err, const char *code)
 {
-    return redis_conn_run_id(l->conn);
+    return strcmp(err->code, code) == 0;
+}
+
+/*
+ * The server answered with an error. Full memory refuses what needs some and
+ * serves the rest, so the connection stays; whatever else it is (loading, a
+ * replica, no rights) may be over, or another server, after the pause.
+ */
+static enum status refused(struct redis_link *l, enum status st,
+                           const struct err *err)
+{
+    if (code_is(err, "cache_full")) {
+        if (!l->full)
+            log_err(LOG_WARN, "cache_full", err);
+        l->full = true;
+        return st;
+    }
+    if (code_is(err, "cache_forbidden")) {
+        l->refused = true;
+        l->probe_at_ms = clock_mono_ms() + REFUSED_MS;
+    }
+    return failed(l, st, err);
+}
+
+enum status redis_link_probe(struct redis_link *l, struct deadline d,
+                             struct err *err)
+{
+    enum status st = connected(l, LINK_INSISTENT, d, err);
+
+    if (st)
+        return st;
+    st = redis_probe(l->conn, deadline_sooner(d, l->timeout_ms), err);
+    if (st == ST_UNAVAILABLE)
+        return refused(l, st, err);
+    if (st)
+        return failed(l, st, err);
+    l->refused = false;
+    worked(l);
+    return ST_OK;
+}
+
+/* While something is refused, only a removal goes on as if nothing were. */
+static enum status permitted(struct redis_link *l, enum link_urgency u,
+                             struct deadline d, struct err *err)
+{
+    if (!l->refused || u != LINK_PATIENT)
+        return ST_OK;
+    if (clock_mono_ms() < l->probe_at_ms)
+        return err_set(err, ST_UNAVAILABLE, NULL,
+                       "the cache is left alone for a while after: %s",
+                       l->why.text);
+    return redis_link_probe(l, d, err);
+}
+
+const char *redis_link_history(const struct redis_link *l)
+{
+    return redis_conn_history(l->conn);
 }
 
 void redis_link_close(struct redis_link *l)
@@ -79,27 +167,6 @@ void redis_link_close(struct redis_link *l)
 
 /* ---- asking ---- */
 
-/*
- * The server answered with an error. Full memory refuses what needs some and
- * serves the rest, so the connection stays; whatever else it is (loading, a
- * replica, no rights) may be over, or another server, after the pause.
- */
-static enum status refused(struct redis_link *l, const redisReply *reply,
-                           struct err *err)
-{
-    if (strncmp(reply->str, "OOM ", 4) != 0) {
-        (void)err_set(err, ST_UNAVAILABLE, "cache_refused", "redis refuses: %s",
-                      reply->str);
-        return failed(l, ST_UNAVAILABLE, err);
-    }
-    (void)err_set(err, ST_UNAVAILABLE, "cache_full", "redis is full: %s",
-                  reply->str);
-    if (!l->full)
-        log_err(LOG_WARN, "cache_full", err);
-    l->full = true;
-    return ST_UNAVAILABLE;
-}
-
 static enum status surprised(struct redis_link *l, struct err *err)
 {
     (void)err_set(err, ST_UNAVAILABLE, "cache_protocol",
@@ -107,14 +174,28 @@ static enum status surprised(struct redis_link *l, struct err *err)
     return failed(l, ST_UNAVAILABLE, err);
 }
 
+/* Of a value that is no string: somebody else's, and no failure of the server.
+ */
+static bool is_wrong_type(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR &&
+           strncmp(reply->str, "WRONGTYPE", 9) == 0;
+}
+
 /* What came of a command; *reply is then NULL or one that is no error. */
-static enum status judged(struct redis_link *l, enum status st,
-                          redisReply **reply, struct err *err)
+static enum status judged(struct redis_link *l, const char *command,
+                          enum status st, redisReply **reply, struct err *err)
 {
     if (st)
         return failed(l, st, err);
+    if (*reply && is_wrong_type(*reply)) {
+        freeReplyObject(*reply);
+        *reply = NULL;
+        return err_set(err, ST_NOT_FOUND, NULL,
+                       "redis: under that key lies something else");
+    }
     if (*reply && (*reply)->type == REDIS_REPLY_ERROR) {
-        st = refused(l, *reply, err);
+        st = refused(l, redis_refused(command, (*reply)->str, err), err);
         freeReplyObject(*reply);
         *reply = NULL;
         return st;
@@ -123,17 +204,59 @@ static enum status judged(struct redis_link *l, enum status st,
     return ST_OK;
 }
 
+/*
+ * Whether the server is there, and is not, or not now, the one that the cache
+ * wants. Only of a connection that had been made for an earlier command: a
+ * fresh one that says so has been where the name leads.
+ */
+static bool elsewhere(enum status st, const redisReply *reply,
+                      const struct err *err)
+{
+    static const char *const says[] = {"READONLY", "LOADING", "MASTERDOWN"};
+
+    if (st)
+        return code_is(err, "cache_replica") || code_is(err, "cache_history");
+    for (size_t i = 0; i < sizeof says / sizeof *says; i++)
+        if (reply->type == REDIS_REPLY_ERROR &&
+            strncmp(reply->str, says[i], strlen(says[i])) == 0)
+            return true;
+    return false;
+}
+
+static enum status ask_once(struct redis_link *l,
+                            const struct link_command *cmd, struct deadline d,
+                            redisReply **reply, struct err *err)
+{
+    d = deadline_sooner(d, l->timeout_ms);
+    return cmd->doubt == LINK_SURE
+               ? redis_conn_call_sure(l->conn, cmd->arg, cmd->n, d, reply, err)
+               : redis_conn_call(l->conn, cmd->arg, cmd->n, d, reply, err);
+}
+
 static enum status ask(struct redis_link *l, const struct link_command *cmd,
                        struct deadline d, redisReply **reply, struct err *err)
 {
-    enum status st = connected(l, cmd->urgency, d, err);
+    bool fresh;
+    enum status st = permitted(l, cmd->urgency, d, err);
 
+    *reply = NULL;
+    fresh = !l->conn;
+    if (!st)
+        st = connected(l, cmd->urgency, d, err);
     if (st)
         return st;
-    *reply = NULL;
-    st = redis_conn_call(l->conn, cmd->arg, cmd->n,
-                         deadline_sooner(d, l->timeout_ms), reply, err);
-    return judged(l, st, reply, err);
+    st = ask_once(l, cmd, d, reply, err);
+    if (!fresh && elsewhere(st, *reply, err)) {
+        freeReplyObject(*reply);
+        *reply = NULL;
+        redis_conn_close(&l->conn);
+        err_clear(err);
+        st = link_open(l, d, err);
+        if (st)
+            return st;
+        st = ask_once(l, cmd, d, reply, err);
+    }
+    return judged(l, cmd->arg[0].p, st, reply, err);
 }
 
 enum status redis_link_number(struct redis_link *l,
@@ -166,7 +289,8 @@ enum status redis_link_set(struct redis_link *l, const struct link_command *cmd,
         st = surprised(l, err);
     freeReplyObject(reply);
     if (*set && l->full) {
-        log_line(LOG_WARN, "cache_not_full", "run_id=%s", redis_link_run_id(l));
+        log_line(LOG_WARN, "cache_not_full", "history=%s",
+                 redis_link_history(l));
         l->full = false;
     }
     return st;
@@ -206,13 +330,15 @@ enum status redis_link_value(struct redis_link *l,
                              char *out, size_t size, struct err *err)
 {
     redisReply *reply = NULL;
-    enum status st = connected(l, cmd->urgency, d, err);
+    enum status st = permitted(l, cmd->urgency, d, err);
 
+    if (!st)
+        st = connected(l, cmd->urgency, d, err);
     if (st)
         return st;
     st = redis_conn_call_value(l->conn, cmd->arg, cmd->n, out, size,
                                deadline_sooner(d, l->timeout_ms), &reply, err);
-    st = judged(l, st, &reply, err);
+    st = judged(l, cmd->arg[0].p, st, &reply, err);
     if (!st && reply)
         st = err_set(err, ST_NOT_FOUND, NULL,
                      "the value is gone from the cache");

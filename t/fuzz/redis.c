@@ -8,6 +8,7 @@
 #include <assert.h>
 #include "answer/answer_cache.h"
 #include "answer/representation.h"
+#include "base/gzip_join.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "t/fuzz/fuzz.h"
@@ -19,12 +20,13 @@
 #define RUN "0123456789abcdef0123456789abcdef01234567"
 #define HEX "00112233445566778899aabbccddeeff"
 #define TOKEN RUN "-" HEX
-#define INFO "$59\r\n# Server\r\nrun_id:" RUN "\r\n\r\n"
+#define INFO                                                                   \
+    "$84\r\n# Replication\r\nrole:master\r\nmaster_replid:" RUN "\r\n\r\n"
 
 /*
  * "e": what follows is the text of an entry, after its token, fill and time;
  * "r": what follows are replies, with \xff between them: to INFO (none: a right
- * one), to the look-up, and to what comes after it.
+ * one), to the look-up with the INFO behind it, and to what comes after it.
  */
 #define NEXT "\xff"
 const struct fuzz_text fuzz_seeds[] = {
@@ -32,22 +34,46 @@ const struct fuzz_text fuzz_seeds[] = {
     FUZZ("e1 f W/\"abc\"\n"),
     FUZZ("e4 5 3 9 1444654255 100 80\na@b.cxyz\"user\":1"),
     FUZZ("e4 0 0 0 0 0 0\n"),
-    FUZZ("r" NEXT "*3\r\n$73\r\n" TOKEN "\r\n$-1\r\n$-1\r\n"),
-    FUZZ("r" NEXT "*3\r\n$-1\r\n$-1\r\n$-1\r\n" NEXT "$73\r\n" TOKEN "\r\n"),
+    FUZZ("r" NEXT "*3\r\n$73\r\n" TOKEN "\r\n$-1\r\n$-1\r\n" INFO),
+    FUZZ("r" NEXT "*3\r\n$-1\r\n$-1\r\n$-1\r\n" INFO NEXT "$73\r\n" TOKEN
+         "\r\n"),
+    FUZZ("r" NEXT "*3\r\n$-1\r\n$-1\r\n$-1\r\n$25\r\n# Replication\r\n"
+         "role:slave\r\n"),
     FUZZ("r" NEXT "*3\r\n$73\r\n" TOKEN "\r\n$116\r\n" TOKEN "\n" HEX
-         "\n1 record\n\r\n$80\r\n" TOKEN " record\r\n" NEXT "$4\r\nabcd\r\n"),
-    FUZZ("r" NEXT "-OOM command not allowed\r\n"),
-    FUZZ("r$8\r\nrun_id:a\r\n" NEXT "*3\r\n$-1\r\n:1\r\n$-1\r\n"),
+         "\n1 record\n\r\n$80\r\n" TOKEN " record\r\n" INFO NEXT
+         "$4\r\nabcd\r\n"),
+    FUZZ("r" NEXT "-OOM command not allowed\r\n" INFO),
+    FUZZ("r$29\r\n\nrole:master\r\nmaster_replid:a\r\n" NEXT
+         "*3\r\n$-1\r\n:1\r\n$-1\r\n"),
     FUZZ("r-NOPERM no\r\n"),
     FUZZ_END,
 };
 const struct fuzz_text fuzz_words[] = {
-    FUZZ("\r\n"),    FUZZ(NEXT),    FUZZ("*3\r\n"), FUZZ("$-1\r\n"),
-    FUZZ("*-1"),     FUZZ(":1"),    FUZZ("+OK"),    FUZZ("-ERR "),
-    FUZZ(TOKEN),     FUZZ(HEX),     FUZZ("\n"),     FUZZ(" "),
-    FUZZ("%1"),      FUZZ("_\r\n"), FUZZ("#t"),     FUZZ(",1.5"),
-    FUZZ("1 h "),    FUZZ("4 "),    FUZZ("$4"),     FUZZ("2147483647"),
-    FUZZ("run_id:"), FUZZ(">1"),    FUZZ_END,
+    FUZZ("\r\n"),
+    FUZZ(NEXT),
+    FUZZ("*3\r\n"),
+    FUZZ("$-1\r\n"),
+    FUZZ("*-1"),
+    FUZZ(":1"),
+    FUZZ("+OK"),
+    FUZZ("-ERR "),
+    FUZZ(TOKEN),
+    FUZZ(HEX),
+    FUZZ("\n"),
+    FUZZ(" "),
+    FUZZ("%1"),
+    FUZZ("_\r\n"),
+    FUZZ("#t"),
+    FUZZ(",1.5"),
+    FUZZ("1 h "),
+    FUZZ("4 "),
+    FUZZ("$4"),
+    FUZZ("2147483647"),
+    FUZZ("role:"),
+    FUZZ("slave"),
+    FUZZ("master_replid:"),
+    FUZZ(">1"),
+    FUZZ_END,
 };
 
 static void check_within(struct str part, struct str whole)
@@ -124,11 +150,15 @@ static struct str entry_reply(struct str text, struct arena *a)
     struct str out;
 
     buf_init(&b, 1 << 20);
-    buf_printf(&b, "*3\r\n$%zu\r\n%s\r\n$%zu\r\n", sizeof TOKEN - 1, TOKEN,
-               value.n + text.n);
     buf_put(&b, value);
     buf_put(&b, text);
-    buf_printf(&b, "\r\n$%zu\r\n%s record\r\n", sizeof TOKEN + 6, TOKEN);
+    value = arena_copy(a, buf_str(&b));
+    buf_reset(&b);
+    buf_printf(&b, "*3\r\n$%zu\r\n%s\r\n$%zu\r\n%08x ", sizeof TOKEN - 1, TOKEN,
+               value.n + 9, (unsigned)gzip_sum_of(value).crc);
+    buf_put(&b, value);
+    buf_printf(&b, "\r\n$%zu\r\n%s record\r\n%s", sizeof TOKEN + 6, TOKEN,
+               INFO);
     out = arena_copy(a, buf_str(&b));
     buf_free(&b);
     return out;

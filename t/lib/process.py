@@ -114,13 +114,15 @@ class Process:
 
 
 class Redis(Process):
-    """redis-server on a unix socket, nothing on disk unless save=True."""
+    """redis-server on a unix socket (and a port of 127.0.0.1, if one is given),
+    nothing on disk unless save=True."""
 
-    def __init__(self, folder, save=False):
+    def __init__(self, folder, save=False, port=0):
         self.socket = os.path.join(folder, "redis.sock")
         keep = ["--dbfilename", "dump.rdb"] if save else ["--save", ""]
         super().__init__(
-            ["redis-server", "--port", "0", "--unixsocket", self.socket,
+            ["redis-server", "--port", str(port), "--bind", "127.0.0.1",
+             "--unixsocket", self.socket,
              "--appendonly", "no", "--dir", folder] + keep,
             os.path.join(folder, "redis.log"))
 

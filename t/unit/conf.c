@@ -150,7 +150,7 @@ static const struct {
     {"[objects]\nurl = file:///\n", ":2: ", "must be file:///..."},
     {"[records]\nurl = file:///x\n", ":2: ", "must be sqlite:///..."},
     {"[cache]\nurl = localhost:6379\n",
-     ":2: ", "must be redis://..., unix:///... or none"},
+     ":2: ", "must be redis://..., rediss://..., unix:///... or none"},
     {"[cache]\nurl = none at all\n", ":2: ", "unix:///... or none"},
     {"[cache]\nurl = unix:///" X100 "1234567?db=1\n",
      ":2: ", "(a socket's path 107)"},

@@ -175,6 +175,8 @@ static struct cache *cache_stale_at(const char *url, int64_t ttl_ms,
 {
     char space[128];
     struct conf conf = {.cache_url = url,
+                        .cache_user = "",
+                        .cache_ca_file = "",
                         .cache_password_file = "",
                         .cache_ttl = ttl_ms,
                         .cache_stale_if_error = stale_ms,

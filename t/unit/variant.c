@@ -256,7 +256,9 @@ static void shared_entry(void)
 int main(void)
 {
     const char *folder;
-    struct conf conf = {.cache_password_file = "",
+    struct conf conf = {.cache_user = "",
+                        .cache_ca_file = "",
+                        .cache_password_file = "",
                         .cache_ttl = 60000,
                         .cache_user_ttl = 60000,
                         .cache_timeout = 1000,
