@@ -141,8 +141,8 @@ static void unseen(void)
         "#start_timestamp <= :start_timestamp AND ",
         "#end_timestamp <= :end_timestamp)\"",
         "#start_timestamp = if_not_exists(#start_timestamp, :start_timestamp)",
-        "#total_batches = if_not_exists(#total_batches, :total_batches_0) + "
-        ":total_batches_1",
+        ("#total_batches = if_not_exists(#total_batches, :total_batches_0) + "
+         ":total_batches_1"),
         "\"ReturnValues\":\"UPDATED_OLD\"",
     };
 
