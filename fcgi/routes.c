@@ -13,6 +13,10 @@
 
 #define ANSWER_MAX (4 * 1024 * 1024)
 #define READY_MS 3000
+/* Less than a stopped worker is left before it is replaced (crew.c): else
+ * nobody would see that there was none. A worker that waits says so once a
+ * second. */
+#define TAKES_MS 2000
 #define READY_PARTS (STORES_CHECKED + 1) /* the stores, and the workers */
 #define COUNT_MS 1000
 
@@ -123,7 +127,7 @@ static bool all_ready(struct exchange *x, struct store_state state[READY_PARTS])
     struct store_state *workers = &state[STORES_CHECKED];
 
     *workers = (struct store_state){.name = "workers", .required = true};
-    workers->ok = scoreboard_takes(x->process->board, READY_MS, &workers->err);
+    workers->ok = scoreboard_takes(x->process->board, TAKES_MS, &workers->err);
     return ready && workers->ok;
 }
 

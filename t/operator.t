@@ -116,7 +116,7 @@ def not_a_file_of_users(s):
 def progress(s):
     """On a terminal a bar, which goes when it is over; elsewhere nothing for so few."""
     path = s.write("many.json", [trips.user(f"many{i}", f"many{i}@example.com")
-                                 for i in range(12000 if s.stores.kind == "dir" else 800)])
+                                 for i in range(60000 if s.stores.kind == "dir" else 800)])
     r = s.ctl("user", "put", path)
     is_(r.stderr, "", "no line a minute in less than one")
     master, terminal = pty.openpty()
