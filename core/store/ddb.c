@@ -159,7 +159,8 @@ enum status ddb_call(struct ddb *db, const char *operation, struct str body,
 
     *out = (struct ddb_reply){
         .unsure = reply.unsure,
-        .no_table = strcmp(reply.fault, "ResourceNotFoundException") == 0};
+        .no_table = strcmp(reply.fault, "ResourceNotFoundException") == 0,
+        .invalid = strcmp(reply.fault, "ValidationException") == 0};
     if (st != ST_OK)
         return judge(operation, st, &reply, err);
     return read_reply(operation, reply.body, &out->root, err);

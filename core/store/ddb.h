@@ -37,6 +37,7 @@ struct ddb_reply {
     bool unsure;      /* as of aws_reply: a refused condition may be the echo
                          of our own success */
     bool no_table;    /* it failed because the table is not there */
+    bool invalid;     /* DynamoDB does not take what was sent */
 };
 
 enum status ddb_call(struct ddb *db, const char *operation, struct str body,

@@ -203,7 +203,8 @@ static enum status put_user(struct dynamodb *s, const struct user *u,
     set_foreign(&e, u);
     st = ddb_call(&s->db, "UpdateItem", ddb_expr_end(&e, s->arena), d, s->arena,
                   &reply, &why);
-    if (st == ST_INTERNAL) /* a set with a value twice, bytes that are none */
+    /* A set with a value twice, bytes that are none. */
+    if (st != ST_OK && reply.invalid)
         return err_set(err, ST_BAD_REQUEST, "bad_user", "%s", why.text);
     if (st != ST_OK)
         *err = why;
