@@ -24,7 +24,7 @@ struct roster_look {
     int64_t began_ms;      /* wall clock */
     struct summary seen;
     struct found **found;
-    size_t n, room;
+    size_t n;
     size_t text_room;   /* bytes of texts that may still be kept */
     bool again;         /* something listed was gone: take the listing again */
     size_t strange;     /* listed keys that are not ours */

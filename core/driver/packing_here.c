@@ -1,12 +1,12 @@
 /* What lies under a driver's packs/, whether or not a row names it. */
 #include <stdlib.h>
+#include "base/list.h"
 #include "driver/packing.h"
 #include "store/keys.h"
 
 struct listing {
     struct packs_here *out;
     struct arena *a;
-    size_t room;
 };
 
 static enum status note_pack(void *ctx, const struct object_entry *e)
@@ -18,15 +18,7 @@ static enum status note_pack(void *ctx, const struct object_entry *e)
 
     if (!key_parse_pack(e->key, &user_id, &here.number) || !e->etag.z[0])
         return ST_OK;
-    if (out->n == l->room) {
-        size_t room = l->room ? 2 * l->room : 64;
-        struct pack_here *grown = arena_alloc_n(l->a, room, sizeof *grown);
-
-        if (out->n)
-            memcpy(grown, out->pack, out->n * sizeof *grown);
-        out->pack = grown;
-        l->room = room;
-    }
+    out->pack = list_room(l->a, out->pack, out->n, sizeof *out->pack);
     out->pack[out->n++] = here;
     return ST_OK;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/fault.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/stats.h"
 #include "driver/found.h"
@@ -22,17 +23,7 @@
 
 static void add_found(struct roster_look *t, struct found *f)
 {
-    assert(t->n <= t->room);
-    if (t->n == t->room) {
-        size_t room = t->room ? 2 * t->room : 64;
-        struct found **grown =
-            arena_alloc_n(t->call.arena, room, sizeof *grown);
-
-        if (t->n)
-            memcpy(grown, t->found, t->n * sizeof *grown);
-        t->found = grown;
-        t->room = room;
-    }
+    t->found = list_room(t->call.arena, t->found, t->n, sizeof *t->found);
     t->found[t->n++] = f;
 }
 

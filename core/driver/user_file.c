@@ -1,6 +1,7 @@
 #include "driver/user_file.h"
 
 #include <stdlib.h>
+#include "base/list.h"
 #include "store/ddb.h"
 
 #define FILE_DEPTH (DDB_DEPTH + 4) /* a list, an item's own name */
@@ -8,7 +9,7 @@
 struct file_reading {
     struct arena *a;
     struct user_file *out;
-    size_t room, place;
+    size_t place;
 };
 
 /* ---- entries ---- */
@@ -17,15 +18,7 @@ static struct user_entry *entry_add(struct file_reading *f)
 {
     struct user_file *out = f->out;
 
-    if (out->n == f->room) {
-        struct user_entry *grown;
-
-        f->room = f->room ? 2 * f->room : 64;
-        grown = arena_alloc_n(f->a, f->room, sizeof *grown);
-        if (out->n)
-            memcpy(grown, out->entry, out->n * sizeof *grown);
-        out->entry = grown;
-    }
+    out->entry = list_room(f->a, out->entry, out->n, sizeof *out->entry);
     out->entry[out->n] = (struct user_entry){.place = f->place};
     return &out->entry[out->n++];
 }

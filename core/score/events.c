@@ -2,9 +2,9 @@
 
 #include <math.h>
 
+#include "base/list.h"
 #include "score/exact.h"
 #include "score/figure.h"
-#include "score/list.h"
 
 #define SHORTEST_STEP_S 0.5
 #define LONGEST_STEP_S 15.0

@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <math.h>
 
+#include "base/list.h"
 #include "score/figure.h"
-#include "score/list.h"
 
 #define TURNING_DEGREES 8.0
 #define SMALLEST_TURN_DEGREES 20.0

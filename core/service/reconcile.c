@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include "base/list.h"
 #include "base/log.h"
 #include "base/stats.h"
 #include "driver/driver.h"
@@ -27,7 +28,7 @@ struct work {
     struct arena *trip; /* of one trip at a time */
     struct reconcile_report *report;
     struct object_here *object;
-    size_t n, room;
+    size_t n;
     const struct trip_note *note; /* trips that were seen before */
     size_t notes;
     bool noted; /* those, and not what the records list now */
@@ -67,16 +68,7 @@ static enum status note_object(void *ctx, const struct object_entry *e)
 
     if (!key_parse_trip(e->key, &user_id, &trip_id, &here.age.end_ms))
         return ST_OK; /* the roster names it in the log */
-    if (w->n == w->room) {
-        size_t room = w->room ? 2 * w->room : 64;
-        struct object_here *grown =
-            arena_alloc_n(w->call.arena, room, sizeof *grown);
-
-        if (w->n)
-            memcpy(grown, w->object, w->n * sizeof *grown);
-        w->object = grown;
-        w->room = room;
-    }
+    w->object = list_room(w->call.arena, w->object, w->n, sizeof *w->object);
     here.key = arena_copy(w->call.arena, e->key);
     here.trip_id = arena_copy(w->call.arena, trip_id);
     here.etag = e->etag;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/list.h"
 
 enum status file_errno(struct err *err, const char *doing, const char *name)
 {
@@ -113,18 +114,10 @@ static bool is_wanted(const char *name, enum folder_which which)
     return name[0] != '.';
 }
 
-static void names_add(struct folder_names *out, size_t *cap, struct arena *a,
+static void names_add(struct folder_names *out, struct arena *a,
                       const char *name)
 {
-    if (out->n == *cap) {
-        char **grown;
-
-        *cap = *cap ? *cap * 2 : 64;
-        grown = arena_alloc_n(a, *cap, sizeof *grown);
-        if (out->n)
-            memcpy(grown, out->v, out->n * sizeof *grown);
-        out->v = grown;
-    }
+    out->v = list_room(a, out->v, out->n, sizeof *out->v);
     out->v[out->n++] = arena_z(a, str_of(name));
 }
 
@@ -134,7 +127,6 @@ enum status folder_names(int fd, enum folder_which which, struct arena *a,
     /* A description of its own: fd's read position stays where it is. */
     int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = own < 0 ? NULL : fdopendir(own);
-    size_t cap = 0;
     struct dirent *e;
     int failed;
 
@@ -148,7 +140,7 @@ enum status folder_names(int fd, enum folder_which which, struct arena *a,
     }
     while (errno = 0, (e = readdir(dir)))
         if (is_wanted(e->d_name, which))
-            names_add(out, &cap, a, e->d_name);
+            names_add(out, a, e->d_name);
     failed = errno;
     closedir(dir);
     errno = failed;

@@ -2,6 +2,7 @@
 #include "store/records_dynamodb.h"
 
 #include <stdlib.h>
+#include "base/list.h"
 #include "base/log.h"
 #include "store/batch_place.h"
 #include "store/ddb_batch_get.h"
@@ -82,25 +83,10 @@ struct reader {
     const struct trip *trip;
     struct arena *arena;
     struct trip_batches *out;
-    size_t cap;
     struct trip_size size;
     struct str *id; /* that the index knows and that we do not have */
-    size_t ids, id_cap;
+    size_t ids;
 };
-
-static void *grown(struct arena *a, void *old, size_t n, size_t *cap,
-                   size_t size)
-{
-    void *p = old;
-
-    if (n == *cap) {
-        *cap = *cap ? *cap * 2 : 64;
-        p = arena_alloc_n(a, *cap, size);
-        if (n)
-            memcpy(p, old, n * size);
-    }
-    return p;
-}
 
 static enum status read_batch(void *ctx, struct json item, struct arena *a,
                               struct err *err)
@@ -126,8 +112,8 @@ static enum status read_batch(void *ctx, struct json item, struct arena *a,
         b.deltas = STR_LIT("[]");
     if (trip_grow(&r->size, &b, err) != ST_OK)
         return ST_TOO_LARGE;
-    r->out->batch = grown(r->arena, r->out->batch, r->out->n, &r->cap,
-                          sizeof *r->out->batch);
+    r->out->batch =
+        list_room(r->arena, r->out->batch, r->out->n, sizeof *r->out->batch);
     r->out->batch[r->out->n++] = b;
     return ST_OK;
 }
@@ -214,7 +200,7 @@ static enum status note_missing(void *ctx, struct json item, struct arena *a,
     (void)err;
     if (id.n == 0 || have(r, id))
         return ST_OK;
-    r->id = grown(r->arena, r->id, r->ids, &r->id_cap, sizeof *r->id);
+    r->id = list_room(r->arena, r->id, r->ids, sizeof *r->id);
     r->id[r->ids++] = arena_copy(r->arena, id);
     return ST_OK;
 }

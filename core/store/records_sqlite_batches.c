@@ -1,27 +1,12 @@
 /* records_sqlite_batches.c - the batches of the SQLite record store. */
+#include "base/list.h"
 #include "store/batch_place.h"
 #include "store/records_sqlite.h"
 
-#define HERE_FIRST 4
-
 struct found { /* of the batch's number, and beside it */
     struct batch_here *here;
-    size_t n, room;
+    size_t n;
 };
-
-static struct batch_here *found_room(struct found *f, struct arena *a)
-{
-    if (f->n == f->room) {
-        struct batch_here *grown;
-
-        f->room = f->room ? f->room * 2 : HERE_FIRST;
-        grown = arena_alloc_n(a, f->room, sizeof *grown);
-        if (f->n)
-            memcpy(grown, f->here, f->n * sizeof *grown);
-        f->here = grown;
-    }
-    return &f->here[f->n++];
-}
 
 /* Columns: number, user_id, deltas. */
 static enum status find_rows(struct sql_query *q, const struct batch *b,
@@ -38,8 +23,8 @@ static enum status find_rows(struct sql_query *q, const struct batch *b,
             return err_set(err, ST_NOT_OWNER, NULL,
                            "batch %.*s belongs to another user",
                            STR_ARG(b->batch_id));
-        *found_room(f, a) =
-            (struct batch_here){sql_int(q, 0), sql_str(q, 2, a)};
+        f->here = list_room(a, f->here, f->n, sizeof *f->here);
+        f->here[f->n++] = (struct batch_here){sql_int(q, 0), sql_str(q, 2, a)};
     }
     return st;
 }
@@ -174,26 +159,10 @@ enum status sqlite_store_batch(struct sql *sql, const struct batch *b,
 
 /* ---- reading ---- */
 
-static struct batch *more_room(struct trip_batches *b, size_t *cap,
-                               struct arena *a)
-{
-    if (b->n == *cap) {
-        struct batch *grown;
-
-        *cap = *cap ? *cap * 2 : 32;
-        grown = arena_alloc_n(a, *cap, sizeof *grown);
-        if (b->n)
-            memcpy(grown, b->batch, b->n * sizeof *grown);
-        b->batch = grown;
-    }
-    return &b->batch[b->n++];
-}
-
 static enum status read_batches(struct sql_query *q, struct arena *a,
                                 struct trip_batches *out, struct err *err)
 {
     struct trip_size size = {.deltas = 0};
-    size_t cap = 0;
     bool row;
 
     for (;;) {
@@ -202,7 +171,8 @@ static enum status read_batches(struct sql_query *q, struct arena *a,
 
         if (st != ST_OK || !row)
             return st;
-        b = more_room(out, &cap, a);
+        out->batch = list_room(a, out->batch, out->n, sizeof *out->batch);
+        b = &out->batch[out->n++];
         b->number = sql_int(q, 0);
         b->original_count = sql_int(q, 1);
         b->deltas_count = sql_int(q, 2);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/list.h"
 #include "base/memory.h"
 #include "store/folder.h"
 
@@ -160,23 +161,8 @@ static enum status spill_read_block(const struct spill *s, int64_t at,
     return ST_OK;
 }
 
-static void spill_push(struct spill_items *items, size_t *room, struct arena *a,
-                       struct spill_item item)
-{
-    if (items->n == *room) {
-        struct spill_item *grown;
-
-        *room = *room ? 2 * *room : 64;
-        grown = arena_alloc_n(a, *room, sizeof *grown);
-        if (items->n)
-            memcpy(grown, items->v, items->n * sizeof *grown);
-        items->v = grown;
-    }
-    items->v[items->n++] = item;
-}
-
 static void spill_take_block(const struct spill_block *b, struct arena *a,
-                             struct spill_items *items, size_t *room)
+                             struct spill_items *items)
 {
     const char *p = arena_copy(a, (struct str){b->bytes, b->n}).p;
     const char *end = p + b->n;
@@ -186,9 +172,9 @@ static void spill_take_block(const struct spill_block *b, struct arena *a,
 
         memcpy(&n, p, sizeof n);
         p += sizeof n;
-        spill_push(items, room, a,
-                   (struct spill_item){.key = {p, n.key},
-                                       .value = {p + n.key, n.value}});
+        items->v = list_room(a, items->v, items->n, sizeof *items->v);
+        items->v[items->n++] = (struct spill_item){
+            .key = {p, n.key}, .value = {p + n.key, n.value}};
         p += n.key + n.value;
     }
 }
@@ -218,12 +204,11 @@ enum status spill_bucket(struct spill *s, int bucket, struct arena *a,
                          struct spill_items *out, struct err *err)
 {
     struct spill_block read = {.before = NO_BLOCK};
-    size_t room = 0;
 
     assert(bucket >= 0 && bucket < SPILL_BUCKETS);
     *out = (struct spill_items){NULL, 0};
     if (s->last[bucket]) {
-        spill_take_block(s->last[bucket], a, out, &room);
+        spill_take_block(s->last[bucket], a, out);
         read.before = s->last[bucket]->before;
     }
     while (read.before != NO_BLOCK) {
@@ -232,7 +217,7 @@ enum status spill_bucket(struct spill *s, int bucket, struct arena *a,
         if (st != ST_OK)
             return st;
         assert(read.n <= sizeof read.bytes);
-        spill_take_block(&read, a, out, &room);
+        spill_take_block(&read, a, out);
     }
     spill_sort(out);
     return ST_OK;

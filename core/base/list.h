@@ -1,6 +1,6 @@
 /* list.h - arrays that grow in an arena. */
-#ifndef DG_SCORE_LIST_H
-#define DG_SCORE_LIST_H
+#ifndef DG_BASE_LIST_H
+#define DG_BASE_LIST_H
 
 #include <stddef.h>
 #include <string.h>
