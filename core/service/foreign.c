@@ -6,6 +6,7 @@
 #include "base/stats.h"
 #include "service/finalize.h"
 #include "store/keys.h"
+#include "store/outage.h"
 
 /* A step's share of a pass: the spool waits meanwhile. */
 #define STEP_MS 1000
@@ -80,11 +81,6 @@ static enum status foreign_page(struct foreign *f, const struct call *c)
 
 /* ---- a trip ---- */
 
-static bool store_is_away(enum status st)
-{
-    return st == ST_UNAVAILABLE || st == ST_TIMEOUT || st == ST_DENIED;
-}
-
 static enum status foreign_score(struct foreign *f, const struct call *c)
 {
     struct foreign_trip *t = f->found;
@@ -106,7 +102,7 @@ static enum status foreign_score(struct foreign *f, const struct call *c)
         spool_done(c->stores->spool, &entry);
     else
         spool_leave(c->stores->spool, &entry);
-    if (store_is_away(st))
+    if (outage_is(st))
         return st;
     f->found = t->next;
     f->scored += st == ST_OK && scored;

@@ -7,6 +7,7 @@
 #include "service/finalize.h"
 #include "service/foreign.h"
 #include "store/installation.h"
+#include "store/outage.h"
 
 /* Not a client's time: nobody waits, but a hung store must not hold the rest
  * of the spool for ever. */
@@ -49,12 +50,6 @@ static enum status leave_for_later(struct pass *p, const char *event,
     return st;
 }
 
-/* The store is away: what comes next in this pass would only wait as well. */
-static bool is_outage(enum status st)
-{
-    return st == ST_UNAVAILABLE || st == ST_TIMEOUT || st == ST_DENIED;
-}
-
 /* Trying again changes nothing: a person has to look. The record stays pending,
  * so `driveguardctl status` counts the trip and reconcile tries it again; only
  * this host's spool is rid of it. */
@@ -75,7 +70,8 @@ static enum status trip_entry(void *ctx, const struct debt *debt)
     struct call c = entry_call(p, debt->user_id);
     enum status st;
 
-    if (is_outage(p->worst))
+    /* What comes next in this pass would only wait as well. */
+    if (outage_is(p->worst))
         return p->worst;
     err_clear(p->c->err); /* of the entry before, which was logged */
     st = finalize_pending(&c, debt->trip_id);
@@ -94,7 +90,7 @@ static enum status open_entry(void *ctx, const struct debt *debt)
     struct call c = *p->c;
     enum status st;
 
-    if (is_outage(p->worst))
+    if (outage_is(p->worst))
         return p->worst;
     if (p->looks++ == 0)
         p->looks_end = deadline_in(LOOKS_MS);

@@ -12,6 +12,7 @@
 #include <assert.h>
 #include "base/fault.h"
 #include "base/stats.h"
+#include "store/outage.h"
 
 /* A turn that does not come in this time is answered "try again": whoever leads
  * hangs. */
@@ -166,12 +167,6 @@ static enum status do_row(struct writing *u, struct group_row *r, bool alone)
     return r->st;
 }
 
-/* The file's, or its disk's: what is true of one row is true of all. */
-static bool is_of_all(enum status st)
-{
-    return st == ST_UNAVAILABLE || st == ST_TIMEOUT || st == ST_DENIED;
-}
-
 static void refuse_all(struct group_row *row, size_t n, enum status st,
                        const struct err *err)
 {
@@ -227,8 +222,9 @@ static void write_rows(void *ctx, struct group_row *row, size_t n)
         stat_add(STAT_batch_groups, 1);
     if (st == ST_OK)
         return;
-    /* One bad row: the others are not to suffer from it. */
-    if (!is_of_all(st) && n > 1)
+    /* One bad row: the others are not to suffer from it. An outage is the
+     * file's, or its disk's: what is true of one row is true of all. */
+    if (!outage_is(st) && n > 1)
         for (size_t i = 0; i < n; i++)
             (void)do_row(u, &row[i], true);
     else
