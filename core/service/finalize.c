@@ -162,8 +162,7 @@ static const char *pending_reason(enum status st)
     case ST_BUSY:
     case ST_PRECONDITION:
         return "other calls changed the trip meanwhile; the analysis follows "
-               "by "
-               "itself";
+               "by itself";
     case ST_UNAVAILABLE:
     case ST_DENIED:
         return "the stores cannot be used now; the analysis follows by itself";

@@ -184,6 +184,13 @@ bool ddb_is(struct json item, const char *name, const char *type,
            json_key_is(key, type);
 }
 
+struct json ddb_map(struct json item, const char *name)
+{
+    struct json v;
+
+    return ddb_is(item, name, "M", &v) ? v : JSON_ABSENT;
+}
+
 struct str ddb_str(struct json item, const char *name, struct arena *a)
 {
     struct json v;

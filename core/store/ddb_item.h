@@ -47,6 +47,11 @@ bool ddb_is(struct json item, const char *name, const char *type,
     Whether the attribute is there with that type ("S", "NS", ...).
  */
 
+struct json ddb_map(struct json item, const char *name);
+/*
+    The content of a map, itself a set of attributes. JSON_ABSENT for anything
+    else.
+ */
 struct str ddb_str(struct json item, const char *name, struct arena *a);
 /*
     A string; also a number, as its text. STR_NONE for anything else.

@@ -6,14 +6,6 @@
 
 #include <assert.h>
 
-/* The content of a map attribute, itself a set of attributes. */
-static struct json map_of(struct json item, const char *name)
-{
-    struct json v;
-
-    return ddb_is(item, name, "M", &v) ? v : JSON_ABSENT;
-}
-
 /* ---- what others put there ---- */
 
 static const char *const ours[] = {
@@ -52,7 +44,7 @@ static void put_others(struct json_out *o, struct json map,
 static void put_others_of_map(struct json_out *o, struct json item,
                               const char *name, const char *const *names)
 {
-    struct json map = map_of(item, name), key, v;
+    struct json map = ddb_map(item, name), key, v;
     struct json_iter it = json_iter(map);
     bool any = false;
 
@@ -137,7 +129,7 @@ static void set_map(struct ddb_expr *e, const char *name, bool has,
                     void (*put)(struct json_out *o, const struct user *u),
                     const struct user *u)
 {
-    struct json others = map_of(json_of(u->foreign), name);
+    struct json others = ddb_map(json_of(u->foreign), name);
     struct buf b;
     struct json_out o = {.b = &b};
 

@@ -2,18 +2,10 @@
  * records_dynamodb_user_put.c writes them. */
 #include "store/records_dynamodb.h"
 
-/* The content of a map attribute, itself a set of attributes. */
-static struct json map_of(struct json item, const char *name)
-{
-    struct json v;
-
-    return ddb_is(item, name, "M", &v) ? v : (struct json){.type = JSON_NONE};
-}
-
 static void read_user(struct json item, struct arena *a, struct user *out)
 {
-    struct json base = map_of(item, "base_point");
-    struct json privacy = map_of(item, "privacy_settings");
+    struct json base = ddb_map(item, "base_point");
+    struct json privacy = ddb_map(item, "privacy_settings");
 
     *out = (struct user){
         .user_id = ddb_str(item, "user_id", a),
