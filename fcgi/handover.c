@@ -15,6 +15,7 @@
 /* What goes through the channel beside the descriptors. */
 struct message {
     int64_t at, end;
+    bool keep;
     char request_id[SCOREBOARD_ID_MAX];
 };
 
@@ -31,7 +32,7 @@ enum status handover_open(struct handover_channel *out, struct err *err)
     *out = (struct handover_channel){-1, -1};
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) != 0)
         return err_set(err, ST_UNAVAILABLE, "no_channel",
-                       "no channel to the sender: %m");
+                       "no channel between the processes: %m");
     *out = (struct handover_channel){.give = fd[0], .take = fd[1]};
     return ST_OK;
 }
@@ -58,7 +59,8 @@ static bool sent(int channel, const struct msghdr *m)
 enum status handover_give(const struct handover_channel *c,
                           const struct handover *h, struct err *err)
 {
-    struct message text = {.at = h->rest.at, .end = h->rest.end};
+    struct message text = {
+        .at = h->rest.at, .end = h->rest.end, .keep = h->keep};
     struct iovec part = {&text, sizeof text};
     union control control = {0};
     struct msghdr m = {.msg_iov = &part,
@@ -115,6 +117,7 @@ static bool understood(struct msghdr *m, const struct message *text,
     }
     *out = (struct handover){
         .conn = fd[0],
+        .keep = text->keep,
         .rest = {.folder = "", .fd = fd[1], .at = text->at, .end = text->end}};
     snprintf(out->request_id, sizeof out->request_id, "%s", text->request_id);
     return true;
@@ -140,4 +143,60 @@ bool handover_take(const struct handover_channel *c, struct handover *out)
         if (understood(&m, &text, out))
             return true;
     }
+}
+
+/* ---- kept connections ---- */
+
+bool handover_give_conn(const struct handover_channel *c, int conn)
+{
+    char byte = 0;
+    struct iovec part = {&byte, 1};
+    union control control = {0};
+    struct msghdr m = {.msg_iov = &part,
+                       .msg_iovlen = 1,
+                       .msg_control = &control,
+                       .msg_controllen = CMSG_SPACE(sizeof conn)};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&m);
+
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof conn);
+    memcpy(CMSG_DATA(head), &conn, sizeof conn);
+    return c->give >= 0 && sent(c->give, &m);
+}
+
+int handover_take_conn(const struct handover_channel *c)
+{
+    for (;;) {
+        char byte;
+        int fd[FDS];
+        struct iovec part = {&byte, 1};
+        union control control;
+        struct msghdr m = {.msg_iov = &part,
+                           .msg_iovlen = 1,
+                           .msg_control = &control,
+                           .msg_controllen = sizeof control};
+        ssize_t n = recvmsg(c->take, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return -1;
+        if (fds_of(&m, fd) == 1)
+            return fd[0];
+        log_line(LOG_ERROR, "connection_lost",
+                 "text=\"no descriptor left for a kept connection\"");
+    }
+}
+
+void handover_shut(const struct handover_channel *c)
+{
+    (void)shutdown(c->give, SHUT_WR);
+}
+
+bool handover_is_shut(const struct handover_channel *c)
+{
+    struct pollfd p = {.fd = c->take, .events = POLLRDHUP};
+
+    return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP));
 }

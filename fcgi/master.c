@@ -41,7 +41,7 @@ static struct master {
     struct arena *memory; /* of conf */
     unsigned generation;
     struct listener service, monitor;
-    struct handover_channel channel;
+    struct handover_channel channel, kept;
     struct scoreboard *board;
     struct group_commit *group;
     struct crew *crew;
@@ -98,6 +98,14 @@ static struct handover_channel channel_of(enum slot_role role)
     return *c;
 }
 
+/* Workers give and take, and the sender gives. */
+static struct handover_channel kept_channel_of(enum slot_role role)
+{
+    if (role != ROLE_WORKER && role != ROLE_SENDER)
+        handover_close(&master.kept);
+    return master.kept;
+}
+
 /* In the child: which of the four it is. */
 static int child_main(const struct conf *c, int slot, enum slot_role role)
 {
@@ -118,6 +126,7 @@ static int child_main(const struct conf *c, int slot, enum slot_role role)
     if (role != ROLE_MONITOR)
         listen_close(&master.monitor);
     p.channel = channel_of(role);
+    p.kept = kept_channel_of(role);
     p.listen_fd = role == ROLE_WORKER ? master.service.fd : master.monitor.fd;
     switch (role) {
     case ROLE_MAINTENANCE:
@@ -221,6 +230,9 @@ static void crew_end(void)
     /* Without a name nobody new can come, so the queue has an end. What was
      * inherited goes on queueing for whoever serves it next. */
     listen_unlink(&master.service);
+    /* Nobody comes who would take a kept connection over: each worker ends its
+     * own. */
+    handover_shut(&master.kept);
     crew_stop(master.crew, master.service.own);
 }
 
@@ -273,13 +285,16 @@ static enum status master_open(const struct conf *c, struct err *err)
 {
     enum status st = sockets_open(c, err);
 
-    master.channel = (struct handover_channel){-1, -1};
+    master.channel = master.kept = (struct handover_channel){-1, -1};
     if (st == ST_OK)
         st = handover_open(&master.channel, err);
+    if (st == ST_OK)
+        st = handover_open(&master.kept, err);
     if (st == ST_OK)
         st = scoreboard_create(c->server_scoreboard, &master.board, err);
     if (st != ST_OK) {
         handover_close(&master.channel);
+        handover_close(&master.kept);
         sockets_close();
     }
     return st;
@@ -319,6 +334,7 @@ int master_run(const char *conf_file, const struct conf *c,
     master_loop();
     log_line(LOG_INFO, "stopped", NULL);
     handover_close(&master.channel);
+    handover_close(&master.kept);
     sockets_close();
     scoreboard_remove(master.board);
     scoreboard_close(&master.board);

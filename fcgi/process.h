@@ -17,6 +17,7 @@ struct process {
     int slot;      /* of the scoreboard */
     int listen_fd; /* -1: maintenance and sender listen to nobody */
     struct handover_channel channel; /* its ends that this role has */
+    struct handover_channel kept;    /* the same, of kept connections */
     pid_t master;
 };
 

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@
 
 struct request {
     FCGX_Request fcgx;
-    bool keep_conn;
+    int epoll_fd; /* where its connection may be watched, or -1 */
     const struct handover_channel *channel;
     struct request_out out;
 };
@@ -68,7 +69,7 @@ static void library_close(struct request *r)
     reading_over();
 }
 
-struct request *request_new(bool keep_conn)
+struct request *request_new(void)
 {
     const struct sigaction alarm_only = {.sa_handler = on_alarm};
     struct request *r = calloc(1, sizeof *r);
@@ -76,7 +77,7 @@ struct request *request_new(bool keep_conn)
 
     assert(r);
     request_out_open(&r->out, NULL);
-    r->keep_conn = keep_conn;
+    r->epoll_fd = -1;
     /* After an answer the library waits so many ms (2,000 by default) for the
      * web server to close first; a web server that does not would hold the
      * worker. */
@@ -119,23 +120,35 @@ static int64_t shorter(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+void request_limits(int fd, int64_t timeout_ms)
+{
+    socket_timeout(fd, SO_RCVTIMEO, shorter(timeout_ms, SILENT_MS));
+    socket_timeout(fd, SO_SNDTIMEO, timeout_ms);
+}
+
+void request_keep_not(struct request *r)
+{
+    r->fcgx.keepConnection = 0;
+}
+
+void request_watched(struct request *r, int epoll_fd)
+{
+    r->epoll_fd = epoll_fd;
+}
+
 bool request_take(struct request *r, int fd, int64_t timeout_ms)
 {
     int rc;
 
-    if (fd >= 0) {
-        assert(r->fcgx.ipcFd < 0);
-        socket_timeout(fd, SO_RCVTIMEO, shorter(timeout_ms, SILENT_MS));
-        socket_timeout(fd, SO_SNDTIMEO, timeout_ms);
-        /*
-         * Two members that the header calls private; its ABI has not changed
-         * since 2.4.0. FCGX_Accept_r reads on from a kept connection, so ours
-         * is given to it as one (else it would close it first). When that
-         * fails it turns to accept() on our -1 and so comes back.
-         */
-        r->fcgx.ipcFd = fd;
-        r->fcgx.keepConnection = 1;
-    }
+    assert(r->fcgx.ipcFd < 0);
+    /*
+     * Two members that the header calls private; its ABI has not changed since
+     * 2.4.0. FCGX_Accept_r reads on from a kept connection, so ours is given to
+     * it as one (else it would close it first). When that fails it turns to
+     * accept() on our -1 and so comes back.
+     */
+    r->fcgx.ipcFd = fd;
+    r->fcgx.keepConnection = 1;
     reading_within(shorter(timeout_ms, SILENT_MS));
     rc = FCGX_Accept_r(&r->fcgx);
     reading_over();
@@ -145,9 +158,12 @@ bool request_take(struct request *r, int fd, int64_t timeout_ms)
     return true;
 }
 
-int request_kept(const struct request *r)
+int request_release(struct request *r)
 {
-    return r->fcgx.ipcFd;
+    int fd = r->fcgx.ipcFd;
+
+    r->fcgx.ipcFd = -1;
+    return fd;
 }
 
 struct str request_param(const struct request *r, const char *name)
@@ -230,21 +246,26 @@ enum status request_write(struct request *r, struct str bytes)
     return request_out_write(&r->out, bytes) ? ST_OK : ST_GONE_CLIENT;
 }
 
-/* The web server has sent all of the request, and we have read it. */
-static bool input_over(struct request *r)
+/* The web server has sent all of the request, and we have read it. drop: what
+ * is still to be read. */
+static bool input_over(struct request *r, bool drop)
 {
+    char unread[4096];
     bool over;
 
     reading_within(SILENT_MS);
+    while (drop && FCGX_GetStr(unread, sizeof unread, r->fcgx.in) > 0)
+        continue;
     over = FCGX_GetChar(r->fcgx.in) < 0 && FCGX_GetError(r->fcgx.in) == 0;
     reading_over();
     return over;
 }
 
 /* The connection is the sender's from here on, or cut. */
-static bool give_rest(struct request *r, struct str request_id, size_t *unsent)
+static bool give_rest(struct request *r, struct str request_id, bool keep,
+                      size_t *unsent)
 {
-    struct handover h = {.conn = r->out.fd, .rest = r->out.rest};
+    struct handover h = {.conn = r->out.fd, .rest = r->out.rest, .keep = keep};
     struct err err = ERR_NONE;
 
     assert(r->channel);
@@ -258,19 +279,19 @@ static bool give_rest(struct request *r, struct str request_id, size_t *unsent)
 }
 
 /* Our own descriptor of it, without the library's ceremony. */
-static void connection_close(struct request *r)
+static void connection_close(struct request *r, bool elsewhere)
 {
     int fd = r->fcgx.ipcFd;
 
     FCGX_Free(&r->fcgx, 0);
     r->fcgx.ipcFd = -1;
+    if (elsewhere) /* else closing it is enough; it may not be watched */
+        (void)epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
     close(fd);
 }
 
 /*
- * A client may ask to keep the connection at any time; it is ours to refuse,
- * for while it is idle it has a worker to itself. And the next request must
- * not begin in the middle of this one's body.
+ * The next request must not begin in the middle of this one's body.
  *
  * The library's close says that it will write no more, waits until the web
  * server closes, and reads what still comes: a unix socket closed with unread
@@ -280,23 +301,23 @@ static void connection_close(struct request *r)
 enum status request_finish(struct request *r, struct str request_id,
                            size_t *unsent)
 {
-    bool keep = r->fcgx.keepConnection && r->keep_conn;
+    bool keep = r->fcgx.keepConnection;
     /* While the answer is not over, what comes is of this request. Looked for
      * later, its end could come together with the next request, which the
      * library would have read then, and forget. */
-    bool over = keep && input_over(r);
+    bool over = keep && input_over(r, true);
     bool gone = !request_out_end(&r->out);
     bool rest = !gone && unsent_size(&r->out.rest);
 
     *unsent = 0;
     if (!keep)
-        over = input_over(r);
+        over = input_over(r, false);
     if (rest)
-        gone = !give_rest(r, request_id, unsent);
+        gone = !give_rest(r, request_id, over && keep, unsent);
     if (over && keep && !gone && !rest)
         FCGX_Free(&r->fcgx, 0);
     else if (over || rest)
-        connection_close(r);
+        connection_close(r, rest);
     else
         library_close(r);
     request_out_done(&r->out);

@@ -20,10 +20,9 @@
 
 struct request;
 
-struct request *request_new(bool keep_conn);
+struct request *request_new(void);
 /*
-    Initialises the library: install signal handlers after this. keep_conn:
-    whether a connection may outlive its request when the web server asks so.
+    Initialises the library: install signal handlers after this.
  */
 void request_free(struct request **r);
 
@@ -35,17 +34,30 @@ void request_hand_over(struct request *r, const struct handover_channel *c,
    outlive the request.
  */
 
+void request_limits(int fd, int64_t timeout_ms);
+/*
+    Of a connection that is new to this process: longest wait for a write, and
+    for reading when it is less than two seconds.
+ */
 bool request_take(struct request *r, int fd, int64_t timeout_ms);
 /*
-    Reads a request's parameters from an accepted connection (now the
-    request's own), or, with fd -1, from the kept one. False: the client left,
-    sent not all of them within two seconds, or does not speak FastCGI; the
-    connection is closed. timeout_ms: longest wait for a write, and for reading
-    when it is less.
+    Reads a request's parameters from a connection (now the request's own).
+    False: the client left, sent not all of them within two seconds, or does not
+    speak FastCGI; the connection is closed. timeout_ms: as above.
  */
-int request_kept(const struct request *r);
+int request_release(struct request *r);
 /*
-    The connection that stayed open after request_finish, or -1.
+    After request_finish: the connection, when the web server asked to keep it
+    and it is still here; the caller's from now on. Else -1.
+ */
+void request_keep_not(struct request *r);
+/*
+    For this answer the web server closes the connection whatever it asked: it
+    is closed here, too, which is cheaper than to wait for that.
+ */
+void request_watched(struct request *r, int epoll_fd);
+/*
+    A connection may be watched there: that ends before it goes elsewhere.
  */
 
 struct str request_param(const struct request *r, const char *name);
@@ -76,7 +88,9 @@ enum status request_finish(struct request *r, struct str request_id,
                            size_t *unsent) MUST_CHECK;
 /*
     Sends what is buffered and ends the request. ST_GONE_CLIENT as above.
-    *unsent: bytes that were handed over, under that id.
+    *unsent: bytes that were handed over, under that id. Where the web server
+    keeps the connection, what it sent and nobody read is read first: a close
+    could meet its next request.
  */
 void request_abort(struct request *r);
 /*

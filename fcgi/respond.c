@@ -205,6 +205,8 @@ void respond_preflight(struct exchange *x)
 /* Content-Length is nginx's own when it sends the file. */
 static void head_file(struct exchange *x, struct buf *h, struct str name)
 {
+    /* nginx turns to the file at the head, and never reads to the end. */
+    request_keep_not(x->request);
     buf_printf(h,
                "Content-Type: application/json\r\n"
                "X-Accel-Redirect: %.*s%.*s\r\n",

@@ -95,6 +95,9 @@ static void sending_push(struct sender *s, struct sending *x)
     case PUSH_WAITS:
         break;
     case PUSH_ALL:
+        /* Where nobody takes it, the service ends. */
+        if (x->h.keep)
+            (void)handover_give_conn(&s->process->kept, x->h.conn);
         sending_ended(s, x, "rest_sent", NULL);
         break;
     case PUSH_GONE:

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-# 4 workers, 64 clients that ask as fast as they can: each gets its share. (A
-# figure of all answers together hides that some clients get hardly any.)
+# 4 workers, 32 or 64 clients that ask as fast as they can: each gets its share. (A
+# figure of all answers together hides that some clients get hardly any.) With a web
+# server that keeps its connections and one that does not, of one and more processes.
 import os
 import selectors
 import socket
@@ -12,15 +13,25 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import drivers
 import harness
 import trips
-from tap import diag, done, is_, ok
+from tap import diag, done, is_, ok, subtest
 
-CLIENTS, SECONDS = 64, 4
-REQUEST = ("GET /analyze-driver?email=%s&view=summary HTTP/1.1\r\n"
-           "Host: fair\r\n\r\n" % trips.EMAIL).encode()
+SECONDS = 2
+REQUEST = "GET %s/analyze-driver?email=%s&view=summary HTTP/1.1\r\nHost: fair\r\n\r\n"
+# nginx would close a client's connection after 1,000 answers. Below /new it makes a
+# connection to the service for each call, whatever it does elsewhere.
+MORE = """
+keepalive_requests 1000000000;
+location /new/ {
+    rewrite ^/new(/.*)$ $1 break;
+    include driveguard/fastcgi.conf;
+    fastcgi_pass unix:%s;
+}
+"""
 
 
 class Client:
-    def __init__(self, port):
+    def __init__(self, port, prefix):
+        self.request = (REQUEST % (prefix, trips.EMAIL)).encode()
         self.sock = socket.create_connection(("127.0.0.1", port))
         self.answers = 0
         self.waits_since = 0.0
@@ -30,7 +41,7 @@ class Client:
     def ask(self):
         self.got = b""
         self.waits_since = time.monotonic()
-        self.sock.sendall(REQUEST)
+        self.sock.sendall(self.request)
 
     def take(self):
         """True when an answer is whole; the next is asked for."""
@@ -49,15 +60,9 @@ class Client:
         return True
 
 
-with harness.Stack(workers=4, start=False) as s:
-    # nginx would close a client's connection after 1,000 answers.
-    s.nginx.more = "keepalive_requests 1000000000;\n"
-    s.start()
-    s.users([trips.user()])
-    drivers.drive(s, trips.trip(1))
-    is_(s.driver(email=trips.EMAIL, view="summary").status, 200, "hot")
+def check(s, count, new=0):
     poll = selectors.DefaultSelector()
-    clients = [Client(s.nginx.port) for _ in range(CLIENTS)]
+    clients = [Client(s.nginx.port, "/new" if i < new else "") for i in range(count)]
     for c in clients:
         poll.register(c.sock, selectors.EVENT_READ, c)
     end = time.monotonic() + SECONDS
@@ -70,12 +75,33 @@ with harness.Stack(workers=4, start=False) as s:
         c.longest = max(c.longest, time.monotonic() - c.waits_since)
         c.sock.close()
     answers = [c.answers for c in clients]
-    mean = sum(answers) / CLIENTS
+    mean = sum(answers) / count
     ok(good, "every answer is a 200")
     ok(mean >= 1, "there were answers")
+    diag(f"mean {mean:.0f}, least {min(answers)}")
     if not ok(min(answers) >= mean / 2, "each has at least half of the mean"):
-        diag(f"mean {mean:.0f}, by client {sorted(answers)}")
+        diag(f"by client {sorted(answers)}")
     if not ok(max(c.longest for c in clients) < SECONDS / 2, "nobody waited long"):
         diag(f"longest wait {max(c.longest for c in clients):.2f} s")
+
+
+with harness.Stack(workers=4, start=False) as s:
+    s.nginx.more = MORE % s.socket
+    s.start()
+    s.users([trips.user()])
+    drivers.drive(s, trips.trip(1))
+    is_(s.driver(email=trips.EMAIL, view="summary").status, 200, "hot")
+    for keeps, processes, count in [(True, 1, 32), (True, 3, 64), (False, 1, 64)]:
+        with subtest(f"{count} clients, {processes} processes, keeps: {keeps}"):
+            s.nginx.stop()
+            s.nginx.keeps, s.nginx.workers = keeps, processes
+            s.nginx.start()
+            check(s, count)
+    s.nginx.stop()
+    s.nginx.keeps, s.nginx.workers = True, 1
+    s.nginx.start()
+    for count, new in [(64, 32), (48, 16), (40, 32)]:
+        with subtest(f"kept and new ones together: {new} of {count} new"):
+            check(s, count, new)
 
 done()

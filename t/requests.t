@@ -137,16 +137,14 @@ def silent_client():
 
 def kept_connections():
     with Daemon(workers=2) as d:
-        with fcgi.Connection(d.socket, keep=True) as c:
+        with fcgi.Connection(d.socket) as c:
             c.send("GET", "/healthz")
-            is_(c.answer().status, 200, "keep_conn off")
-            is_(c.sock.recv(1), b"", "the connection is closed all the same")
-    with Daemon({"server.keep_conn": "on",
-                 "server.nginx_idle_connections": "1"}, workers=2) as d:
+            is_(c.answer().status, 200, "not asked to keep")
+            is_(c.sock.recv(1), b"", "the connection is closed")
         with fcgi.Connection(d.socket, keep=True) as c:
             for _ in range(3):
                 c.send("GET", "/healthz")
-                is_(c.answer().status, 200, "keep_conn on")
+                is_(c.answer().status, 200, "asked to keep")
             c.begin()
             c.params({"REQUEST_METHOD": "GET", "DOCUMENT_URI": "/healthz"})
             c.sock.settimeout(0.3)
@@ -161,7 +159,12 @@ def kept_connections():
             is_(c.answer().status, 200, "and then it is")
             c.send("POST", FINALIZE, b"{ }", params={"CONTENT_LENGTH": "1"})
             is_(c.answer().status, 400, "half of a body")
-            is_(c.sock.recv(1), b"", "is not taken for the next request")
+            c.send("GET", "/nowhere")
+            is_(c.answer().status, 404, "is not taken for the next request")
+            c.send("POST", FINALIZE, b"x" * 2000000)
+            is_(c.answer().status, 413, "a body that nobody reads")
+            c.send("GET", "/healthz")
+            is_(c.answer().status, 200, "is none, either")
         with fcgi.Connection(d.socket, keep=True) as c:
             c.send("GET", "/healthz")
             c.answer()

@@ -166,6 +166,16 @@ with harness.Stack(settings, workers=2) as s:
         rests_whole(s, "handed on to the next sender", readers)
         harness.wait_for("nothing unsent", lambda: not gauge(s))
 
+    with subtest("a kept connection"):
+        with fcgi.Connection(s.socket, timeout=60, keep=True) as c:
+            c.send("GET", "/analyze-driver", query=f"user_id={trips.USER}")
+            harness.wait_for("the sender to have it", lambda: gauge(s) > 0)
+            s.quiet()
+            ok(meaning(c.answer()) == whole, "whole")
+            for _ in range(2):
+                c.send("GET", "/healthz")
+                is_(c.answer().status, 200, "then a worker has it again")
+
     with subtest("a bound for all of them together"):
         readers = begun(s, 2)
         r = s.get(PATH)

@@ -274,21 +274,6 @@ static bool status_apart(const struct conf *c)
     return strcmp(c->server_status_listen, c->server_listen) != 0;
 }
 
-static bool idle_stated(const struct conf *c)
-{
-    return !c->server_keep_conn || c->server_nginx_idle_connections > 0;
-}
-
-/*
- * A connection that nginx keeps occupies its worker while it is idle; with
- * fewer workers all may be held by idle ones while requests wait.
- */
-static bool workers_suffice(const struct conf *c)
-{
-    return !c->server_keep_conn ||
-           c->server_workers >= 2 * c->server_nginx_idle_connections;
-}
-
 static const struct rule {
     int at;
     bool (*holds)(const struct conf *);
@@ -297,11 +282,6 @@ static const struct rule {
     {AT_server_finalize_timeout, finalize_below_request,
      "must be shorter than request_timeout"},
     {AT_server_status_listen, status_apart, "must differ from listen"},
-    {AT_server_nginx_idle_connections, idle_stated,
-     "with keep_conn = on, must say how many connections nginx may keep idle "
-     "(upstream keepalive times nginx workers)"},
-    {AT_server_workers, workers_suffice,
-     "with keep_conn = on, must be at least twice nginx_idle_connections"},
 };
 
 static enum status check_rules(struct load *l)

@@ -51,8 +51,7 @@ enum status conf_load(const char *path, struct arena *a, struct conf *out,
     that cannot be read; an unknown section or key; a key twice; a value that
     is not of its kind or out of bounds; a line over 199 bytes or with a
     control byte; keys that cannot work together (finalize_timeout not below
-    request_timeout, both sockets the same, keep_conn with fewer workers than
-    twice the connections that nginx may keep idle). path NULL: only defaults.
+    request_timeout, both sockets the same). path NULL: only defaults.
 
     A comment is a line that begins with ; or #, or what follows a blank and ;
     in a line. Indented lines are lines like others, never continuations.

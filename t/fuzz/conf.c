@@ -18,7 +18,7 @@ const struct fuzz_text fuzz_seeds[] = {
     FUZZ("[objects]\nurl = s3://bucket\n[s3]\nendpoint = http://[::1]:9000\n"
          "path_style = on\nconnections = 1024\n[records]\nurl = dynamodb:\n"
          "[dynamodb]\nregion =\n[cache]\nurl = none\nttl = 1h\nfiles = /x\n"),
-    FUZZ("\xef\xbb\xbf[server]\nkeep_conn = true\nnginx_idle_connections = 4\n"
+    FUZZ("\xef\xbb\xbf[server]\nmax_requests = true\n"
          "workers = 8\n[scoring]\nversion = 3.0\n[maintenance]\n"
          "interval = 50ms\n"),
     FUZZ("[server]\n  workers = 2\n\tmax_requests = 0\n # no\n; no\nx = 1\n"),

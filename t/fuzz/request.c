@@ -190,7 +190,7 @@ static struct request *the_request(void)
 
     if (!r) {
         setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
-        r = request_new(false);
+        r = request_new();
     }
     return r;
 }
@@ -200,6 +200,7 @@ static void serve(int fd, const struct sent *s)
     struct request *r = the_request();
     struct arena *a = arena_new(16384);
     size_t unsent;
+    int kept;
 
     if (request_take(r, fd, 5000)) {
         if (s)
@@ -209,7 +210,8 @@ static void serve(int fd, const struct sent *s)
             (void)!request_finish(r, STR_NONE, &unsent);
         else
             request_abort(r);
-        assert(request_kept(r) < 0);
+        if ((kept = request_release(r)) >= 0)
+            close(kept);
     } else {
         assert(!s);
     }

@@ -171,7 +171,7 @@ class Nginx(Process):
         self.port = None
         self.more = ""  # locations beside the project's own, for start()
         self.more_http = ""  # what stands beside the server, such as upstreams
-        self.workers = 1
+        self.keeps, self.workers = True, 1  # connections to the service; processes
         self.dir = os.path.join(host.dir, "nginx")
         for sub in ("conf", "log", "tmp"):
             os.makedirs(os.path.join(self.dir, sub))
@@ -215,6 +215,11 @@ class Nginx(Process):
              # Started by root it would become nobody, who may not use the
              # service's socket.
              "USER=root root" if os.geteuid() == 0 else "USER="], check=True)
+        if not self.keeps:
+            path = os.path.join(self.dir, "conf", "driveguard", "fastcgi.conf")
+            text = read(path).replace("fastcgi_keep_conn on;", "fastcgi_keep_conn off;")
+            with open(path, "w") as f:
+                f.write(text)
         for name, more in (("site", self.more), ("upstream", self.more_http)):
             with open(os.path.join(self.dir, "conf", "driveguard", name + ".conf"), "a") as f:
                 f.write(more)

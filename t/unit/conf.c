@@ -35,7 +35,7 @@ static void defaults(void)
     CHECK(c.server_socket_mode == 0660 && c.server_workers == 8);
     CHECK(c.server_request_timeout == 25000 && c.cache_timeout == 250);
     CHECK(c.server_body_limit == 1 << 20 && c.cache_max_driver == 64 << 20);
-    CHECK(!c.server_keep_conn && strcmp(c.scoring_version, "3.1") == 0);
+    CHECK(!c.s3_path_style && strcmp(c.scoring_version, "3.1") == 0);
     CHECK(load("", &c, &err) == ST_OK && c.server_workers == 8);
 }
 
@@ -131,7 +131,7 @@ static const struct {
     {"[server]\nbody_limit = 1k\n", ":2: ", "from 1K to 1M"},
     {"[server]\nbody_limit = 1KB\n", ":2: ", "from 1K to 1M"},
     /* words */
-    {"[server]\nkeep_conn = yes\n", ":2: ", "must be on or off"},
+    {"[s3]\npath_style = yes\n", ":2: ", "must be on or off"},
     {"[scoring]\nversion = 3.2\n", ":2: ", "must be 3.0 or 3.1"},
     {"[log]\nlevel = inf\n", ":2: ", "must be error, warn, info or debug"},
     {"[log]\nlevel =\n", ":2: ", "must be error, warn, info or debug"},
@@ -169,9 +169,6 @@ static const struct {
     {"[server]\nrequest_timeout = 8s\nfinalize_timeout = 9s\n",
      ":3: ", "[server] finalize_timeout = 9s: must be shorter"},
     {"[server]\nlisten = /a\nstatus_listen = /a\n", ":3: ", "must differ"},
-    {"[server]\nkeep_conn = on\n", ": ", "how many connections"},
-    {"[server]\nkeep_conn = on\nworkers = 7\nnginx_idle_connections = 4\n",
-     ":3: ", "at least twice nginx_idle_connections"},
 };
 
 static void refused(void)
@@ -210,8 +207,6 @@ static void at_the_limits(void)
     CHECK(load("[server]\nspool = /" X100 X50 X10 X10 X10 X10 "\n", &c, &err) ==
               ST_OK &&
           strlen(c.server_spool) == 191);
-    CHECK(load("[server]\nkeep_conn = on\nnginx_idle_connections = 4\n", &c,
-               &err) == ST_OK);
     CHECK(load("[server]\nbody_limit = 1024\n", &c, &err) == ST_OK);
 }
 
@@ -290,7 +285,7 @@ static void copies(void)
     struct str text;
 
     CHECK(load("[server]\nworkers = 5\nspool = /" X100 X50 X10 X10 X10 X10 "\n"
-               "[cache]\nurl = none\nfiles = /f\n[server]\nkeep_conn = off\n",
+               "[cache]\nurl = none\nfiles = /f\n[s3]\npath_style = off\n",
                &c, &err) == ST_OK);
     text = dumped(&c, false);
     conf_flatten(&c, &flat);
