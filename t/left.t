@@ -1,0 +1,215 @@
+#!/usr/bin/python3
+"""One driver that fails delays no other: what is owed to the others is done in the usual
+time, whoever comes first, and he is named, and served without anybody's help when what
+ailed him has gone. A store that is away for all ends a round at once."""
+
+import contextlib
+import fcntl
+import os
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import drivers
+import harness
+import stores
+import trips
+from faultproxy import silence, status
+from process import wait_for
+from tap import diag, done, is_, ok, subtest
+
+SOON = 15  # seconds, with sanitizers on a busy machine; a pass is due each 200 ms
+FIRST, BAD, LAST = "driver-first", "driver-ill", "driver-last"
+AFTER = {"maintenance.interval": "200ms", "server.request_timeout": "10s",
+         "server.finalize_timeout": "4s"}
+number = iter(range(1, 1000))
+
+
+# ---- what one driver may suffer ----
+
+@contextlib.contextmanager
+def damaged(s):
+    """Nonsense for a summary: it is made anew."""
+    s.stores.put(drivers.summary_key(BAD), b"nonsense")
+    yield
+
+
+@contextlib.contextmanager
+def no_folder(s):
+    """A file where his folder was."""
+    mine = os.path.join(s.stores.objects, "users", BAD)
+    os.rename(mine, mine + ".kept")
+    with open(mine, "w", encoding="ascii"):
+        pass
+    try:
+        yield
+    finally:
+        os.unlink(mine)
+        os.rename(mine + ".kept", mine)
+
+
+@contextlib.contextmanager
+def no_trips(s):
+    """One where that of his trips was: he is listed, and his trips cannot be."""
+    mine = os.path.join(s.stores.objects, "users", BAD, "trips")
+    os.rename(mine, mine + ".kept")
+    with open(mine, "w", encoding="ascii"):
+        pass
+    try:
+        yield
+    finally:
+        os.unlink(mine)
+        os.rename(mine + ".kept", mine)
+
+
+@contextlib.contextmanager
+def locked(s):
+    """Somebody holds his lock: each of his writes waits to its deadline."""
+    with open(os.path.join(s.stores.objects, "users", BAD, ".lock"),
+              encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def answered(fault, *names):
+    """The store answers so to whatever is his."""
+    @contextlib.contextmanager
+    def suffered(s):
+        for name in names:
+            s.stores.objects_proxy.on(name, fault, key=BAD)
+        try:
+            yield
+        finally:
+            s.stores.objects_proxy.clear()
+    return suffered
+
+
+@contextlib.contextmanager
+def hangs(s):
+    over = threading.Event()
+    s.stores.objects_proxy.on("*", silence(over), key=BAD)
+    try:
+        yield
+    finally:
+        s.stores.objects_proxy.clear()
+        over.set()
+
+
+@contextlib.contextmanager
+def away(s):
+    """For everybody, though it can be listed."""
+    if s.stores.kind == "dir":
+        s.fault("dir.put.fail.always", "fail")
+        s.fault("dir.check.fail.always", "fail")
+    else:
+        for name in ("PUT", "GET"):
+            s.stores.objects_proxy.on(name, status(503, "SlowDown"))
+    try:
+        yield
+    finally:
+        s.stores.heal()
+
+
+HANGING = {"dir": locked, "s3": hangs}
+FAULTS = {
+    "dir": {"a file for a folder": no_folder, "a file for his trips' folder": no_trips},
+    "s3": {"errors of the store": answered(status(500), "GET", "PUT"),
+           "no right to anything of his": answered(status(403, "AccessDenied"), "*"),
+           "no right to write": answered(status(403, "AccessDenied"), "PUT"),
+           "puts that are no good": answered(status(400, "InvalidRequest"), "PUT")},
+}
+
+
+# ---- who owes what ----
+
+def owes(s, trip, name):
+    """As a finalize that was answered `pending` leaves it, under that name in the spool:
+    they are worked off in the order of their names."""
+    s.stores.change_trip(trip["trip_id"], analysis_status="pending", analysis_key=None)
+    folder = os.path.join(s.spool, "trips")
+    with open(os.path.join(folder, ".tmp-" + name), "w", encoding="ascii") as f:
+        f.write(f"{trip['user_id']}\n{trip['trip_id']}")
+    os.rename(os.path.join(folder, ".tmp-" + name), os.path.join(folder, name))
+
+
+def driven(s, user):
+    t = trips.trip(next(number), user, points=30)
+    drivers.drive(s, t)
+    return t
+
+
+def stored(s, *them):
+    return all(drivers.record(s, t["trip_id"])["analysis_status"] == "stored" for t in them)
+
+
+def in_time(s, what, *them, seconds=SOON):
+    """Whether they are stored soon."""
+    try:
+        wait_for(what, lambda: stored(s, *them), seconds)
+    except TimeoutError as e:
+        return ok(False, f"{what} ({e})") or diag("\n".join(s.log().splitlines()[-40:]))
+    return ok(True, what)
+
+
+def soon(condition):
+    with contextlib.suppress(TimeoutError):
+        return wait_for("it", condition, SOON)
+    return False
+
+
+def failing(s):
+    return s.stats()["gauges"]["debts_failing"]
+
+
+def spool_and_all(s, fault, trips_of_his=3):
+    """His come first and last; the others' are done all the same."""
+    his = [driven(s, BAD) for _ in range(trips_of_his)]
+    others = [driven(s, FIRST), driven(s, LAST), driven(s, LAST)]
+    s.quiet()
+    with fault(s):
+        for n, trip in enumerate(his):
+            owes(s, trip, f"{'0z'[n % 2]}{n}")
+        for n, trip in enumerate(others):
+            owes(s, trip, f"5{n}")
+        in_time(s, "the others are scored", *others)
+        ok(soon(lambda: failing(s) > 0), "he is counted")
+        said = [x for x in s.log().splitlines() if "event=debts_left" in x]
+        ok(said and BAD in said[-1], "he is named in the log")
+        again = [driven(s, FIRST)]
+        s.quiet()
+        owes(s, again[0], "0")
+        in_time(s, "and one that comes later, too", *again)
+    in_time(s, "his, too, when the fault has gone", *his, seconds=60)
+    drivers.spool_empty(s.hosts[0])
+    is_(failing(s), 0, "and nothing is left")
+
+
+with harness.Stack(AFTER, redis=False, proxy=stores.chosen() == "s3") as s:
+    s.users([trips.user(u, f"{u}@example.com") for u in (FIRST, BAD, LAST)])
+
+    with subtest("maintenance: a damaged summary"):
+        his, other = driven(s, BAD), driven(s, LAST)
+        s.quiet()
+        with damaged(s):
+            owes(s, his, "0")
+            owes(s, other, "1")
+            in_time(s, "is made anew", his, other)
+
+    for name, fault in FAULTS[stores.chosen()].items():
+        with subtest("maintenance: " + name):
+            spool_and_all(s, fault)
+
+    with subtest("maintenance: his store hangs"):
+        spool_and_all(s, HANGING[stores.chosen()], trips_of_his=2)
+
+    with subtest("a store that is away is nobody's fault"):
+        mine = {u: driven(s, u) for u in (FIRST, BAD, LAST)}
+        s.quiet()
+        with away(s):
+            for n, trip in enumerate(mine.values()):
+                owes(s, trip, str(n))
+            wait_for("maintenance to wait", lambda: "event=maintenance_waits" in s.log(), SOON)
+            is_(failing(s), 0, "no debt has failed")
+        in_time(s, "they are scored afterwards", *mine.values(), seconds=60)
+
+done()
