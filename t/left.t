@@ -6,6 +6,7 @@ ailed him has gone. A store that is away for all ends a round at once."""
 import contextlib
 import fcntl
 import os
+import re
 import sys
 import threading
 
@@ -16,7 +17,7 @@ import stores
 import trips
 from faultproxy import silence, status
 from process import wait_for
-from tap import diag, done, is_, ok, subtest
+from tap import diag, done, in_, is_, ok, subtest
 
 SOON = 15  # seconds, with sanitizers on a busy machine; a pass is due each 200 ms
 FIRST, BAD, LAST = "driver-first", "driver-ill", "driver-last"
@@ -184,6 +185,30 @@ def spool_and_all(s, fault, trips_of_his=3):
     is_(failing(s), 0, "and nothing is left")
 
 
+def reconciled(s, code):
+    """What it prints."""
+    r = s.ctl("reconcile", check=False, timeout=120)
+    if not is_(r.returncode, code, f"reconcile ends with {code}"):
+        diag(r.stdout + r.stderr)
+    return r.stdout
+
+
+def reconcile_and_all(s, fault):
+    """The same for the command; his name is between the others'."""
+    mine = {u: driven(s, u) for u in (FIRST, BAD, LAST)}
+    s.quiet()
+    with fault(s):
+        for trip in mine.values():
+            s.stores.change_trip(trip["trip_id"], analysis_status="pending",
+                                 analysis_key=None)
+        said = reconciled(s, 1)
+        ok(stored(s, mine[FIRST], mine[LAST]), "the others are scored")
+        ok(re.search(rf"^drivers left +1 .*\n  {BAD}: \S", said, re.M), "he is named") or \
+            diag(said)
+    said = reconciled(s, 0)
+    ok("drivers left" not in said and stored(s, *mine.values()), "the next run does it")
+
+
 with harness.Stack(AFTER, redis=False, proxy=stores.chosen() == "s3") as s:
     s.users([trips.user(u, f"{u}@example.com") for u in (FIRST, BAD, LAST)])
 
@@ -210,6 +235,27 @@ with harness.Stack(AFTER, redis=False, proxy=stores.chosen() == "s3") as s:
                 owes(s, trip, str(n))
             wait_for("maintenance to wait", lambda: "event=maintenance_waits" in s.log(), SOON)
             is_(failing(s), 0, "no debt has failed")
+            before = s.stores.kind == "s3" and len(s.stores.objects_proxy.seen)
+            said = reconciled(s, 1)
+            in_("drivers untried     3 ", said, "nor any driver")
+            ok("drivers left" not in said, "and none is named")
+            if before:
+                n = len(s.stores.objects_proxy.seen) - before
+                ok(n < 60, f"few calls are made in vain ({n})")
         in_time(s, "they are scored afterwards", *mine.values(), seconds=60)
+
+    with subtest("reconcile: a damaged summary"):
+        his, other = driven(s, BAD), driven(s, LAST)
+        s.quiet()
+        with damaged(s):
+            for trip in (his, other):
+                s.stores.change_trip(trip["trip_id"], analysis_status="pending",
+                                     analysis_key=None)
+            reconciled(s, 0)
+        ok(stored(s, his, other), "is made anew")
+
+    for name, fault in FAULTS[stores.chosen()].items():
+        with subtest("reconcile: " + name):
+            reconcile_and_all(s, fault)
 
 done()
