@@ -12,6 +12,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import drivers
+import faultproxy
 import harness
 import stores
 import trips
@@ -209,6 +210,34 @@ def reconcile_and_all(s, fault):
     ok("drivers left" not in said and stored(s, *mine.values()), "the next run does it")
 
 
+def put_users(s):
+    """The table refuses one user's item: the others are put, he is named."""
+    everybody = [FIRST, BAD, LAST]
+    renamed = [dict(trips.user(u, f"{u}@example.com"), name="Renamed") for u in everybody]
+    for name, code in (("denied", 403), ("out of order", 500)):
+        def his(x, refuse=status(code, "AccessDeniedException" if code == 403 else "Internal")):
+            (refuse if BAD.encode() in x.request else faultproxy.Exchange.go_through)(x)
+
+        for user in renamed:
+            user["name"] = name
+        s.stores.records_proxy.on("UpdateItem", his)
+        r = s.ctl("user", "put", s.write("users.json", renamed), check=False, timeout=120)
+        s.stores.records_proxy.clear()
+        is_(r.returncode, 1, f"{name}: it ends with 1")
+        in_("2 users put, 1 refused", r.stdout, f"{name}: the others are in")
+        in_(BAD, r.stderr, f"{name}: he is named")
+        is_([s.stores.user(u)["name"] == name for u in everybody], [True, False, True],
+            f"{name}: as the table says")
+    s.stores.records_proxy.on("UpdateItem", status(403, "AccessDeniedException"))
+    s.stores.records_proxy.forget()
+    r = s.ctl("user", "put", s.write("users.json", renamed * 10), check=False, timeout=120)
+    n = len([x for x in s.stores.records_proxy.seen if x.name == "UpdateItem"])
+    s.stores.records_proxy.clear()
+    ok(r.returncode == 1 and n <= 3, f"all of them: it ends soon ({n} calls)")
+    is_(s.ctl("user", "put", s.write("users.json", renamed)).stdout, "3 users put\n",
+        "and again, when the fault has gone")
+
+
 with harness.Stack(AFTER, redis=False, proxy=stores.chosen() == "s3") as s:
     s.users([trips.user(u, f"{u}@example.com") for u in (FIRST, BAD, LAST)])
 
@@ -257,5 +286,9 @@ with harness.Stack(AFTER, redis=False, proxy=stores.chosen() == "s3") as s:
     for name, fault in FAULTS[stores.chosen()].items():
         with subtest("reconcile: " + name):
             reconcile_and_all(s, fault)
+
+    if s.stores.kind == "s3":  # SQLite's are put together or not at all
+        with subtest("user put of several"):
+            put_users(s)
 
 done()
