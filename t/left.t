@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import os
 import re
+import shutil
 import sys
 import threading
 
@@ -52,15 +53,16 @@ def no_folder(s):
 
 @contextlib.contextmanager
 def no_trips(s):
-    """One where that of his trips was: he is listed, and his trips cannot be."""
-    mine = os.path.join(s.stores.objects, "users", BAD, "trips")
+    """A folder in which only a file is, where that of his trips was."""
+    mine = os.path.join(s.stores.objects, "users", BAD)
     os.rename(mine, mine + ".kept")
-    with open(mine, "w", encoding="ascii"):
+    os.mkdir(mine)
+    with open(mine + "/trips", "w", encoding="ascii"):
         pass
     try:
         yield
     finally:
-        os.unlink(mine)
+        shutil.rmtree(mine)
         os.rename(mine + ".kept", mine)
 
 

@@ -155,6 +155,11 @@ with harness.Stack({"maintenance.interval": "10m"}, redis=False,
         is_(report["failures"], 2, "fails where the trips are walked, and beside its object")
         in_(of[4][0]["trip_id"], log, "named in the log")
         is_(report["trips scored"], 1, "and keeps nobody waiting")
+        pending(s, of[4][1])
+        r = s.ctl("reconcile", "--user", name(4), check=False)
+        is_(r.returncode, 1, "of one driver it fails, too")
+        in_("trips scored        1", r.stdout, "and keeps nobody waiting")
+        is_(status_of(s, of[4][1]), "stored", "his other is stored")
         s.stores.change_trip(of[4][0]["trip_id"], status="completed")
 
     with subtest("a folder for notes that cannot be had"):

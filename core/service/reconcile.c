@@ -173,9 +173,16 @@ static enum status score_listed(void *ctx, const struct trip *t)
 
 static enum status score_trips(struct work *w)
 {
-    if (!w->noted)
-        return records_trips_of(w->call.stores->records, w->call.user_id,
-                                w->call.deadline, score_listed, w, w->call.err);
+    enum status st;
+
+    if (!w->noted) {
+        st = records_trips_of(w->call.stores->records, w->call.user_id,
+                              w->call.deadline, score_listed, w, w->call.err);
+        if (st != ST_CORRUPT)
+            return st;
+        reconcile_failed(w, "read a trip's record", STR_NONE);
+        return ST_OK;
+    }
     for (size_t i = 0; i < w->notes && !reconcile_is_over(w); i++)
         score_trip_again(w, &w->note[i]);
     return ST_OK;

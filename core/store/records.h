@@ -341,6 +341,7 @@ enum status records_trips_of(struct records *r, struct str user_id,
                              void *ctx, struct err *err) MUST_CHECK;
 /*
     All trips of a user, in no stated order. The callback may call the store.
+    ST_CORRUPT: of some the record cannot be read; all others were given.
     DynamoDB has no index for it and reads the whole table: who wants the trips
     of many users walks.
  */
