@@ -29,6 +29,24 @@ static void print_report(const struct reconcile_report *r)
                (long long)r->early, (long long)(r->early_ms + 999) / 1000);
 }
 
+/* Some by name: who is to look needs a beginning, not a list of thousands. */
+static void print_left(const struct reconcile_report *r)
+{
+    int64_t named =
+        r->drivers_left < RECONCILE_LEFT ? r->drivers_left : RECONCILE_LEFT;
+
+    if (r->drivers_left)
+        printf("drivers left        %lld (something of theirs failed)\n",
+               (long long)r->drivers_left);
+    for (int64_t i = 0; i < named; i++)
+        printf("  %s: %s\n", r->left[i].user_id, r->left[i].why);
+    if (named < r->drivers_left)
+        printf("  and %lld more\n", (long long)(r->drivers_left - named));
+    if (r->drivers_untried)
+        printf("drivers untried     %lld (the stores are away; run it again)\n",
+               (long long)r->drivers_untried);
+}
+
 static void print_without_user(const struct reconcile_report *r)
 {
     printf("without a user      %lld%s\n", (long long)r->without_user,
@@ -101,6 +119,7 @@ int ctl_reconcile(const struct ctl *ctl, int argc, char **argv)
     know_hosts(c.stores);
     st = reconcile(&c, one ? argv[2] : NULL, &report);
     print_report(&report);
+    print_left(&report);
     if (!one)
         print_without_user(&report);
     stores_close(&c.stores);

@@ -97,15 +97,19 @@ with harness.Stack({"maintenance.interval": "10m"}, redis=False,
         report, _ = reconcile(s)
         is_((report["trips scored"], "too early" in report), (1, False), "then it is scored")
 
-    with subtest("linear: each pending trip is tried once, also when none can be stored"):
-        s.stores.refuse("put")
+    with subtest("linear: each pending trip is tried once, also when none can be scored"):
         for mine in of:
             for trip in mine:
+                s.stores.spoil_batches(trip)
                 pending(s, trip)
         report, log = reconcile(s, code=1)
         tries = len(re.findall("event=reconcile_failed trip_id=.*error=.score", log))
         is_((report["failures"], tries), (2 * DRIVERS, 2 * DRIVERS), "one try each")
-        s.stores.heal()
+        is_(report["drivers left"], DRIVERS, "of all drivers")
+        for mine in of:
+            for trip in mine:
+                s.upload(trip)  # sent again, it is healed
+        s.quiet()
         report, _ = reconcile(s)
         is_((report["trips scored"], report["failures"]), (2 * DRIVERS, 0), "then all")
 
@@ -151,6 +155,11 @@ with harness.Stack({"maintenance.interval": "10m"}, redis=False,
         is_(report["failures"], 2, "fails where the trips are walked, and beside its object")
         in_(of[4][0]["trip_id"], log, "named in the log")
         is_(report["trips scored"], 1, "and keeps nobody waiting")
+        pending(s, of[4][1])
+        r = s.ctl("reconcile", "--user", name(4), check=False)
+        is_(r.returncode, 1, "of one driver it fails, too")
+        in_("trips scored        1", r.stdout, "and keeps nobody waiting")
+        is_(status_of(s, of[4][1]), "stored", "his other is stored")
         s.stores.change_trip(of[4][0]["trip_id"], status="completed")
 
     with subtest("a folder for notes that cannot be had"):

@@ -19,6 +19,7 @@ ARCHIVED = status(403, "InvalidObjectState")
 DENIED = status(403, "AccessDenied")
 number = iter(range(1, 1000))
 COUNT = 40  # enough to be packed
+PACK = 256  # trips of one
 
 
 def read(s):
@@ -130,6 +131,22 @@ def a_pack(s):
         s.quiet()
 
 
+def one_pack_of_two(s):
+    """Its number is refused for good: the other is written all the same."""
+    objects, other = s.stores.objects_proxy, "of-two-packs"
+    s.users([trips.user(other, "two@example.com")])
+    original = copies.stored(s, trips.USER)[0]
+    copies.put(s, other, [original.copy(other, 0, n) for n in range(PACK + COUNT)])
+    objects.on("PUT", DENIED, key="/packs/1.")
+    for _ in range(2):
+        is_(s.driver(user_id=other).status, 200, "read")
+        s.quiet()
+    is_(s.stores.keys(f"users/{other}/packs/"), [f"users/{other}/packs/2.json.gz"],
+        "the second pack is there")
+    objects.clear()
+    is_(s.driver(user_id=other).json()["total_trips"], PACK + COUNT, "all of them")
+
+
 def everything(s):
     """Nothing of the driver is given out, though he can be listed: an outage."""
     objects = s.stores.objects_proxy
@@ -210,6 +227,7 @@ with harness.Stack({"server.request_timeout": "6s", "server.finalize_timeout": "
     # Where the store cannot delete on a condition, what is finalized again leaves an older
     # object, which is read each time: that comes last.
     for test in (a_trip, a_summary, everything, odd_entries, others_objects, a_pack,
+                 one_pack_of_two,
                  a_trip_finalized_again):
         with subtest(test.__name__.replace("_", " ")):
             test(s)

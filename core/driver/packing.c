@@ -17,6 +17,7 @@
 /* A packer that was overtaken so often leaves it to the next run: its packs are
  * not named, so nobody misses them. */
 #define SUMMARY_TRIES 5
+#define FAILED_ROW 2
 
 /* Until it is packed a text is had from the summary, so there must be room for
  * all that are loose when packing is due. */
@@ -213,18 +214,27 @@ static enum status write_pack(struct work *w, const struct planned_pack *p)
     return ST_OK;
 }
 
-static enum status write_packs(struct work *w)
+/* One that cannot be written keeps no other: it would be the first in the next
+ * run, too. So many in a row are the store's. When the time is over, which is
+ * no failure, the next run does the rest. */
+static void write_packs(struct work *w)
 {
-    enum status st = choose_numbers(w);
+    int failed = 0; /* in a row */
 
-    for (size_t i = 0; st == ST_OK && i < w->plan.n; i++) {
-        /* No failure: the packs so far are named, the next run does the rest.
-         */
-        if (deadline_over(w->run.deadline))
-            break;
-        st = write_pack(w, &w->plan.pack[i]);
+    if (choose_numbers(w) != ST_OK) {
+        packing_failed(w, "pack_not_written", 1);
+        return;
     }
-    return st;
+    for (size_t i = 0; i < w->plan.n && failed < FAILED_ROW &&
+                       !deadline_over(w->run.deadline);
+         i++) {
+        if (write_pack(w, &w->plan.pack[i]) == ST_OK) {
+            failed = 0;
+            continue;
+        }
+        packing_failed(w, "pack_not_written", 1);
+        failed++;
+    }
 }
 
 /* ---- the summary ---- */
@@ -291,8 +301,7 @@ static void pack_all(struct work *w, struct deadline d)
         w->before[i] = w->sum->row[i].pack;
     packing_plan(w->sum, w->run.arena, &w->plan);
     /* What was written before a failure is named all the same: it is whole. */
-    if (write_packs(w) != ST_OK)
-        packing_failed(w, "pack_not_written", 1);
+    write_packs(w);
     if (!w->written)
         return;
     if (name_in_summary(w, d) == ST_OK)

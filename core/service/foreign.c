@@ -3,15 +3,18 @@
 #include <assert.h>
 #include <stdlib.h>
 #include "base/log.h"
+#include "base/pause.h"
 #include "base/stats.h"
 #include "service/finalize.h"
+#include "service/trouble.h"
 #include "store/keys.h"
 #include "store/outage.h"
 
 /* A step's share of a pass: the spool waits meanwhile. */
 #define STEP_MS 1000
 #define PAGE_DEADLINE_MS 30000
-#define TRIP_DEADLINE_MS 30000
+#define TRIP_DEADLINE_MS 5000 /* what needs longer is a debt */
+#define DRIVERS_PAUSED 64
 
 struct foreign_trip {
     struct str user_id, trip_id;
@@ -24,6 +27,7 @@ struct foreign {
     struct arena *arena;        /* of the trips found on the last page, */
     struct foreign_trip *found; /* of which these are left */
     int64_t scored;             /* in this walk */
+    struct pauses *drivers;     /* whose trips failed: the spool has them */
 };
 
 struct foreign *foreign_new(void)
@@ -32,6 +36,7 @@ struct foreign *foreign_new(void)
 
     assert(f);
     f->arena = arena_new(4096);
+    f->drivers = pauses_new(DRIVERS_PAUSED);
     return f;
 }
 
@@ -43,6 +48,7 @@ void foreign_free(struct foreign **fp)
         return;
     trip_walk_free(&f->walk);
     arena_free(&f->arena);
+    pauses_free(&f->drivers);
     free(f);
     *fp = NULL;
 }
@@ -81,16 +87,37 @@ static enum status foreign_page(struct foreign *f, const struct call *c)
 
 /* ---- a trip ---- */
 
+/* A driver of whom a trip cannot be scored delays no other: he is passed for a
+ * while, and the spool goes on with what was tried. */
+static enum status foreign_failed(struct foreign *f, const struct call *c,
+                                  enum status st, int64_t took_ms)
+{
+    struct trouble trouble = {.away = false};
+
+    if (!outage_is(st))
+        return ST_OK;
+    if (trouble_met(&trouble, c, st, took_ms) == TROUBLE_ALL)
+        return st;
+    pauses_failed(f->drivers, c->user_id, f->found->trip_id, took_ms);
+    return ST_OK;
+}
+
 static enum status foreign_score(struct foreign *f, const struct call *c)
 {
     struct foreign_trip *t = f->found;
+    int64_t began = clock_mono_ms();
     const struct debt owed = {
         .kind = DEBT_trip, .user_id = t->user_id, .trip_id = t->trip_id};
     struct call one = *c;
     struct spool_entry entry;
     bool scored = false;
-    enum status st = spool_owe(c->stores->spool, &owed, &entry, c->err);
+    enum status st, outcome;
 
+    if (pauses_last(f->drivers, t->user_id)) {
+        f->found = t->next; /* the next walk comes by */
+        return ST_OK;
+    }
+    st = spool_owe(c->stores->spool, &owed, &entry, c->err);
     if (st != ST_OK)
         return st;
     one.user_id = t->user_id;
@@ -102,8 +129,10 @@ static enum status foreign_score(struct foreign *f, const struct call *c)
         spool_done(c->stores->spool, &entry);
     else
         spool_leave(c->stores->spool, &entry);
-    if (outage_is(st))
-        return st;
+    outcome =
+        st == ST_OK ? st : foreign_failed(f, &one, st, clock_mono_ms() - began);
+    if (outcome != ST_OK)
+        return outcome;
     f->found = t->next;
     f->scored += st == ST_OK && scored;
     err_clear(c->err); /* told when the spool's entry comes to its turn */

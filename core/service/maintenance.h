@@ -10,9 +10,10 @@ enum status maintenance_pass(struct service *s,
     One look at the spool: finishes the trips that were left pending and
     delivers the token replacements that could not be delivered, as far as the
     stores allow now; and finalizes the trips that nobody does (abandoned.h).
-    Any status but ST_OK: something could not be done and stays for the next
-    pass; c->err says what. Each entry has a deadline of its own, and the arena
-    is reset between them.
+    A debt that fails by itself stays with a pause of its own and delays no
+    other (doc/spool.md); how many do is one line of the log. Any status but
+    ST_OK: a store is away, and the next pass may well wait; c->err says what.
+    Each debt has a deadline of its own, and the arena is reset between them.
     With migration.foreign_writers it also goes on looking for what other
     programs wrote (foreign.h).
     Also tidies, and once an hour sweeps the object store's temporaries.

@@ -1,4 +1,4 @@
-#include "service/reconcile.h"
+#include "service/reconcile_impl.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -15,48 +15,6 @@
 #include "store/keys.h"
 
 #define TRIP_DEADLINE_MS 30000
-
-struct object_here { /* a trip object of the driver */
-    struct str trip_id, key;
-    struct etag etag;
-    struct trip_age age; /* revision -1: not known (unreadable, or gone
-                            meanwhile) */
-};
-
-struct work {
-    struct call call;   /* its arena is this driver's */
-    struct arena *trip; /* of one trip at a time */
-    struct reconcile_report *report;
-    struct object_here *object;
-    size_t n;
-    const struct trip_note *note; /* trips that were seen before */
-    size_t notes;
-    bool noted; /* those, and not what the records list now */
-};
-
-static void reconcile_failed(struct work *w, const char *what,
-                             struct str trip_id)
-{
-    w->report->failures++;
-    err_add(w->call.err, "%s", what);
-    log_err_of(LOG_WARN, "reconcile_failed", "trip_id", trip_id, w->call.err);
-    err_clear(w->call.err);
-}
-
-/* Nothing is wrong with it: a run in that time can do it. */
-static void reconcile_early(struct work *w, const char *what,
-                            struct str trip_id, int64_t in_ms)
-{
-    struct reconcile_report *r = w->report;
-
-    r->early++;
-    if (in_ms > r->early_ms)
-        r->early_ms = in_ms;
-    err_add(w->call.err, "%s, too early", what);
-    log_err_of(LOG_INFO, "reconcile_too_early", "trip_id", trip_id,
-               w->call.err);
-    err_clear(w->call.err);
-}
 
 /* ---- what is there ---- */
 
@@ -184,14 +142,17 @@ static void score_trip_again(struct work *w, const struct trip_note *t)
     bool scored;
 
     c.deadline = deadline_in(TRIP_DEADLINE_MS);
-    if (score_needed(&c, w, t, &scored) == ST_OK)
+    if (score_needed(&c, w, t, &scored) == ST_OK) {
         w->report->trips_scored += scored;
-    else if (strcmp(w->call.err->code, FINALIZE_UPLOAD_UNDER_WAY) == 0)
+        reconcile_passed(w);
+    } else if (strcmp(w->call.err->code, FINALIZE_UPLOAD_UNDER_WAY) == 0) {
         reconcile_early(
             w, "score", t->trip_id,
             stores_past_ms(w->call.stores, clock_wall_us(), UPLOAD_GRACE));
-    else
+        reconcile_passed(w);
+    } else {
         reconcile_failed(w, "score", t->trip_id);
+    }
     arena_reset(w->trip);
 }
 
@@ -205,17 +166,24 @@ static enum status score_listed(void *ctx, const struct trip *t)
     struct trip_note note = {.trip_id = t->trip_id,
                              .need = trip_need(w->call.stores->conf, &seen)};
 
-    if (id_valid(t->trip_id))
+    if (id_valid(t->trip_id) && !reconcile_is_over(w))
         score_trip_again(w, &note);
     return ST_OK;
 }
 
 static enum status score_trips(struct work *w)
 {
-    if (!w->noted)
-        return records_trips_of(w->call.stores->records, w->call.user_id,
-                                w->call.deadline, score_listed, w, w->call.err);
-    for (size_t i = 0; i < w->notes; i++)
+    enum status st;
+
+    if (!w->noted) {
+        st = records_trips_of(w->call.stores->records, w->call.user_id,
+                              w->call.deadline, score_listed, w, w->call.err);
+        if (st != ST_CORRUPT)
+            return st;
+        reconcile_failed(w, "read a trip's record", STR_NONE);
+        return ST_OK;
+    }
+    for (size_t i = 0; i < w->notes && !reconcile_is_over(w); i++)
         score_trip_again(w, &w->note[i]);
     return ST_OK;
 }
@@ -316,7 +284,7 @@ static enum status leave_latest(struct work *w, size_t from, size_t to,
 
 static void remove_doubles(struct work *w, const struct summary *now)
 {
-    for (size_t i = 0, next; i < w->n; i = next) {
+    for (size_t i = 0, next; i < w->n && !reconcile_is_over(w); i = next) {
         for (next = i + 1; next < w->n && str_eq(w->object[next].trip_id,
                                                  w->object[i].trip_id);)
             next++;
@@ -444,7 +412,7 @@ static enum status put_in_order(struct work *w)
         return st;
     remove_packs(w, &here, &now);
     remove_doubles(w, &now);
-    for (size_t i = 0; i < r.n; i++)
+    for (size_t i = 0; i < r.n && !reconcile_is_over(w); i++)
         if (r.trip[i]->row.revision > 0 &&
             move_record(w, &r.trip[i]->row) != ST_OK)
             reconcile_failed(w, "record", r.trip[i]->row.trip_id);
@@ -456,9 +424,10 @@ static enum status reconcile_in(struct work *w)
     enum status st;
 
     w->report->drivers++;
+    w->step_ms = clock_mono_ms();
     /* Listed again after scoring, which has put objects, and removed some. */
     if ((st = list_objects(w)) != ST_OK || (st = score_trips(w)) != ST_OK ||
-        (st = list_objects(w)) != ST_OK)
+        w->trouble.away || (st = list_objects(w)) != ST_OK)
         return st;
     return put_in_order(w);
 }
@@ -470,7 +439,7 @@ static enum status reconcile_work(struct work *w)
     assert(w->call.user_id.n && w->report);
     w->call.arena = arena_new(1024 * 1024);
     w->trip = arena_new(1024 * 1024);
-    st = reconcile_in(w);
+    st = reconcile_ended(w, reconcile_in(w));
     arena_free(&w->trip);
     arena_free(&w->call.arena);
     return st;

@@ -6,7 +6,15 @@
 #ifndef DG_SERVICE_RECONCILE_H
 #define DG_SERVICE_RECONCILE_H
 
+#include <stdbool.h>
 #include "driver/call.h"
+#include "store/keys.h"
+
+#define RECONCILE_LEFT 20
+struct reconcile_left {
+    char user_id[ID_MAX + 1];
+    char why[200]; /* the first failure */
+};
 
 struct reconcile_report {
     int64_t drivers;
@@ -20,7 +28,12 @@ struct reconcile_report {
     int64_t failures;        /* logged; the next run tries them again */
     int64_t early; /* left because somebody may still be using them, or sending
                       the rest: no failures */
-    int64_t early_ms; /* when they can be done: in so long */
+    int64_t early_ms;     /* when they can be done: in so long */
+    int64_t drivers_left; /* of whom something failed; the first of them: */
+    struct reconcile_left left[RECONCILE_LEFT];
+    bool away; /* the stores: all that was still to come was left, */
+    int64_t
+        drivers_untried; /* in reconcile_all: so many, with him who met it */
 };
 
 enum status reconcile_driver(const struct call *c,
@@ -35,6 +48,8 @@ enum status reconcile_driver(const struct call *c,
     4. A record whose object is of a later revision is moved on to it; the
        cache token is replaced.
     ST_OK also when single trips failed or were too early: the report says it.
+    What fails delays nothing else of the driver. When the stores are away
+    (trouble.h) the rest is left at once.
  */
 
 enum trip_need {
@@ -67,6 +82,10 @@ enum status reconcile_all(const struct call *c,
     trip of ours, once; then the store's temporaries are swept. The records are
     walked once, however many drivers there are; what is noted meanwhile takes
     some 100 bytes a trip in an unnamed file in the spool's folder.
+    A driver who fails is named in the report, and the others follow. One who
+    takes long is tried once more at the end, with more time. When a part of the
+    records cannot be walked, what was noted is done all the same, and that is
+    the failure in the end. When the stores are away, the rest is left at once.
  */
 
 enum status reconcile_orphans(const struct call *c,

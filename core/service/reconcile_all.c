@@ -10,11 +10,14 @@
 
 #include <assert.h>
 #include <string.h>
+#include "base/list.h"
 #include "base/log.h"
 #include "store/keys.h"
 #include "store/spill.h"
 
-#define DRIVER_DEADLINE_MS 300000
+/* One who takes longer comes once more, when nobody waits for him. */
+#define DRIVER_DEADLINE_MS 60000
+#define AGAIN_DEADLINE_MS 300000
 #define LIST_DEADLINE_MS (24 * 3600 * (int64_t)1000)
 #define PAGE_DEADLINE_MS 60000
 #define PAGE_TRIES 6 /* with pauses of 1, 2, 4, ... seconds */
@@ -32,10 +35,20 @@ static const char note_of[] = {
 };
 #define NOTE_MAX (1 + ID_MAX)
 
+struct slow { /* a driver who needs more time */
+    struct str user_id;
+    const struct trip_note *trips;
+    size_t n;
+};
+
 struct everybody {
     const struct call *c;
     struct reconcile_report *report;
     struct spill *notes;
+    struct err walk_failed; /* some trips were not noted; then why */
+    struct arena *a;        /* of the slow ones */
+    struct slow *slow;
+    size_t slow_n;
 };
 
 /* ---- noting ---- */
@@ -134,18 +147,72 @@ static enum status note_trips(struct everybody *all)
 
 /* ---- drivers ---- */
 
-static void reconcile_one(struct everybody *all, struct str user_id,
-                          const struct trip_note *trips, size_t n)
+static enum status reconcile_within(struct everybody *all, struct str user_id,
+                                    const struct trip_note *trips, size_t n,
+                                    int64_t ms, struct reconcile_report *report)
 {
     struct err err = ERR_NONE;
     struct call c = call_with(all->c, NULL, &err);
+    enum status st;
 
     c.user_id = user_id;
-    c.deadline = deadline_in(DRIVER_DEADLINE_MS);
-    if (reconcile_noted(&c, trips, n, all->report) == ST_OK)
+    c.deadline = deadline_in(ms);
+    st = reconcile_noted(&c, trips, n, report);
+    if (report->away) { /* then it is not he who failed */
+        *all->c->err = err;
+        report->drivers--;
+        report->drivers_untried++;
+    } else if (st != ST_OK) {
+        report->failures++;
+        log_err_of(LOG_WARN, "reconcile_failed", "user_id", user_id, &err);
+    }
+    return st;
+}
+
+static void note_slow(struct everybody *all, struct str user_id,
+                      const struct trip_note *trips, size_t n)
+{
+    struct trip_note *own = arena_alloc_n(all->a, n + 1, sizeof *own);
+
+    for (size_t i = 0; i < n; i++)
+        own[i] =
+            (struct trip_note){.trip_id = arena_copy(all->a, trips[i].trip_id),
+                               .need = trips[i].need};
+    all->slow = list_room(all->a, all->slow, all->slow_n, sizeof *all->slow);
+    all->slow[all->slow_n++] =
+        (struct slow){arena_copy(all->a, user_id), own, n};
+}
+
+/* One who is slow is as if he had not been tried, but for what was done. */
+static void reconcile_one(struct everybody *all, struct str user_id,
+                          const struct trip_note *trips, size_t n)
+{
+    struct reconcile_report before = *all->report;
+    struct reconcile_report *r = all->report;
+
+    if (reconcile_within(all, user_id, trips, n, DRIVER_DEADLINE_MS, r) !=
+            ST_TIMEOUT ||
+        r->away)
         return;
-    all->report->failures++;
-    log_err_of(LOG_WARN, "reconcile_failed", "user_id", user_id, &err);
+    /* What is scored is not to be counted once more. */
+    note_slow(all, user_id, trips,
+              r->trips_scored == before.trips_scored ? n : 0);
+    r->drivers = before.drivers;
+    r->failures = before.failures;
+    r->drivers_left = before.drivers_left;
+}
+
+static void reconcile_slow(struct everybody *all)
+{
+    for (size_t i = 0; i < all->slow_n; i++) {
+        const struct slow *s = &all->slow[i];
+
+        if (all->report->away)
+            all->report->drivers_untried++;
+        else
+            (void)reconcile_within(all, s->user_id, s->trips, s->n,
+                                   AGAIN_DEADLINE_MS, all->report);
+    }
 }
 
 static bool is_known(char kind)
@@ -208,7 +275,9 @@ static void reconcile_group(struct everybody *all,
                                             .need = need_noted(text.p[0])};
     }
     all->report->without_user += group_is_orphan(items, from, to);
-    if (wanted)
+    if (wanted && all->report->away)
+        all->report->drivers_untried++;
+    else if (wanted)
         reconcile_one(all, items->v[from].key, trips, n);
 }
 
@@ -230,26 +299,47 @@ static enum status reconcile_listed(struct everybody *all)
     struct arena *a;
     enum status st;
 
-    if ((st = note_drivers_and_users(all)) != ST_OK ||
-        (st = note_trips(all)) != ST_OK)
+    if ((st = note_drivers_and_users(all)) != ST_OK)
         return st;
+    if (note_trips(all) != ST_OK) {
+        all->walk_failed = *all->c->err;
+        err_clear(all->c->err);
+    }
     a = arena_new(1024 * 1024);
     for (int i = 0; st == ST_OK && i < SPILL_BUCKETS; i++) {
         arena_reset(a);
         st = reconcile_bucket(all, i, a);
     }
     arena_free(&a);
+    if (st == ST_OK)
+        reconcile_slow(all);
     return st;
+}
+
+/* The stores that are away first: that explains the rest. */
+static enum status reconcile_outcome(struct everybody *all)
+{
+    if (all->report->away)
+        return all->c->err->st;
+    if (all->walk_failed.st == ST_OK)
+        return ST_OK;
+    *all->c->err = all->walk_failed;
+    return err_add(all->c->err, "a part of the trips could not be listed");
 }
 
 enum status reconcile_all(const struct call *c, struct reconcile_report *report)
 {
     struct everybody all = {.c = c,
                             .report = report,
-                            .notes = spill_new(c->stores->conf->server_spool)};
+                            .notes = spill_new(c->stores->conf->server_spool),
+                            .walk_failed = ERR_NONE,
+                            .a = arena_new(0)};
     enum status st = reconcile_listed(&all);
 
     spill_free(&all.notes);
+    arena_free(&all.a);
+    if (st == ST_OK)
+        st = reconcile_outcome(&all);
     return st == ST_OK ? objects_sweep(c->stores->objects,
                                        deadline_in(LIST_DEADLINE_MS), c->err)
                        : st;

@@ -2,7 +2,10 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include "base/pause.h"
 #include "service/foreign.h"
+
+#define DRIVERS_PAUSED 256
 
 enum status service_open(const struct conf *c, struct service **out,
                          struct err *err)
@@ -18,6 +21,7 @@ enum status service_open(const struct conf *c, struct service **out,
     s->stores = stores;
     s->hints = email_hints_new();
     s->foreign = foreign_new();
+    s->drivers = pauses_new(DRIVERS_PAUSED);
     *out = s;
     return ST_OK;
 }
@@ -28,6 +32,7 @@ void service_close(struct service **sp)
 
     if (!s) /* a process that could not open them closes all the same */
         return;
+    pauses_free(&s->drivers);
     foreign_free(&s->foreign);
     email_hints_free(&s->hints);
     stores_close(&s->stores);

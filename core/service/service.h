@@ -14,11 +14,14 @@
 #include "store/stores.h"
 
 struct foreign;
+struct pauses;
 
 struct service {
     struct stores *stores;
     struct email_hints *hints;
-    struct foreign *foreign; /* maintenance: what others wrote (foreign.h) */
+    struct foreign *foreign; /* maintenance: what others wrote (foreign.h), */
+    struct pauses *drivers;  /* and whose debts are left alone (base/pause.h) */
+    int64_t again_due_ms;    /* when those that failed may be tried again */
     int64_t sweep_due_ms; /* maintenance: when to look for temporaries next, */
     int64_t agree_due_ms; /* and when to ask what the hosts agreed on */
 };

@@ -18,10 +18,16 @@ static void put_ended(void *ctx, size_t i, enum status st,
     struct call c = *p->c;
 
     c.user_id = p->user[i].user_id;
-    if (st == ST_OK && p->st == ST_OK)
-        p->st = driver_changed(&c);
-    if (st != ST_OK || p->st == ST_OK)
-        p->ended(p->ctx, i, st, err);
+    if (st == ST_OK) {
+        enum status told = driver_changed(&c);
+
+        /* Not to be acknowledged; the others' are delivered all the same. */
+        if (told != ST_OK) {
+            p->st = p->st == ST_OK ? told : p->st;
+            return;
+        }
+    }
+    p->ended(p->ctx, i, st, err);
 }
 
 enum status users_put(const struct call *c, const struct user *u, size_t n,

@@ -26,6 +26,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,19 +200,36 @@ static enum status found_one(void *ctx, const struct object_entry *entry)
     return ST_PRECONDITION; /* one is enough: ends the listing */
 }
 
+static bool is_folder(int root, struct str user_id)
+{
+    char path[KEY_MAX];
+    struct stat st;
+
+    snprintf(path, sizeof path, "users/%.*s", STR_ARG(user_id));
+    return fstatat(root, path, &st, AT_SYMLINK_NOFOLLOW) || S_ISDIR(st.st_mode);
+}
+
+/* One whose folder cannot be listed has objects, for all that is known: who
+ * wants them will be told why, and the others are not his affair. */
 static enum status driver_if_any(void *ctx, int root, struct str user_id,
                                  struct err *err)
 {
     struct drivers *all = ctx;
-    struct arena *a = arena_new(0);
     struct object_range any = {.listed = found_one, .ctx = all};
+    struct err why = ERR_NONE;
+    struct arena *a;
     enum status st;
 
+    if (!is_folder(root, user_id)) /* a file that a hand left there */
+        return ST_OK;
     all->found = false;
-    st = objects_dir_list_driver(root, user_id, &any, all->deadline, a, err);
+    a = arena_new(0);
+    st = objects_dir_list_driver(root, user_id, &any, all->deadline, a, &why);
     arena_free(&a);
-    if (all->found)
-        st = all->each(all->ctx, user_id);
+    if (all->found || (st != ST_OK && !deadline_over(all->deadline)))
+        return all->each(all->ctx, user_id);
+    if (st != ST_OK)
+        *err = why;
     return st;
 }
 
@@ -227,32 +245,43 @@ static enum status dir_drivers(struct objects *s, struct deadline d,
 
 /* ---- housekeeping ---- */
 
+static enum status sweep_folder(int root, const char *path, struct err *err)
+{
+    int fd = folder_reach(root, path);
+    enum status st = ST_OK;
+
+    if (fd >= 0)
+        st = folder_sweep(fd, err);
+    else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+        st = file_errno(err, "open folder", path);
+    fd_close(&fd);
+    return st;
+}
+
+/* What cannot be swept keeps no other: ctx is the first failure. */
 static enum status sweep_driver(void *ctx, int root, struct str user_id,
                                 struct err *err)
 {
     static const char *const below[] = {"", "/trips", "/packs"};
-    enum status st = ST_OK;
+    struct err *first = ctx;
 
-    (void)ctx;
-    for (size_t i = 0; st == ST_OK && i < sizeof below / sizeof *below; i++) {
+    (void)err;
+    for (size_t i = 0; i < sizeof below / sizeof *below; i++) {
         char path[KEY_MAX];
-        int fd;
+        struct err why = ERR_NONE;
 
         snprintf(path, sizeof path, "users/%.*s%s", STR_ARG(user_id), below[i]);
-        fd = folder_reach(root, path);
-        if (fd >= 0)
-            st = folder_sweep(fd, err);
-        else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-            st = file_errno(err, "open folder", path);
-        fd_close(&fd);
+        if (sweep_folder(root, path, &why) != ST_OK && first->st == ST_OK)
+            *first = why;
     }
-    return st;
+    return ST_OK;
 }
 
 static enum status dir_sweep(struct objects *s, struct deadline d,
                              struct err *err)
 {
     int root, users;
+    struct err first = ERR_NONE;
     enum status st = objects_dir_begin(s, "dir.list.fail", d, &root, err);
 
     if (st == ST_OK)
@@ -263,8 +292,11 @@ static enum status dir_sweep(struct objects *s, struct deadline d,
     fd_close(&users);
     fd_close(&root);
     if (st == ST_OK)
-        st = each_driver(s, d, sweep_driver, NULL, err);
-    return st;
+        st = each_driver(s, d, sweep_driver, &first, err);
+    if (st != ST_OK || first.st == ST_OK)
+        return st;
+    *err = first;
+    return first.st;
 }
 
 static enum status check_in(int folder, const char *name, struct err *err)

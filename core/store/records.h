@@ -188,9 +188,10 @@ enum status records_users_put(struct records *r, const struct user *u, size_t n,
 /*
     Each of u[0] to u[n - 1], in few transactions. ended says what became of
     u[i]: ST_OK, ST_PRECONDITION as above, ST_TOO_LARGE, or ST_BAD_REQUEST for
-    what the store does not take; these do not end the rest. It must not call
-    the store. Whose end was not told when it fails may be changed or not; the
-    same call again completes it.
+    what the store does not take; these do not end the rest. Nor does, where
+   each user is a call of his own, any other failure of one: not so several in a
+    row. It must not call the store. Whose end was not told when it fails may be
+   changed or not; the same call again completes it.
  */
 enum status records_user_foreign(struct records *r, struct str user_id,
                                  struct deadline d, struct arena *a,
@@ -340,6 +341,7 @@ enum status records_trips_of(struct records *r, struct str user_id,
                              void *ctx, struct err *err) MUST_CHECK;
 /*
     All trips of a user, in no stated order. The callback may call the store.
+    ST_CORRUPT: of some the record cannot be read; all others were given.
     DynamoDB has no index for it and reads the whole table: who wants the trips
     of many users walks.
  */

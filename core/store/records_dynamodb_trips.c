@@ -324,16 +324,22 @@ enum status dynamodb_trip_forward(struct records *r, struct str trip_id,
 struct trips {
     records_trip_each each;
     void *ctx;
+    struct err odd; /* the first that cannot be read */
 };
 
 static enum status one_trip(void *ctx, struct json item, struct arena *a,
                             struct err *err)
 {
     struct trips *t = ctx;
+    struct err odd = ERR_NONE;
     struct trip trip;
-    enum status st = dynamodb_read_trip(item, a, &trip, err);
 
-    return st == ST_OK ? t->each(t->ctx, &trip) : st;
+    (void)err;
+    if (dynamodb_read_trip(item, a, &trip, &odd) == ST_OK)
+        return t->each(t->ctx, &trip);
+    if (t->odd.st == ST_OK)
+        t->odd = odd;
+    return ST_OK;
 }
 
 enum status dynamodb_trips_of(struct records *r, struct str user_id,
@@ -342,7 +348,7 @@ enum status dynamodb_trips_of(struct records *r, struct str user_id,
 {
     struct dynamodb *s = dynamodb_of(r);
     struct arena *a = arena_new(4096);
-    struct trips trips = {each, ctx};
+    struct trips trips = {each, ctx, ERR_NONE};
     struct dynamodb_query q = {.table = s->db.trips,
                                .filter = "#u = :u",
                                .names = "{\"#u\":\"user_id\"}"};
@@ -358,7 +364,10 @@ enum status dynamodb_trips_of(struct records *r, struct str user_id,
     st = dynamodb_scan(s, &q, d, one_trip, &trips, err);
     buf_free(&values);
     arena_free(&a);
-    return st;
+    if (st != ST_OK || trips.odd.st == ST_OK)
+        return st;
+    *err = trips.odd;
+    return trips.odd.st;
 }
 
 enum status dynamodb_pending_count(struct records *r, struct deadline d,

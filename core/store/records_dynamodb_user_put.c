@@ -244,16 +244,22 @@ enum status dynamodb_user_put(struct records *r, const struct user *u,
     return st;
 }
 
+#define FAILED_ROW 3
+
 enum status dynamodb_users_put(struct records *r, const struct user *u,
                                size_t n, struct deadline d,
                                records_user_ended ended, void *ctx,
                                struct err *err)
 {
+    int row = 0;
+
     for (size_t i = 0; i < n; i++) {
         struct err why = ERR_NONE;
         enum status st = dynamodb_user_put(r, &u[i], d, &why);
 
-        if (st != ST_OK && !records_user_refused(st)) {
+        row = st == ST_OK || records_user_refused(st) ? 0 : row + 1;
+        /* One may be his own affair; so many are the table's. */
+        if (row == FAILED_ROW || (row > 0 && deadline_over(d))) {
             *err = why;
             return st;
         }

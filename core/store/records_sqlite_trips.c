@@ -242,7 +242,9 @@ enum status sqlite_trip_forward(struct records *r, struct str trip_id,
 
 struct page {
     struct trip trip[PAGE];
+    bool odd[PAGE]; /* it cannot be read, but for its id */
     size_t n;
+    struct err why; /* of the first of all pages */
 };
 
 static enum status trips_page(struct sql *sql, struct str user_id,
@@ -262,8 +264,13 @@ static enum status trips_page(struct sql *sql, struct str user_id,
     sql_bind_int(&q, PAGE);
     while (st == ST_OK && row) {
         st = sql_step(&q, &row, err);
-        if (st == ST_OK && row)
-            st = read_trip(&q, a, &out->trip[out->n++], err);
+        if (st == ST_OK && row) {
+            struct err *why = out->why.st == ST_OK ? &out->why : NULL;
+
+            out->odd[out->n] =
+                read_trip(&q, a, &out->trip[out->n], why) != ST_OK;
+            out->n++;
+        }
     }
     sql_done(&q);
     return st;
@@ -277,21 +284,27 @@ enum status sqlite_trips_of(struct records *r, struct str user_id,
     struct page *page = arena_alloc(a, sizeof *page);
     const struct arena_mark mark = arena_mark(a);
     struct str trip_id = STR_NONE;
+    struct err odd;
     enum status st;
 
+    page->why = ERR_NONE;
     do {
         arena_release(a, mark);
         st = trips_page(sql_of(r), user_id, trip_id, d, a, page, err);
         for (size_t i = 0; st == ST_OK && i < page->n; i++)
-            st = each(ctx, &page->trip[i]);
+            st = page->odd[i] ? ST_OK : each(ctx, &page->trip[i]);
         if (st != ST_OK || page->n == 0)
             break;
         arena_reset(keys);
         trip_id = arena_copy(keys, page->trip[page->n - 1].trip_id);
     } while (page->n == PAGE);
+    odd = page->why;
     arena_free(&keys);
     arena_free(&a);
-    return st;
+    if (st != ST_OK || odd.st == ST_OK)
+        return st;
+    *err = odd;
+    return odd.st;
 }
 
 enum status sqlite_pending_count(struct records *r, struct deadline d,

@@ -16,6 +16,8 @@
 #include "base/fault.h"
 #include "store/folder.h"
 
+#define ODD_MAX 64
+
 static const struct {
     const char *folder, *words;
     enum debt_place place;
@@ -118,8 +120,11 @@ enum status spool_open(const char *folder, struct spool **out, struct err *err)
     s = malloc(sizeof *s);
     assert(s && "out of memory");
     strcpy(s->folder, folder);
-    for (int k = 0; k < DEBT_KINDS; k++)
+    for (int k = 0; k < DEBT_KINDS; k++) {
         s->kind[k] = -1;
+        s->failing[k] = 0;
+    }
+    s->odd = pauses_new(ODD_MAX);
     st = spool_open_folders(s, err);
     *out = s;
     if (st != ST_OK)
@@ -132,6 +137,7 @@ void spool_close(struct spool **s)
     if (!*s)
         return;
     spool_close_folders(*s);
+    pauses_free(&(*s)->odd);
     free(*s);
     *s = NULL;
 }

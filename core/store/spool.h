@@ -57,6 +57,7 @@ struct debt {
     struct str user_id;
     struct str trip_id; /* of a kind EACH or LATER; else empty */
     int64_t due_ms;     /* of a kind LATER: wall clock, ms since 1970 */
+    int64_t pause_ms;   /* for spool_each: the one since it failed; 0: none */
 };
 
 struct spool_entry {
@@ -106,16 +107,29 @@ bool spool_waits(struct spool *s, enum debt_kind kind, struct str user_id);
     it must read past the cache. One system call.
  */
 
-typedef enum status (*spool_each)(void *ctx, const struct debt *debt);
+enum spool_end {
+    SPOOL_SETTLED, /* nothing is left to do: it is removed */
+    SPOOL_FAILED,  /* it stays, and has a pause of its own */
+    SPOOL_UNTRIED  /* it stays as it is */
+};
+typedef enum spool_end (*spool_each)(void *ctx, const struct debt *debt);
 enum status spool_work(struct spool *s, enum debt_kind kind, spool_each each,
                        void *ctx, struct err *err) MUST_CHECK;
 /*
-    Each debt of that kind that nobody works on; removed when the callback
-    returns ST_OK, else kept for the next time. Of a kind DRIVER: each driver
-    with such debts, and only those that were there before the callback began.
-    Of a kind LATER: each whose time has come.
-    What is damaged is logged and set aside (.damaged-NAME). A failure is that
-    of the first entry that could not be handled; the others were.
+    Each debt of that kind that nobody works on and whose pause is over. First
+    those that never failed, so that none waits for one that fails again and
+    again. Of a kind DRIVER: each driver with such debts, and only those that
+    were there before the callback began; a further debt ends his pause. Of a
+    kind LATER: each whose time has come.
+    Pauses (base/pause.h) lie on the disk beside the debts. What is damaged is
+    logged and set aside (.damaged-NAME). A failure is that of the first entry
+    that could not be handled; the others were, and that one has a pause, too.
+ */
+
+int64_t spool_failing(const struct spool *s);
+/*
+    How many debts had failed and were still owed when their kinds were worked
+    off last, by this process.
  */
 
 enum status spool_count(struct spool *s, enum debt_kind kind, int64_t *out,

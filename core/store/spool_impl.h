@@ -3,6 +3,7 @@
 #define DG_STORE_SPOOL_IMPL_H
 
 #include <limits.h>
+#include "base/pause.h"
 #include "store/folder.h"
 #include "store/spool.h"
 
@@ -14,7 +15,9 @@ enum debt_place debt_place(enum debt_kind kind);
 
 struct spool {
     char folder[PATH_MAX];
-    int kind[DEBT_KINDS]; /* the folders in it; -1: not open */
+    int kind[DEBT_KINDS];        /* the folders in it; -1: not open */
+    int64_t failing[DEBT_KINDS]; /* of the last spool_work */
+    struct pauses *odd; /* of entries that cannot be handled, by name */
 };
 
 enum status spool_reach(struct spool *s, struct err *err) MUST_CHECK;

@@ -8,6 +8,9 @@
  *   >trip_1
  *   <trip_1
  *
+ * One that fails is ended here and owed once more when its pause is over, with
+ * a mark more: >>trip_1 has failed once, >>>trip_1 twice.
+ *
  * So no trip makes or removes a name: SQLite's next sync would write that, too,
  * where it lies on the same disk. A look at many thousands of debts reads a few
  * names, and opens the files that are due.
@@ -37,6 +40,7 @@
 #define DUE_DIGITS 16 /* so that names sort by time */
 #define DUE_MAX 24
 #define TRIES 10
+#define MARKS_MAX 10 /* by then a pause is PAUSE_MAX_MS */
 /* A million trips in one step; no host has so many. */
 #define LATER_FILE_MAX (256 << 20)
 
@@ -54,18 +58,24 @@ static bool later_due(const char *name, int64_t *due_ms)
 
 /* ---- owed, and taken back ---- */
 
-static size_t later_line(char mark, struct str trip_id, char out[ID_MAX + 3])
+#define LATER_LINE_MAX (MARKS_MAX + ID_MAX + 2)
+
+static size_t later_line(char mark, int marks, struct str trip_id,
+                         char out[LATER_LINE_MAX])
 {
-    return (size_t)snprintf(out, ID_MAX + 3, "%c%.*s\n", mark,
-                            STR_ARG(trip_id));
+    assert(marks > 0 && marks <= MARKS_MAX);
+    memset(out, mark, (size_t)marks);
+    return (size_t)marks + (size_t)snprintf(out + marks,
+                                            LATER_LINE_MAX - (size_t)marks,
+                                            "%.*s\n", STR_ARG(trip_id));
 }
 
 /* In one write: lines of several processes do not mix. */
-static enum status later_append(int fd, char mark, struct str trip_id,
-                                struct err *err)
+static enum status later_append(int fd, char mark, int marks,
+                                struct str trip_id, struct err *err)
 {
-    char line[ID_MAX + 3];
-    size_t n = later_line(mark, trip_id, line);
+    char line[LATER_LINE_MAX];
+    size_t n = later_line(mark, marks, trip_id, line);
 
     return file_write(fd, (struct str){line, n}, err);
 }
@@ -96,6 +106,21 @@ static int later_open(int kind, const char *name)
     return -1;
 }
 
+/* The pause of one that has so many marks, and the marks of such a pause. */
+static int64_t later_pause(int marks)
+{
+    return marks > 1 ? (int64_t)PAUSE_FIRST_MS << (marks - 2) : 0;
+}
+
+static int later_marks(int64_t pause_ms)
+{
+    int marks = 1;
+
+    while (marks < MARKS_MAX && later_pause(marks) < pause_ms)
+        marks++;
+    return marks;
+}
+
 enum status later_add(struct spool *s, const struct debt *debt, struct err *err)
 {
     char name[DUE_MAX];
@@ -106,7 +131,8 @@ enum status later_add(struct spool *s, const struct debt *debt, struct err *err)
     fd = later_open(s->kind[debt->kind], name);
     if (fd < 0)
         return file_errno(err, "open spool entries of", name);
-    st = later_append(fd, OWED, debt->trip_id, err);
+    st =
+        later_append(fd, OWED, later_marks(debt->pause_ms), debt->trip_id, err);
     close(fd);
     return st;
 }
@@ -124,7 +150,7 @@ void spool_take_back(struct spool *s, const struct debt *debt)
     if (fd < 0)
         return;
     /* One that stays is looked at when it is due: no harm. */
-    if (later_append(fd, ENDED, debt->trip_id, NULL) != ST_OK)
+    if (later_append(fd, ENDED, 1, debt->trip_id, NULL) != ST_OK)
         log_line(LOG_WARN, "spool_entry_stays", "trip_id=%s",
                  log_quoted(debt->trip_id, &trip));
     close(fd);
@@ -136,6 +162,7 @@ struct later_list {
     struct later {
         struct str trip_id;
         char mark;
+        int marks;
     } * v;
     size_t n;
     size_t damaged; /* lines that say nothing */
@@ -176,7 +203,10 @@ static bool later_parse(struct str line, struct later *out)
         at--;
     if (at == 0)
         return false;
-    *out = (struct later){{line.p + at, line.n - at}, line.p[at - 1]};
+    *out = (struct later){{line.p + at, line.n - at}, line.p[at - 1], 1};
+    while (out->marks < MARKS_MAX && (size_t)out->marks < at &&
+           line.p[at - 1 - (size_t)out->marks] == out->mark)
+        out->marks++;
     return id_valid(out->trip_id);
 }
 
@@ -268,29 +298,62 @@ static enum status later_remove(struct spool *s, enum debt_kind kind,
     return ST_OK;
 }
 
+/* Owed once more when its pause is over. Due times are rounded up, so that
+ * what fails together is in one file. */
+static enum status later_put_off(struct spool *s, const struct debt *debt,
+                                 int64_t took_ms, struct err *err)
+{
+    struct debt again = *debt;
+
+    again.pause_ms = pause_next(debt->pause_ms, took_ms);
+    again.due_ms = clock_wall_us() / 1000 + again.pause_ms;
+    again.due_ms += PAUSE_FIRST_MS - again.due_ms % PAUSE_FIRST_MS;
+    return later_add(s, &again, err);
+}
+
+/* Whether it is to be ended in this file; *st: of putting it off. */
+static bool later_take(struct spool *s, const struct debt *debt,
+                       spool_each each, void *ctx, enum status *st,
+                       struct err *err)
+{
+    int64_t began = clock_mono_ms();
+
+    switch (each(ctx, debt)) {
+    case SPOOL_SETTLED:
+        return true;
+    case SPOOL_FAILED:
+        *st = later_put_off(s, debt, clock_mono_ms() - began, err);
+        s->failing[debt->kind]++;
+        return *st == ST_OK;
+    case SPOOL_UNTRIED:
+        break;
+    }
+    s->failing[debt->kind] += debt->pause_ms > 0;
+    return false;
+}
+
 /* One that is done is noted at once, so that it is not done again when others
  * keep the file there. */
-static enum status later_work_each(struct debt *debt, int fd,
+static enum status later_work_each(struct spool *s, struct debt *debt, int fd,
                                    struct later_list *list, spool_each each,
                                    void *ctx, struct err *err)
 {
-    char line[ID_MAX + 3];
+    char line[LATER_LINE_MAX];
     size_t kept = 0;
-    enum status st;
+    enum status st = ST_OK;
 
-    for (size_t i = 0; i < list->n; i++) {
+    for (size_t i = 0; st == ST_OK && i < list->n; i++) {
         debt->trip_id = list->v[i].trip_id;
-        if (each(ctx, debt) != ST_OK) {
+        debt->pause_ms = later_pause(list->v[i].marks);
+        if (!later_take(s, debt, each, ctx, &st, err)) {
             list->v[kept++] = list->v[i];
             continue;
         }
-        st = later_append(fd, ENDED, debt->trip_id, err);
-        if (st != ST_OK)
-            return st;
-        list->size += later_line(ENDED, debt->trip_id, line);
+        st = later_append(fd, ENDED, 1, debt->trip_id, err);
+        list->size += later_line(ENDED, 1, debt->trip_id, line);
     }
     list->n = kept;
-    return ST_OK;
+    return st;
 }
 
 static enum status later_work_file(struct spool *s, struct debt *debt,
@@ -310,7 +373,7 @@ static enum status later_work_file(struct spool *s, struct debt *debt,
     a = arena_new(0);
     st = fd < 0 ? ST_CORRUPT : later_read(fd, name, a, &list, err);
     if (st == ST_OK)
-        st = later_work_each(debt, fd, &list, each, ctx, err);
+        st = later_work_each(s, debt, fd, &list, each, ctx, err);
     if (st == ST_OK && !list.n)
         st = later_remove(s, debt->kind, name, fd, &list, err);
     if (st == ST_CORRUPT) {

@@ -91,6 +91,13 @@ bool stores_quiet(const struct stores *s, int64_t modified_us)
     return stores_past(s, modified_us, STORES_QUIET);
 }
 
+enum status stores_answer(struct stores *s, struct deadline d, struct err *err)
+{
+    enum status st = objects_check(s->objects, d, err);
+
+    return st == ST_OK ? records_check(s->records, d, err) : st;
+}
+
 bool stores_ready(struct stores *s, struct deadline d,
                   struct store_state out[STORES_CHECKED])
 {
@@ -106,9 +113,8 @@ bool stores_ready(struct stores *s, struct deadline d,
                               &out[1].err) == ST_OK;
     /* The same share: what a slow store leaves of it. No failure, whatever it
      * is: nothing but look-ups depends on an index. */
-    if (out[1].ok &&
-        records_indexes(s->records, deadline_sooner(d, share_ms),
-                        &out[1].warning) == ST_OK)
+    if (out[1].ok && records_indexes(s->records, deadline_sooner(d, share_ms),
+                                     &out[1].warning) == ST_OK)
         err_clear(&out[1].warning);
     out[2] = (struct store_state){.name = "spool", .required = true};
     out[2].ok = spool_check(s->spool, &out[2].err) == ST_OK;

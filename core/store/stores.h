@@ -76,6 +76,13 @@ struct store_state {
     struct err err;
     struct err warning; /* ST_OK: none; else it works, but not as it should */
 };
+enum status stores_answer(struct stores *s, struct deadline d,
+                          struct err *err) MUST_CHECK;
+/*
+    Whether the objects and the records can be used now, whatever a single
+    driver's may be like.
+ */
+
 #define STORES_CHECKED 5
 bool stores_ready(struct stores *s, struct deadline d,
                   struct store_state out[STORES_CHECKED]);

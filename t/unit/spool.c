@@ -14,7 +14,7 @@ static void own_entries(void)
 
     CHECK(spool_owe(spool, &trip_debt, &one, &err) == ST_OK);
     CHECK(owed(DEBT_trip) == 1);
-    CHECK(taken(ST_OK) == 0); /* it is being worked on */
+    CHECK(taken(SPOOL_SETTLED) == 0); /* it is being worked on */
     spool_done(spool, &one);
     CHECK(owed(DEBT_trip) == 0 && one.fd == -1);
 
@@ -23,8 +23,8 @@ static void own_entries(void)
     spool_leave(spool, &one);
     spool_leave(spool, &two);
     CHECK(owed(DEBT_trip) == 2);
-    CHECK(taken(ST_UNAVAILABLE) == 2 && owed(DEBT_trip) == 2);
-    CHECK(taken(ST_OK) == 2 && owed(DEBT_trip) == 0);
+    CHECK(taken(SPOOL_UNTRIED) == 2 && owed(DEBT_trip) == 2);
+    CHECK(taken(SPOOL_SETTLED) == 2 && owed(DEBT_trip) == 0);
 }
 
 /* Killing a process proves nothing of a power cut: what counts is whether the
@@ -76,7 +76,7 @@ static void after_a_crash(void)
     procs_run(4, die_at_work, NULL, codes);
     CHECK(procs_count(4, codes, -1) == 4);
     CHECK(owed(DEBT_trip) == 4);
-    CHECK(taken(ST_OK) == 4);
+    CHECK(taken(SPOOL_SETTLED) == 4);
     CHECK(owed(DEBT_trip) == 0);
 }
 
@@ -89,13 +89,13 @@ struct rush {
     int log; /* one byte for each entry that was given out */
 };
 
-static enum status note(void *ctx, const struct debt *debt)
+static enum spool_end note(void *ctx, const struct debt *debt)
 {
     struct rush *r = ctx;
 
     return str_is(debt->trip_id, "left") && write(r->log, "x", 1) == 1
-               ? ST_OK
-               : ST_INTERNAL;
+               ? SPOOL_SETTLED
+               : SPOOL_UNTRIED;
 }
 
 static int begin_and_finish(struct spool *s)
@@ -156,7 +156,7 @@ static void longest_ids(void)
     struct str longest = {memset(id, 'x', sizeof id), sizeof id};
     const struct debt debt = {
         .kind = DEBT_trip, .user_id = longest, .trip_id = longest};
-    struct seen s = {.answer = ST_OK};
+    struct seen s = {.answer = SPOOL_SETTLED};
     struct spool_entry t;
 
     CHECK(spool_owe(spool, &debt, &t, &err) == ST_OK);
@@ -170,7 +170,7 @@ static void longest_ids(void)
 /* Whatever comes first, the others are handled, and the failure is told. */
 static void one_that_cannot_be_read(void)
 {
-    struct seen s = {.answer = ST_OK};
+    struct seen s = {.answer = SPOOL_SETTLED};
     struct spool_entry t;
 
     CHECK(spool_owe(spool, &trip_debt, &t, &err) == ST_OK);
@@ -199,7 +199,7 @@ static void what_is_no_entry(void)
     put_file("trips/lost", "", 0);
     CHECK(owed(DEBT_trip) == 3);
     log_open("/dev/null", LOG_ERROR, "test"); /* it says so in the log */
-    CHECK(taken(ST_OK) == 0);
+    CHECK(taken(SPOOL_SETTLED) == 0);
     log_open("stderr", LOG_ERROR, "test");
     CHECK(owed(DEBT_trip) == 0);
     CHECK(access(path_of("trips/.tmp-young"), F_OK) == 0);
@@ -211,7 +211,7 @@ static void what_is_no_entry(void)
 /* What a hand put beside the drivers' folders keeps nobody waiting. */
 static void what_is_no_driver(void)
 {
-    struct seen s = {.answer = ST_OK};
+    struct seen s = {.answer = SPOOL_SETTLED};
 
     put_file("tokens/afile", "", 0);
     CHECK(mkdir(path_of("tokens/o'brien"), 0750) == 0);
@@ -229,7 +229,7 @@ static void what_is_no_driver(void)
  * the program. */
 static void version_before(void)
 {
-    struct seen s = {.answer = ST_OK};
+    struct seen s = {.answer = SPOOL_SETTLED};
 
     CHECK(!strcmp(debt_folder(DEBT_trip), "trips") &&
           !strcmp(debt_folder(DEBT_token), "tokens"));
@@ -239,7 +239,7 @@ static void version_before(void)
     put_file("tokens/driver-2/fedcba9876543210", "", 9000);
     CHECK(owed(DEBT_trip) == 1 && owed(DEBT_token) == 1);
     CHECK(token_waits(STR_LIT("driver-2")));
-    CHECK(taken(ST_OK) == 1);
+    CHECK(taken(SPOOL_SETTLED) == 1);
     CHECK(spool_work(spool, DEBT_token, see, &s, &err) == ST_OK && s.n == 1 &&
           !strcmp(s.last, "tokens/driver-2/"));
     CHECK(owed(DEBT_trip) == 0 && owed(DEBT_token) == 0);
@@ -274,15 +274,15 @@ static void for_the_version_before(void)
 
 /* ---- tokens ---- */
 
-static enum status add_meanwhile(void *ctx, const struct debt *debt)
+static enum spool_end add_meanwhile(void *ctx, const struct debt *debt)
 {
     ++*(int *)ctx;
-    return spool_add(spool, debt, &err);
+    return spool_add(spool, debt, &err) == ST_OK ? SPOOL_SETTLED : SPOOL_FAILED;
 }
 
 static void tokens(void)
 {
-    struct seen s = {.answer = ST_UNAVAILABLE};
+    struct seen s = {.answer = SPOOL_UNTRIED};
     int deliveries = 0;
 
     CHECK(!token_waits(USER));
@@ -299,7 +299,7 @@ static void tokens(void)
               ST_OK &&
           deliveries == 1);
     CHECK(token_waits(USER));
-    s = (struct seen){.answer = ST_OK};
+    s = (struct seen){.answer = SPOOL_SETTLED};
     CHECK(spool_work(spool, DEBT_token, see, &s, &err) == ST_OK && s.n == 1);
     CHECK(!token_waits(USER) && owed(DEBT_token) == 0);
     CHECK(spool_work(spool, DEBT_token, see, &s, &err) == ST_OK && s.n == 1);

@@ -55,11 +55,11 @@ __attribute__((unused)) static char *path_of(const char *name)
     return path;
 }
 
-__attribute__((unused)) static enum status add_nothing(void *ctx,
-                                                       const struct debt *debt)
+__attribute__((unused)) static enum spool_end
+add_nothing(void *ctx, const struct debt *debt)
 {
     (void)ctx, (void)debt;
-    return ST_OK;
+    return SPOOL_SETTLED;
 }
 
 /* ---- trips ---- */
@@ -67,10 +67,11 @@ __attribute__((unused)) static enum status add_nothing(void *ctx,
 struct seen {
     int n;
     char last[2 * ID_MAX + 20];
-    enum status answer;
+    enum spool_end answer;
 };
 
-__attribute__((unused)) static enum status see(void *ctx, const struct debt *d)
+__attribute__((unused)) static enum spool_end see(void *ctx,
+                                                  const struct debt *d)
 {
     struct seen *s = ctx;
 
@@ -80,7 +81,7 @@ __attribute__((unused)) static enum status see(void *ctx, const struct debt *d)
     return s->answer;
 }
 
-__attribute__((unused)) static int taken(enum status answer)
+__attribute__((unused)) static int taken(enum spool_end answer)
 {
     struct seen s = {.answer = answer};
 

@@ -55,7 +55,7 @@ static void folder_replaced(void)
     CHECK(spool_owe(spool, &trip_debt, &t, &err) == ST_OK);
     CHECK(access(path_of("trips"), F_OK) == 0);
     spool_leave(spool, &t);
-    CHECK(taken(ST_OK) == 1);
+    CHECK(taken(SPOOL_SETTLED) == 1);
 
     temp_remove(folder);
     CHECK(rename(aside, folder) == 0); /* and back */

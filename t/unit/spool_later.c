@@ -49,14 +49,14 @@ static int files(void)
 
 static void when_due(void)
 {
-    struct seen s = {.answer = ST_UNAVAILABLE};
+    struct seen s = {.answer = SPOOL_UNTRIED};
     int64_t past = now_ms() - 5000, soon = now_ms() + 400;
 
     CHECK(add("trip_b", past) && add("trip_a", past) && add("trip_c", soon));
     CHECK(add("trip_a", past) && owed(DEBT_open) == 3); /* the same debt */
     CHECK(worked(&s) == 2 && !strcmp(s.last, "open//trip_b"));
     CHECK(owed(DEBT_open) == 3); /* kept */
-    s.answer = ST_OK;
+    s.answer = SPOOL_SETTLED;
     CHECK(worked(&s) == 2 && owed(DEBT_open) == 1 && files() == 1);
     CHECK(worked(&s) == 0);
     clock_sleep_ms(soon - now_ms() + 5);
@@ -66,7 +66,7 @@ static void when_due(void)
 
 static void taken_back(void)
 {
-    struct seen s = {.answer = ST_OK};
+    struct seen s = {.answer = SPOOL_SETTLED};
     int64_t past = now_ms() - 5000;
     struct debt mine = open_debt("trip_a", past),
                 other = open_debt("trip_a", past + 1);
@@ -88,15 +88,15 @@ static void taken_back(void)
 }
 
 /* What is done is not done again, while others keep the file there. */
-static enum status see_but_a(void *ctx, const struct debt *d)
+static enum spool_end see_but_a(void *ctx, const struct debt *d)
 {
     (void)see(ctx, d);
-    return str_is(d->trip_id, "trip_a") ? ST_BUSY : ST_OK;
+    return str_is(d->trip_id, "trip_a") ? SPOOL_UNTRIED : SPOOL_SETTLED;
 }
 
 static void one_stays(void)
 {
-    struct seen s = {.answer = ST_OK};
+    struct seen s = {.answer = SPOOL_SETTLED};
     int64_t past = now_ms() - 5000;
 
     CHECK(add("trip_a", past) && add("trip_b", past) && add("trip_c", past));
@@ -106,18 +106,19 @@ static void one_stays(void)
 }
 
 /* Not due again at once, but later: what a look makes of most. */
-static enum status put_off(void *ctx, const struct debt *d)
+static enum spool_end put_off(void *ctx, const struct debt *d)
 {
     struct debt later = *d;
 
     ++*(int *)ctx;
     later.due_ms = now_ms() + 600000;
-    return spool_add(spool, &later, &err);
+    return spool_add(spool, &later, &err) == ST_OK ? SPOOL_SETTLED
+                                                   : SPOOL_FAILED;
 }
 
 static void due_again(void)
 {
-    struct seen s = {.answer = ST_OK};
+    struct seen s = {.answer = SPOOL_SETTLED};
     int n = 0;
 
     CHECK(add("trip_a", now_ms() - 1) && owed(DEBT_open) == 1);
@@ -128,7 +129,7 @@ static void due_again(void)
 
 static void no_sync(void)
 {
-    struct seen s = {.answer = ST_OK};
+    struct seen s = {.answer = SPOOL_SETTLED};
 
     syncs.n = 0;
     CHECK(add("trip_s", now_ms() - 1) && worked(&s) == 1);
@@ -138,7 +139,7 @@ static void no_sync(void)
 static void longest_id(void)
 {
     char id[ID_MAX + 1];
-    struct seen s = {.answer = ST_OK};
+    struct seen s = {.answer = SPOOL_SETTLED};
 
     memset(id, 'x', ID_MAX);
     id[ID_MAX] = '\0';
@@ -153,7 +154,7 @@ static bool there(const char *name)
 
 static void what_is_no_entry(void)
 {
-    struct seen s = {.answer = ST_OK};
+    struct seen s = {.answer = SPOOL_SETTLED};
 
     CHECK(mkdir(path_of("open/yesterday"), 0750) == 0);
     CHECK(mkdir(path_of("open/0000000000000001"), 0750) == 0);
@@ -171,7 +172,7 @@ static void what_is_no_entry(void)
 /* A full disk cuts a line short, and the next one follows at once. */
 static void cut_short(void)
 {
-    struct seen s = {.answer = ST_OK};
+    struct seen s = {.answer = SPOOL_SETTLED};
     struct debt d = open_debt("trip_d", 3);
 
     put_file("open/0000000000000003", ">trip_a\n>tr>trip_b\n<trip_a>trip_c\n>x",
@@ -191,14 +192,14 @@ static void cut_short(void)
 static char (*was_seen)[ADDED_MAX]; /* shared: of each adder's trips */
 static int *n_added;
 
-static enum status note_seen(void *ctx, const struct debt *d)
+static enum spool_end note_seen(void *ctx, const struct debt *d)
 {
     int adder, n;
 
     (void)ctx;
     if (sscanf(d->trip_id.p, "trip_%d_%d\n", &adder, &n) == 2)
         was_seen[adder][n] = 1;
-    return ST_OK;
+    return SPOOL_SETTLED;
 }
 
 static int add_or_work(int i, void *ctx)
@@ -257,7 +258,7 @@ static void adding_while_working(void)
 /* A step of which all trips but a few were finalized. */
 static void many(void)
 {
-    struct seen s = {.answer = ST_OK};
+    struct seen s = {.answer = SPOOL_SETTLED};
     int64_t before = owed(DEBT_open), due = now_ms() + 3600000, us;
     int64_t began = clock_mono_us();
     char id[40];
