@@ -293,18 +293,40 @@ enum status records_trip_forward(struct records *r, struct str trip_id,
                     : st);
 }
 
+/* What does not grow is no reason to refuse. */
+static bool size_fits(int64_t stored, int64_t more, int64_t most)
+{
+    return more <= 0 || stored + more <= most;
+}
+
+enum status trip_room(const struct trip_size *stored,
+                      const struct trip_size *more, struct err *err)
+{
+    if (!size_fits(stored->deltas, more->deltas, TRIP_MAX_DELTAS))
+        return err_set(err, ST_TOO_LARGE, "trip_too_large",
+                       "A trip has at most %d deltas", TRIP_MAX_DELTAS);
+    if (!size_fits(stored->bytes, more->bytes, (int64_t)TRIP_MAX_BYTES))
+        return err_set(err, ST_TOO_LARGE, "trip_too_large",
+                       "The deltas of a trip have at most %zu bytes as JSON",
+                       TRIP_MAX_BYTES);
+    if (!size_fits(stored->batches, more->batches, TRIP_MAX_BATCHES))
+        return err_set(err, ST_TOO_LARGE, "trip_too_large",
+                       "A trip has at most %d batches; send more points a "
+                       "batch",
+                       TRIP_MAX_BATCHES);
+    return ST_OK;
+}
+
 enum status trip_grow(struct trip_size *size, const struct batch *b,
                       struct err *err)
 {
-    size->deltas += b->deltas_count;
-    size->bytes += b->deltas.n;
-    if (size->deltas > TRIP_MAX_DELTAS)
-        return err_set(err, ST_TOO_LARGE, "trip_too_large",
-                       "a trip of more than %d deltas", TRIP_MAX_DELTAS);
-    if (size->bytes > TRIP_MAX_BYTES)
-        return err_set(err, ST_TOO_LARGE, "trip_too_large",
-                       "a trip of more than %zu bytes", TRIP_MAX_BYTES);
-    return ST_OK;
+    const struct trip_size more = {.deltas = b->deltas_count,
+                                   .bytes = (int64_t)b->deltas.n};
+    enum status st = trip_room(size, &more, err);
+
+    size->deltas += more.deltas;
+    size->bytes += more.bytes;
+    return st;
 }
 
 enum status walk_other_store(struct err *err)

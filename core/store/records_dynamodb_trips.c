@@ -12,6 +12,7 @@ static void read_beside(struct json item, struct arena *a, struct trip *out)
 
     if (!ddb_is(item, "batch_numbers", "NS", &set))
         return;
+    out->stored.batches = (int64_t)json_count(set);
     for (struct json_iter it = json_iter(set); json_next(&it, &key, &v);) {
         if (!str_to_i64(json_string(v, a), &number) || !batch_is_beside(number))
             continue;
@@ -45,6 +46,8 @@ enum status dynamodb_read_trip(struct json item, struct arena *a,
     (void)ddb_int(item, "highest_batch", &out->highest_batch);
     (void)ddb_int(item, "claimed_batches", &out->claimed_batches);
     (void)ddb_int(item, "revision", &out->revision);
+    (void)ddb_int(item, "stored_deltas", &out->stored.deltas);
+    (void)ddb_int(item, "stored_bytes", &out->stored.bytes);
     read_beside(item, a, out);
     out->trip_quality = ddb_json_text(item, "trip_quality", a, &why);
     if (trip_status_parse(status, &out->status) &&

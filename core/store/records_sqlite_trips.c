@@ -23,6 +23,7 @@ static enum status read_trip(const struct sql_query *q, struct arena *a,
         .trip_quality = sql_str(q, 13, a),
         .by_service = str_is(sql_str(q, 14, a), BY_SERVICE),
         .claimed_batches = sql_int(q, 15),
+        .stored = {sql_int(q, 16), sql_int(q, 17), sql_int(q, 18)},
     };
     if (trip_status_parse(status, &out->status) &&
         analysis_status_parse(analysis, &out->analysis_status))
@@ -55,6 +56,9 @@ enum status sqlite_put_trip(struct sql *sql, const struct trip *t,
     sql_bind_str(&q, t->trip_quality);
     sql_bind_z(&q, t->by_service ? BY_SERVICE : NULL);
     sql_bind_int(&q, t->claimed_batches);
+    sql_bind_int(&q, t->stored.deltas);
+    sql_bind_int(&q, t->stored.bytes);
+    sql_bind_int(&q, t->stored.batches);
     return sql_run(&q, err);
 }
 
