@@ -12,7 +12,7 @@ import drivers
 import harness
 import stores
 import trips
-from tap import done, in_, is_, ok, subtest
+from tap import done, in_, is_, subtest
 
 BATCH = "/store-trajectory-batch"
 MOST = {"stored_deltas": 2_000_000, "stored_bytes": 256 * 1024 * 1024}

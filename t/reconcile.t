@@ -145,13 +145,13 @@ with harness.Stack({"maintenance.interval": "10m"}, redis=False,
         is_(orphans(s), [name(3)], "until they are entered")
 
     with subtest("a record that nobody can read"):
-        s.stores.change_trip(of[4][0]["trip_id"], status="odd")
+        s.stores.change_trip(of[4][0]["trip_id"], revision=2**53)
         pending(s, of[4][1])
         report, log = reconcile(s, code=1)
         is_(report["failures"], 2, "fails where the trips are walked, and beside its object")
         in_(of[4][0]["trip_id"], log, "named in the log")
         is_(report["trips scored"], 1, "and keeps nobody waiting")
-        s.stores.change_trip(of[4][0]["trip_id"], status="completed")
+        s.stores.change_trip(of[4][0]["trip_id"], revision=1)
 
     with subtest("a folder for notes that cannot be had"):
         # Few fit into memory: it is not needed.

@@ -399,22 +399,16 @@ const char *analysis_status_word(enum analysis_status s)
     return analysis_words[s];
 }
 
-bool trip_status_parse(struct str word, enum trip_status *out)
+enum trip_status trip_status_of(struct str word)
 {
-    bool completed = str_is(word, trip_words[TRIP_COMPLETED]);
-
-    if (!completed && !str_is(word, trip_words[TRIP_ACTIVE]))
-        return false;
-    *out = completed ? TRIP_COMPLETED : TRIP_ACTIVE;
-    return true;
+    return str_is(word, trip_words[TRIP_COMPLETED]) ? TRIP_COMPLETED
+                                                    : TRIP_ACTIVE;
 }
 
-bool analysis_status_parse(struct str word, enum analysis_status *out)
+enum analysis_status analysis_status_of(struct str word)
 {
     for (int i = ANALYSIS_NONE; i <= ANALYSIS_INSUFFICIENT; i++)
-        if (str_is(word, analysis_words[i])) {
-            *out = (enum analysis_status)i;
-            return true;
-        }
-    return false;
+        if (str_is(word, analysis_words[i]))
+            return (enum analysis_status)i;
+    return ANALYSIS_PENDING;
 }

@@ -66,6 +66,7 @@ struct trip_size {
 #define TRIP_MAX_DELTAS 2000000
 #define TRIP_MAX_BYTES ((size_t)256 * 1024 * 1024)
 #define TRIP_MAX_BATCHES 50000
+#define TRIP_MAX_REVISION ((INT64_C(1) << 53) - 1) /* doubles hold all */
 #define TRIP_MAX_QUALITY ((size_t)64 * 1024)
 
 struct trip {
@@ -368,7 +369,7 @@ enum status records_pending_count(struct records *r, struct deadline d,
 
 struct trip_seen { /* a trip as a walk passes it */
     struct str trip_id, user_id;
-    bool readable; /* false: its record has words that nobody knows, and what
+    bool readable; /* false: its record has a revision that cannot be, and what
                       follows is not set */
     enum trip_status status;
     enum analysis_status analysis_status;

@@ -144,10 +144,15 @@ const char *analysis_status_word(enum analysis_status s);
 /*
     NULL for ANALYSIS_NONE: the attribute is not there.
  */
-bool trip_status_parse(struct str word, enum trip_status *out);
-bool analysis_status_parse(struct str word, enum analysis_status *out);
+enum trip_status trip_status_of(struct str word);
 /*
-    An empty word is ANALYSIS_NONE; false, *out untouched, for an unknown one.
+    A word that is not ours is another writer's, who looks at it no more than
+    the functions before us did: TRIP_ACTIVE, so that the trip is finalized.
+ */
+enum analysis_status analysis_status_of(struct str word);
+/*
+    An empty word is ANALYSIS_NONE; of one that is not ours nobody knows what it
+    promises: ANALYSIS_PENDING.
  */
 
 #endif
