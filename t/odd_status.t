@@ -63,5 +63,15 @@ with harness.Stack({"maintenance.interval": "10m"}, redis=False, workers=2) as s
             s.post(BATCH, trip["batches"][0])
             s.stores.change_trip(trip["trip_id"], total_batches=total, highest_batch=highest)
             is_(s.post(BATCH, trip["batches"][1]).status, 200, "an upload is stored")
+    with subtest("times beyond 2^53 microseconds"):
+        trip = trips.trip(50, points=50)
+        s.upload(trip)
+        r = s.post("/finalize-trip", dict(trip["finalize"],
+                                          end_timestamp="9999-12-31T23:59:59.999Z"))
+        is_(r.json()["analysis"]["status"], "stored", "a trip that ends in 9999 is stored")
+        s.driver(user_id=trips.USER)
+        s.quiet()
+        s.driver(user_id=trips.USER)
+        is_(s.log().count("summary_unreadable"), 0, "and its summary can be read")
 
 done()

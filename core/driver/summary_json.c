@@ -190,6 +190,7 @@ static bool row_is_sound(const struct summary_row *row)
     return row->pack >= PACK_HERE && row->size >= 0 && row->length >= 0 &&
            row->length <= (int64_t)TRIP_JSON_MAX && row->crc >= 0 &&
            row->crc <= UINT32_MAX && row->deflate >= 0 && row->revision >= 0 &&
+           row->revision <= TRIP_MAX_REVISION &&
            analysis_figures_sound(&row->figures);
 }
 

@@ -10,6 +10,9 @@
 /* More than any trip has; sums over all trips of a driver stay whole. */
 #define COUNT_MAX 1000000000
 
+/* The record's one, too: one more is still a number of its own as a double. */
+#define REVISION_MAX ((INT64_C(1) << 53) - 1)
+
 enum figure_kind { TIME, REAL, COUNT, FLAG, CONTEXT, NAME };
 
 /* Of another writer's names that are longer nothing is known. */
@@ -140,7 +143,8 @@ static bool read_one(struct json key, struct json v, struct arena *a,
     }
     if (json_key_is(key, "revision"))
         return v.type == JSON_NULL ||
-               (json_int(v, r->revision) && *r->revision >= 0);
+               (json_int(v, r->revision) && *r->revision >= 0 &&
+                *r->revision <= REVISION_MAX);
     for (i = 0; i < FIGURES; i++)
         if (json_key_is(key, figures[i].field))
             return read_figure(&figures[i], v, a, r->out);
