@@ -254,6 +254,7 @@ static enum status parse_text(struct str text, struct arena *a,
         return not_a_summary(err, "not JSON");
     if (!json_int(json_member(root, "format"), &format))
         return not_a_summary(err, "no format number");
+    out->user_id = json_string(json_member(root, "user_id"), a);
     out->state = format > SUMMARY_FORMAT ? SUMMARY_NEWER : SUMMARY_READ;
     return out->state == SUMMARY_NEWER ? ST_OK : parse_rows(root, a, out, err);
 }
