@@ -48,7 +48,7 @@ static void use_form(struct ddb_expr *e)
 
 /* AND binds before OR. More parentheses say no more, and dynalite takes 50 ms
  * instead of 5 to parse them. */
-static void put_condition(struct ddb_expr *e, const struct batch *b)
+static void quick_condition(struct ddb_expr *e, const struct batch *b)
 {
     struct buf cond;
 
@@ -100,7 +100,7 @@ static struct str update_body(const struct upload *u, struct arena *a)
     ddb_set_n(&e, "highest_batch", b->number);
     ddb_add_to_set(&e, "batch_numbers", b->number);
     upload_grow(&e, &u->place.more);
-    put_condition(&e, b);
+    quick_condition(&e, b);
     e.returns = "UPDATED_OLD";
     return ddb_expr_end(&e, a);
 }
@@ -127,8 +127,8 @@ enum status upload_quick(struct upload *u, struct batch_stored *out,
 
 /* ---- back ---- */
 
-static void put_back(struct ddb_expr *e, const struct upload *u,
-                     const char *name)
+static void counts_back(struct ddb_expr *e, const struct upload *u,
+                        const char *name)
 {
     struct json was = json_member(u->before, name);
 
@@ -148,12 +148,12 @@ static void put_back_all(struct ddb_expr *e, const struct upload *u)
         ddb_set_n(e, "stored_bytes", 0);
         return;
     }
-    put_back(e, u, "stored_deltas");
-    put_back(e, u, "stored_bytes");
-    put_back(e, u, "total_batches");
-    put_back(e, u, "highest_batch");
-    put_back(e, u, "end_timestamp");
-    put_back(e, u, "last_updated");
+    counts_back(e, u, "stored_deltas");
+    counts_back(e, u, "stored_bytes");
+    counts_back(e, u, "total_batches");
+    counts_back(e, u, "highest_batch");
+    counts_back(e, u, "end_timestamp");
+    counts_back(e, u, "last_updated");
 }
 
 enum status upload_take_back(struct upload *u, struct err *err)
