@@ -3,6 +3,10 @@
 #include <assert.h>
 #include "base/isotime.h"
 
+/* Of the years 1 to 9999. */
+#define TIME_FIRST INT64_C(-62135596800000000)
+#define TIME_LAST INT64_C(253402300799999999)
+
 static_assert(ROWS_COLUMNS_MAX <= ROWS_UNKNOWN, "a column has a number");
 
 bool row_lacks(const struct row_rest *rest, size_t column)
@@ -92,6 +96,17 @@ static bool read_chars(const struct column *col, struct json v, struct arena *a,
     return true;
 }
 
+/* Microseconds of a year are beyond 2^53 before 1685 and from 2255 on, and are
+ * written as they are: to the digit, then. */
+static bool read_time(struct json v, int64_t *out)
+{
+    *out = TIME_NONE;
+    if (v.type == JSON_NULL || json_int(v, out))
+        return true;
+    return v.type == JSON_NUMBER && str_to_i64(v.raw, out) &&
+           *out >= TIME_FIRST && *out <= TIME_LAST;
+}
+
 static bool read_cell(const struct column *col, struct json v, struct arena *a,
                       void *row)
 {
@@ -106,8 +121,7 @@ static bool read_cell(const struct column *col, struct json v, struct arena *a,
     case CELL_WHOLE:
         return json_int(v, to);
     case CELL_TIME:
-        *(int64_t *)to = TIME_NONE;
-        return v.type == JSON_NULL || json_int(v, to);
+        return read_time(v, to);
     case CELL_REAL:
         return json_double(v, to);
     case CELL_FLAG:

@@ -161,6 +161,7 @@ static enum status parse_front(struct str text, struct gzip_unbundle *u,
         !rows_open(json_member(root, "columns"), &table, a, &rows) ||
         !rows.same || !str_is(json_member(root, "analyses").raw, "[]"))
         return not_a_pack(err, "another format");
+    out->user_id = json_string(json_member(root, "user_id"), a);
     return parse_lines(&rows, json_member(root, "trips"), a, u, out, err);
 }
 

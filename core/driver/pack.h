@@ -29,6 +29,7 @@ struct pack_entry {
 struct pack {
     struct pack_entry *entry; /* by trip_id ascending */
     size_t n;
+    struct str user_id; /* whose it says that it is; empty: it does not */
 };
 
 void pack_print(const struct pack_entry *entry, size_t n, struct str user_id,

@@ -25,7 +25,8 @@ static enum status complete_trip(struct completing *w, size_t i)
         return st;
     assert(summary_row_lacks(&trip->row));
     arena_reset(w->scratch);
-    st = trip_text_figures(json, w->scratch, &read, w->c->err);
+    st = trip_text_figures(json, w->c->user_id, trip->row.trip_id, w->scratch,
+                           &read, w->c->err);
     if (st == ST_CORRUPT) {
         roster_drop(w->c, &w->part, trip, w->c->err);
         err_clear(w->c->err);

@@ -161,8 +161,11 @@ static void read_summary(const struct call *c, const struct etag *etag,
     struct err why = ERR_NONE;
 
     out->etag = *etag;
-    if (summary_parse(body, c->arena, out, &why) == ST_OK)
-        return;
+    if (summary_parse(body, c->arena, out, &why) == ST_OK) {
+        if (!out->user_id.n || str_eq(out->user_id, c->user_id))
+            return;
+        (void)err_set(&why, ST_CORRUPT, NULL, "it is another user's");
+    }
     stat_add(STAT_store_errors, 1);
     summary_useless(c, SUMMARY_UNREADABLE, etag, &why, out);
 }

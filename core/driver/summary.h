@@ -70,10 +70,11 @@ enum summary_state {
 struct summary {
     struct summary_row *row; /* by trip_id ascending */
     size_t n;
-    struct str *other; /* names of columns that are not ours, */
-    size_t others;     /* in the order of the rows' cells */
-    struct etag etag;  /* of the summary object; empty: there is none, or it
-                          is unreadable: then summary_write looks for it */
+    struct str user_id; /* whose it says that it is; empty: it does not */
+    struct str *other;  /* names of columns that are not ours, */
+    size_t others;      /* in the order of the rows' cells */
+    struct etag etag;   /* of the summary object; empty: there is none, or it
+                           is unreadable: then summary_write looks for it */
     enum summary_state state;
 };
 

@@ -190,6 +190,7 @@ static bool row_is_sound(const struct summary_row *row)
     return row->pack >= PACK_HERE && row->size >= 0 && row->length >= 0 &&
            row->length <= (int64_t)TRIP_JSON_MAX && row->crc >= 0 &&
            row->crc <= UINT32_MAX && row->deflate >= 0 && row->revision >= 0 &&
+           row->revision <= TRIP_MAX_REVISION &&
            analysis_figures_sound(&row->figures);
 }
 
@@ -253,6 +254,7 @@ static enum status parse_text(struct str text, struct arena *a,
         return not_a_summary(err, "not JSON");
     if (!json_int(json_member(root, "format"), &format))
         return not_a_summary(err, "no format number");
+    out->user_id = json_string(json_member(root, "user_id"), a);
     out->state = format > SUMMARY_FORMAT ? SUMMARY_NEWER : SUMMARY_READ;
     return out->state == SUMMARY_NEWER ? ST_OK : parse_rows(root, a, out, err);
 }

@@ -158,6 +158,11 @@ static enum status pack_got(const struct source *src, struct str key,
 
     if (st == ST_OK)
         st = pack_open(obj->body, a, &pack, &err);
+    if (st == ST_OK && pack.user_id.n &&
+        !str_eq(pack.user_id, src->texts->c->user_id)) {
+        pack.n = 0;
+        st = err_set(&err, ST_CORRUPT, NULL, "the pack is another user's");
+    }
     r.st = st;
     r.entries = pack.n;
     r.missing = put_texts(src, &pack);

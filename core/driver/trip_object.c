@@ -49,19 +49,34 @@ enum status trip_object_text(const struct object *obj, struct arena *a,
     return st;
 }
 
-enum status trip_text_figures(struct str text, struct arena *a,
+static enum status names_other(const char *what, struct str named,
+                               struct err *err)
+{
+    return err_set(err, ST_CORRUPT, NULL, "the analysis is of another %s: %.*s",
+                   what, named.n > 160 ? 160 : (int)named.n, named.p);
+}
+
+enum status trip_text_figures(struct str text, struct str user_id,
+                              struct str trip_id, struct arena *a,
                               struct summary_row *row, struct err *err)
 {
     struct err why = ERR_NONE;
     struct json root;
-    struct str named;
+    struct analysis_names named;
+    enum status st;
 
     if (json_check(text, TRIP_DEPTH, &root, &why) != ST_OK ||
         root.type != JSON_OBJECT)
         return err_set(err, ST_CORRUPT, NULL, "not one JSON object: %s",
                        why.text);
-    return analysis_figures(root, a, &row->figures, &named, &row->revision,
-                            err);
+    st = analysis_figures(root, a, &row->figures, &named, &row->revision, err);
+    if (st != ST_OK)
+        return st;
+    if (!str_eq(named.trip_id, trip_id))
+        return names_other("trip", named.trip_id, err);
+    if (named.user_id.n && !str_eq(named.user_id, user_id))
+        return names_other("user", named.user_id, err);
+    return ST_OK;
 }
 
 enum status trip_object_open(struct str key, const struct object *obj,
@@ -78,8 +93,8 @@ enum status trip_object_open(struct str key, const struct object *obj,
     buf_init(&json, TRIP_JSON_MAX);
     st = split_object(obj, a, &json, &out->text, err);
     if (st == ST_OK)
-        st =
-            trip_text_figures(arena_copy(a, buf_str(&json)), a, &out->row, err);
+        st = trip_text_figures(arena_copy(a, buf_str(&json)), user_id, trip_id,
+                               a, &out->row, err);
     buf_free(&json);
     if (st != ST_OK)
         return st;

@@ -48,7 +48,8 @@ enum status trip_object_open(struct str key, const struct object *obj,
                              struct err *err) MUST_CHECK;
 /*
     Unpacks and checks an object, whoever wrote it: gzip, one JSON object, the
-    figures. ST_CORRUPT when it is not that. The strings live in the arena.
+    figures, and that it names the trip of its key, and no other user.
+   ST_CORRUPT when it is not that. The strings live in the arena.
  */
 
 enum status trip_object_text(const struct object *obj, struct arena *a,
@@ -58,13 +59,15 @@ enum status trip_object_text(const struct object *obj, struct arena *a,
     is complete).
  */
 
-enum status trip_text_figures(struct str text, struct arena *a,
+enum status trip_text_figures(struct str text, struct str user_id,
+                              struct str trip_id, struct arena *a,
                               struct summary_row *row,
                               struct err *err) MUST_CHECK;
 /*
     What a text, unpacked, says of itself: the row's figures and revision; their
-    strings live in the arena. ST_CORRUPT when it is no analysis. Wherever the
-    text came from, this is what it takes to be one.
+    strings live in the arena. ST_CORRUPT when it is no analysis, or names
+    another trip or another user than it lies under. Wherever the text came
+    from, this is what it takes to be one.
  */
 
 enum status trip_revision_there(const struct call *c, struct str trip_id,

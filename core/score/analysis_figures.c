@@ -10,6 +10,9 @@
 /* More than any trip has; sums over all trips of a driver stay whole. */
 #define COUNT_MAX 1000000000
 
+/* The record's one, too: one more is still a number of its own as a double. */
+#define REVISION_MAX ((INT64_C(1) << 53) - 1)
+
 enum figure_kind { TIME, REAL, COUNT, FLAG, CONTEXT, NAME };
 
 /* Of another writer's names that are longer nothing is known. */
@@ -124,7 +127,7 @@ void figures_keep(struct trip_figures *f, struct arena *a)
 
 struct reading {
     struct trip_figures *out;
-    struct str *trip_id;
+    struct analysis_names *named;
     int64_t *revision;
 };
 
@@ -135,12 +138,17 @@ static bool read_one(struct json key, struct json v, struct arena *a,
     size_t i;
 
     if (json_key_is(key, "trip_id")) {
-        *r->trip_id = json_string(v, a);
+        r->named->trip_id = json_string(v, a);
         return v.type == JSON_STRING;
+    }
+    if (json_key_is(key, "user_id")) {
+        r->named->user_id = json_string(v, a); /* no text names nobody */
+        return true;
     }
     if (json_key_is(key, "revision"))
         return v.type == JSON_NULL ||
-               (json_int(v, r->revision) && *r->revision >= 0);
+               (json_int(v, r->revision) && *r->revision >= 0 &&
+                *r->revision <= REVISION_MAX);
     for (i = 0; i < FIGURES; i++)
         if (json_key_is(key, figures[i].field))
             return read_figure(&figures[i], v, a, r->out);
@@ -148,10 +156,11 @@ static bool read_one(struct json key, struct json v, struct arena *a,
 }
 
 enum status analysis_figures(struct json analysis, struct arena *a,
-                             struct trip_figures *out, struct str *trip_id,
-                             int64_t *revision, struct err *err)
+                             struct trip_figures *out,
+                             struct analysis_names *named, int64_t *revision,
+                             struct err *err)
 {
-    struct reading r = {out, trip_id, revision};
+    struct reading r = {out, named, revision};
     struct json_iter it = json_iter(analysis);
     struct json key, value;
 
@@ -160,7 +169,7 @@ enum status analysis_figures(struct json analysis, struct arena *a,
         .end_us = TIME_NONE,
         .context = str_of(context_name(CONTEXT_MIXED)),
     };
-    *trip_id = STR_NONE;
+    *named = (struct analysis_names){STR_NONE, STR_NONE};
     *revision = 0;
     if (analysis.type != JSON_OBJECT)
         return err_set(err, ST_CORRUPT, NULL, "analysis is no object");
@@ -169,7 +178,7 @@ enum status analysis_figures(struct json analysis, struct arena *a,
             return err_set(err, ST_CORRUPT, NULL,
                            "analysis has a wrong value for %.*s",
                            STR_ARG(key.raw));
-    if (!trip_id->p)
+    if (!named->trip_id.p)
         return err_set(err, ST_CORRUPT, NULL, "analysis without trip_id");
     return ST_OK;
 }

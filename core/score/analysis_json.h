@@ -27,9 +27,15 @@ void analysis_write(const struct analysis_head *h, const struct analysis *an,
     for a time that is TIME_NONE.
  */
 
+struct analysis_names { /* whose it is, by itself */
+    struct str trip_id;
+    struct str user_id; /* empty: it does not say; ours do not */
+};
+
 enum status analysis_figures(struct json analysis, struct arena *a,
-                             struct trip_figures *out, struct str *trip_id,
-                             int64_t *revision, struct err *err) MUST_CHECK;
+                             struct trip_figures *out,
+                             struct analysis_names *named, int64_t *revision,
+                             struct err *err) MUST_CHECK;
 /*
     Reads any analysis: ours, or one that the plan's own writer stored, with
     whatever number form, member order and unknown fields it has. revision is

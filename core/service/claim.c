@@ -15,11 +15,17 @@
  * batches that a trip can have had. Whatever clocks say, it is above what is
  * there.
  */
-static int64_t revision_above(int64_t there)
+static enum status revision_above(int64_t there, int64_t *out, struct err *err)
 {
     int64_t leap = clock_wall_us() / 1000;
 
-    return there < leap ? leap : there + 1;
+    *out = there < leap ? leap : there + 1;
+    return *out <= TRIP_MAX_REVISION
+               ? ST_OK
+               : err_set(err, ST_CORRUPT, "trip_corrupt",
+                         "an object of the trip has revision %lld, and none "
+                         "can be above",
+                         (long long)there);
 }
 
 enum status claim_look(const struct call *c, struct trip_claim *claim)
@@ -30,10 +36,8 @@ enum status claim_look(const struct call *c, struct trip_claim *claim)
 
     if (st == ST_OK)
         st = trip_revision_there(c, claim->trip_id, &seen, &there);
-    if (st != ST_OK)
-        return st;
-    claim->unclaimed_to = revision_above(there);
-    return ST_OK;
+    return st == ST_OK ? revision_above(there, &claim->unclaimed_to, c->err)
+                       : st;
 }
 
 enum status claim_take(const struct call *c, struct trip_claim *claim,
@@ -75,8 +79,10 @@ enum status claim_rise(const struct call *c, const struct summary *seen,
         now.analysis_status == ANALYSIS_PENDING) {
         if ((st = trip_revision_there(c, t->trip_id, seen, &there)) != ST_OK)
             return st;
-        to = revision_above(there);
-        st = records_trip_raise(c->stores->records, t, to, c->deadline, c->err);
+        st = revision_above(there, &to, c->err);
+        if (st == ST_OK)
+            st = records_trip_raise(c->stores->records, t, to, c->deadline,
+                                    c->err);
         *risen = st == ST_OK;
     }
     if (*risen)

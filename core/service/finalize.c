@@ -41,8 +41,14 @@ static enum status read_request(const struct call *c, struct str body,
      * another object; the summary leads to the older one (rule 2). */
     if (claim->end_us == TIME_NONE)
         claim->end_us = claim->now_us;
-    if (quality.type == JSON_OBJECT)
-        claim->trip_quality = arena_copy(c->arena, quality.raw);
+    if (quality.type != JSON_OBJECT)
+        return ST_OK;
+    /* Else the record would have no room for it beside a long trip's list of
+     * batches. */
+    if (quality.raw.n > TRIP_MAX_QUALITY)
+        return err_set(c->err, ST_TOO_LARGE, "trip_quality_too_large",
+                       "trip_quality has at most %zu bytes", TRIP_MAX_QUALITY);
+    claim->trip_quality = arena_copy(c->arena, quality.raw);
     return ST_OK;
 }
 

@@ -95,7 +95,8 @@ static void note_unreadable(struct everybody *all, const struct trip_seen *t)
 {
     struct err why = ERR_NONE;
 
-    (void)err_set(&why, ST_CORRUPT, NULL, "its record has an unknown status");
+    (void)err_set(&why, ST_CORRUPT, NULL,
+                  "its record has a revision that cannot be");
     all->report->failures++;
     log_err_of(LOG_WARN, "reconcile_failed", "trip_id", t->trip_id, &why);
 }

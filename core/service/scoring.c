@@ -123,7 +123,7 @@ static enum status write_body(const struct scoring_input *in,
     in->rules->write(&head, an, a, &jo);
     if (!buf_ok(&text))
         st = err_set(err, ST_TOO_LARGE, "analysis_too_large",
-                     "the trip's analysis is larger than %zu bytes",
+                     "The analysis of a trip has at most %zu bytes as JSON",
                      TRIP_JSON_MAX);
     else
         st = gzip_pack(buf_str(&text), TRIP_GZIP_LEVEL, &packed, err);

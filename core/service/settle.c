@@ -79,6 +79,22 @@ static bool upload_under_way(const struct settling *w, size_t batches)
            !stores_past(w->c->stores, at, UPLOAD_GRACE);
 }
 
+/* Uploads refuse what is too large; this is of other writers, or of analyses
+ * that have more to say than an object holds. What it says names the limit. A
+ * reply of the store that is too large is no property of the trip. */
+static enum status settle_over_limit(struct settling *w, struct settlement *to)
+{
+    const struct err *why = w->c->err;
+
+    if (strcmp(why->code, "trip_too_large") != 0 &&
+        strcmp(why->code, "analysis_too_large") != 0)
+        return ST_TOO_LARGE;
+    to->scored.insufficient = arena_printf(w->c->arena, "%s", why->text).p;
+    to->how = SETTLED_INSUFFICIENT;
+    err_clear(w->c->err);
+    return ST_OK;
+}
+
 static enum status load_batches(struct settling *w, struct trip_batches *out,
                                 struct settlement *to)
 {
@@ -86,11 +102,8 @@ static enum status load_batches(struct settling *w, struct trip_batches *out,
         records_batches(w->c->stores->records, &w->trip, w->c->deadline,
                         w->c->arena, out, w->c->err);
 
-    if (st == ST_TOO_LARGE) { /* nor will it ever be less */
-        to->scored.insufficient = "more points than a trip may have";
-        err_clear(w->c->err);
-        return ST_OK;
-    }
+    if (st == ST_TOO_LARGE) /* nor will it ever be less */
+        return settle_over_limit(w, to);
     to->again = st == ST_OK && upload_under_way(w, out->n);
     return st;
 }
@@ -265,6 +278,8 @@ static enum status write_and_place(struct settling *w, struct settlement *out)
         scoring_write(&w->scoring, w->c->arena, &out->scored, w->c->err);
 
     out->how = SETTLED_STORED;
+    if (st == ST_TOO_LARGE)
+        return settle_over_limit(w, out);
     return st == ST_OK ? place_object(w, out) : st;
 }
 
@@ -301,8 +316,9 @@ static enum status store_analysis(struct settling *w, struct settlement *out)
         return st;
     if (fault_point("finalize.after_object"))
         return err_set(w->c->err, ST_UNAVAILABLE, NULL, "fault point");
-    /* A later claim's analysis lies there: its row is that claim's to write. */
-    if (out->how == SETTLED_SUPERSEDED)
+    /* A later claim's analysis lies there: its row is that claim's to write. Or
+     * this one is none. */
+    if (out->how != SETTLED_STORED)
         return ST_OK;
     return tell_and_end(w, out);
 }

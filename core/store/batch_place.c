@@ -219,10 +219,25 @@ static int64_t free_number(int64_t number, const struct batch_here *here,
     return at;
 }
 
+/* One that replaces another adds what it has more. */
+static struct trip_size growth_of(const struct batch *b, const struct str *was,
+                                  const struct points *stored)
+{
+    struct trip_size more = {b->deltas_count, (int64_t)b->deltas.n, 1};
+
+    if (was) {
+        more.deltas -= (int64_t)stored->n;
+        more.bytes -= (int64_t)was->n;
+        more.batches = 0;
+    }
+    return more;
+}
+
 struct place batch_place(const struct batch *b, const struct batch_here *here,
                          size_t n, struct arena *a)
 {
-    struct place to = {PLACE_NEW, free_number(b->number, here, n), 0};
+    struct place to = {PLACE_NEW, free_number(b->number, here, n), 0,
+                       growth_of(b, NULL, NULL)};
     struct points ours, all, *stored;
 
     if (to.number == b->number)
@@ -234,11 +249,12 @@ struct place batch_place(const struct batch *b, const struct batch_here *here,
         stored[i] = points_of(here[i].deltas, a);
     all = points_together(stored, n, a);
     if (points_within(&ours, &all))
-        return (struct place){PLACE_HELD, b->number, 0};
+        return (struct place){PLACE_HELD, b->number, 0, {0, 0, 0}};
     for (size_t i = 0; i < n; i++)
         if ((!stored[i].readable || points_within(&stored[i], &ours)) &&
             (to.how == PLACE_NEW || here[i].number < to.number))
-            to = (struct place){PLACE_REPLACES, here[i].number, i};
+            to = (struct place){PLACE_REPLACES, here[i].number, i,
+                                growth_of(b, &here[i].deltas, &stored[i])};
     return to;
 }
 

@@ -51,6 +51,8 @@ struct place {
     enum placing how;
     int64_t number; /* of PLACE_HELD the client's */
     size_t at;
+    struct trip_size more; /* by which the trip's batches grow then; bytes may
+                              be fewer */
 };
 
 struct place batch_place(const struct batch *b, const struct batch_here *here,

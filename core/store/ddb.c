@@ -81,6 +81,15 @@ static bool judge_no_index(struct str said)
     return false;
 }
 
+/* "Item size has exceeded the maximum allowed size" of a PutItem, "Item size to
+ * update has exceeded ..." of an UpdateItem. */
+static bool judge_over_size(struct str said)
+{
+    const struct str words = STR_LIT("has exceeded the maximum allowed size");
+
+    return memmem(said.p, said.n, words.p, words.n);
+}
+
 /* What the HTTP layer cannot know: which refusals have a meaning here. */
 static enum status reply_status(const char *operation, enum status st,
                                 const struct aws_reply *reply, struct err *err)
@@ -88,7 +97,7 @@ static enum status reply_status(const char *operation, enum status st,
     bool invalid = strcmp(reply->fault, "ValidationException") == 0;
     struct str said = reply->body;
 
-    if (invalid && said.n && memmem(said.p, said.n, "size has exceeded", 17))
+    if (invalid && said.n && judge_over_size(said))
         return err_set(err, ST_TOO_LARGE, "item_too_large",
                        "the item is over the %d bytes that DynamoDB holds",
                        DDB_ITEM_MAX);

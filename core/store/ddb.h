@@ -12,7 +12,9 @@
 #include "base/json.h"
 #include "store/aws.h"
 
-#define DDB_REPLY_MAX (24 * 1024 * 1024) /* 16 MB of items, and their types */
+/* Of 25 items of 400 KB each, as JSON: `{"BOOL":true},` in a list is two of
+ * DynamoDB's bytes. */
+#define DDB_REPLY_MAX (80 * 1024 * 1024)
 #define DDB_REQUEST_MAX (8 * 1024 * 1024)
 #define DDB_DEPTH                                                              \
     (2 * JSON_DEPTH + 8) /* each level of a value names its type */

@@ -166,6 +166,11 @@ void ddb_remove_other(struct ddb_expr *e, struct json name)
 
 void ddb_count_up(struct ddb_expr *e, const char *name)
 {
+    ddb_count(e, name, 1);
+}
+
+void ddb_count(struct ddb_expr *e, const char *name, int64_t more)
+{
     char text[160];
 
     snprintf(text, sizeof text, "#%s = if_not_exists(#%s, :%s_0) + :%s_1", name,
@@ -174,7 +179,7 @@ void ddb_count_up(struct ddb_expr *e, const char *name)
     snprintf(text, sizeof text, "%s_0", name);
     ddb_value_n(e, text, 0);
     snprintf(text, sizeof text, "%s_1", name);
-    ddb_value_n(e, text, 1);
+    ddb_value_n(e, text, more);
 }
 
 void ddb_keep(struct ddb_expr *e, const char *name)

@@ -63,6 +63,10 @@ void ddb_count_up(struct ddb_expr *e, const char *name);
 /*
     One more, from 0 when it is not there.
  */
+void ddb_count(struct ddb_expr *e, const char *name, int64_t more);
+/*
+    So many more, from 0 when it is not there.
+ */
 void ddb_keep(struct ddb_expr *e, const char *name);
 /*
     What is there, or else :name, which the caller gives.

@@ -220,7 +220,7 @@ bool ddb_int(struct json item, const char *name, int64_t *out)
 {
     double d;
 
-    if (!ddb_double(item, name, &d) || d != floor(d) || fabs(d) > 0x1p53)
+    if (!ddb_double(item, name, &d) || d != floor(d) || fabs(d) >= 0x1p53)
         return false;
     *out = (int64_t)d;
     return true;

@@ -59,7 +59,8 @@ struct str ddb_str(struct json item, const char *name, struct arena *a);
 bool ddb_int(struct json item, const char *name, int64_t *out);
 /*
     A whole number, stored as N or as S, in whatever decimal form ("3", "3.0",
-    "3E0"); false and *out untouched for anything else.
+    "3E0"); false and *out untouched for anything else. Within +-(2^53 - 1):
+   what is beyond may be another number as a double.
  */
 bool ddb_double(struct json item, const char *name, double *out);
 int64_t ddb_time(struct json item, const char *name, struct arena *a);

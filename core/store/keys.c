@@ -8,6 +8,7 @@
 #define PACKS "/packs/"
 #define SUMMARY "/summary.json.gz"
 #define TAIL ".json.gz"
+#define NUMBER_MAX (INT64_C(1) << 53) /* json_int */
 
 static bool id_char(char c)
 {
@@ -148,7 +149,8 @@ static bool parse_number(struct str s, int64_t *out)
 {
     size_t minus = s.n && s.p[0] == '-';
 
-    return (s.n == 1 || s.p[minus] != '0') && str_to_i64(s, out);
+    return (s.n == 1 || s.p[minus] != '0') && str_to_i64(s, out) &&
+           *out <= NUMBER_MAX && *out >= -NUMBER_MAX;
 }
 
 /* What stands between users/U + folder and the tail. */

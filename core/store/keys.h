@@ -56,7 +56,8 @@ bool key_parse_trip(struct str key, struct str *user_id, struct str *trip_id,
                     int64_t *end_ms);
 /*
     False for any other key, also for one whose ids are not valid or whose
-    number key_trip would print otherwise. The time is what follows the last
+    number key_trip would print otherwise, or is beyond +-2^53: JSON's readers,
+    ours too, would take it for another. The time is what follows the last
     `_`. The strs are views of key.
  */
 
@@ -69,7 +70,8 @@ struct str key_pack(struct arena *a, struct str user_id, int64_t number);
  */
 bool key_parse_pack(struct str key, struct str *user_id, int64_t *number);
 /*
-    False for any other key, also for one that key_pack would print otherwise.
+    False for any other key, also for one that key_pack would print otherwise or
+    whose number is beyond 2^53.
  */
 
 struct str key_installation(void);

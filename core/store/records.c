@@ -293,18 +293,40 @@ enum status records_trip_forward(struct records *r, struct str trip_id,
                     : st);
 }
 
+/* What does not grow is no reason to refuse. */
+static bool size_fits(int64_t stored, int64_t more, int64_t most)
+{
+    return more <= 0 || stored + more <= most;
+}
+
+enum status trip_room(const struct trip_size *stored,
+                      const struct trip_size *more, struct err *err)
+{
+    if (!size_fits(stored->deltas, more->deltas, TRIP_MAX_DELTAS))
+        return err_set(err, ST_TOO_LARGE, "trip_too_large",
+                       "A trip has at most %d deltas", TRIP_MAX_DELTAS);
+    if (!size_fits(stored->bytes, more->bytes, (int64_t)TRIP_MAX_BYTES))
+        return err_set(err, ST_TOO_LARGE, "trip_too_large",
+                       "The deltas of a trip have at most %zu bytes as JSON",
+                       TRIP_MAX_BYTES);
+    if (!size_fits(stored->batches, more->batches, TRIP_MAX_BATCHES))
+        return err_set(err, ST_TOO_LARGE, "trip_too_large",
+                       "A trip has at most %d batches; send more points a "
+                       "batch",
+                       TRIP_MAX_BATCHES);
+    return ST_OK;
+}
+
 enum status trip_grow(struct trip_size *size, const struct batch *b,
                       struct err *err)
 {
-    size->deltas += b->deltas_count;
-    size->bytes += b->deltas.n;
-    if (size->deltas > TRIP_MAX_DELTAS)
-        return err_set(err, ST_TOO_LARGE, "trip_too_large",
-                       "a trip of more than %d deltas", TRIP_MAX_DELTAS);
-    if (size->bytes > TRIP_MAX_BYTES)
-        return err_set(err, ST_TOO_LARGE, "trip_too_large",
-                       "a trip of more than %zu bytes", TRIP_MAX_BYTES);
-    return ST_OK;
+    const struct trip_size more = {.deltas = b->deltas_count,
+                                   .bytes = (int64_t)b->deltas.n};
+    enum status st = trip_room(size, &more, err);
+
+    size->deltas += more.deltas;
+    size->bytes += more.bytes;
+    return st;
 }
 
 enum status walk_other_store(struct err *err)
@@ -377,22 +399,16 @@ const char *analysis_status_word(enum analysis_status s)
     return analysis_words[s];
 }
 
-bool trip_status_parse(struct str word, enum trip_status *out)
+enum trip_status trip_status_of(struct str word)
 {
-    bool completed = str_is(word, trip_words[TRIP_COMPLETED]);
-
-    if (!completed && !str_is(word, trip_words[TRIP_ACTIVE]))
-        return false;
-    *out = completed ? TRIP_COMPLETED : TRIP_ACTIVE;
-    return true;
+    return str_is(word, trip_words[TRIP_COMPLETED]) ? TRIP_COMPLETED
+                                                    : TRIP_ACTIVE;
 }
 
-bool analysis_status_parse(struct str word, enum analysis_status *out)
+enum analysis_status analysis_status_of(struct str word)
 {
     for (int i = ANALYSIS_NONE; i <= ANALYSIS_INSUFFICIENT; i++)
-        if (str_is(word, analysis_words[i])) {
-            *out = (enum analysis_status)i;
-            return true;
-        }
-    return false;
+        if (str_is(word, analysis_words[i]))
+            return (enum analysis_status)i;
+    return ANALYSIS_PENDING;
 }

@@ -54,6 +54,21 @@ enum analysis_status {
     ANALYSIS_INSUFFICIENT /* fewer than two deltas */
 };
 
+struct trip_size {
+    int64_t deltas, bytes; /* bytes: of deltas, as JSON */
+    int64_t batches;
+};
+
+/* A day at 10 Hz is 864,000 deltas in 34,560 uploads of 25, of some 283 bytes
+ * each: 245 MB. What is beyond these is no trip, and must not take the
+ * machine's memory, nor more than an item of DynamoDB has for the list of its
+ * batches. */
+#define TRIP_MAX_DELTAS 2000000
+#define TRIP_MAX_BYTES ((size_t)256 * 1024 * 1024)
+#define TRIP_MAX_BATCHES 50000
+#define TRIP_MAX_REVISION ((INT64_C(1) << 53) - 1) /* doubles hold all */
+#define TRIP_MAX_QUALITY ((size_t)64 * 1024)
+
 struct trip {
     struct str trip_id, user_id;
     enum trip_status status;
@@ -63,6 +78,8 @@ struct trip {
     const int64_t *beside; /* numbers beside those, as the record lists them;
                               SQLite finds such batches without */
     size_t n_beside;
+    struct trip_size stored; /* as uploads have counted it: what other programs
+                                stored is not in it */
     int64_t claimed_batches; /* total_batches as the last claim found it; -1:
                                 not known */
     /*
@@ -245,7 +262,10 @@ enum status records_batch_store(struct records *r, const struct batch *b,
     counted. Then the batch, on the condition that what was found under its
     number is still as found: two uploads at once never write over each other.
     ST_NOT_OWNER, nothing changed: the trip or the batch is another user's. (Of
-    a trip that was not there, a record may stay that counts nothing.) After a
+    a trip that was not there, a record may stay that counts nothing.)
+    ST_TOO_LARGE (trip_too_large), nothing changed: with it the trip would be
+    over a TRIP_MAX, as far as uploads have counted it; no repeat is refused,
+   and no batch of a trip within them, but for what doc/limits.md says. After a
     failure in between, the same call again completes it; total_batches never
     counts a number twice. b->number is 1 to BATCH_MAX_NUMBER, b->deltas has
     been checked.
@@ -255,11 +275,6 @@ int64_t trip_batches_due(const struct trip *t);
 /*
     How many batches the record says that there are, those beside others too.
  */
-
-/* A day at one point a second is 86,400 deltas and about 40 MB: what is far
- * beyond it is no trip, and must not take the machine's memory. */
-#define TRIP_MAX_DELTAS 2000000
-#define TRIP_MAX_BYTES ((size_t)256 * 1024 * 1024) /* of deltas, as JSON */
 
 struct trip_batches {
     struct batch *batch; /* number, deltas, deltas_count and original_count are
@@ -275,7 +290,7 @@ enum status records_batches(struct records *r, const struct trip *t,
     trip_batches_due(t) means that an upload is between its two steps (or was
     never finished). Also for a trip without a record (total_batches 0), by
     the index; without one, those whose numbers are not far beyond the known
-    ones. ST_TOO_LARGE when they are over a TRIP_MAX.
+    ones. ST_TOO_LARGE (trip_too_large) when their deltas are over a TRIP_MAX.
  */
 
 /* ---- trips ---- */
@@ -356,7 +371,7 @@ enum status records_pending_count(struct records *r, struct deadline d,
 
 struct trip_seen { /* a trip as a walk passes it */
     struct str trip_id, user_id;
-    bool readable; /* false: its record has words that nobody knows, and what
+    bool readable; /* false: its record has a revision that cannot be, and what
                       follows is not set */
     enum trip_status status;
     enum analysis_status analysis_status;

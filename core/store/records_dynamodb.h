@@ -110,6 +110,11 @@ enum status dynamodb_read_trip(struct json item, struct arena *a,
 
 /* ---- batches by their numbers ---- */
 
+enum status dynamodb_put_item(struct json_out *o, const struct batch *b,
+                              struct err *err) MUST_CHECK;
+/*
+    The members of a batch's item.
+ */
 enum status dynamodb_get_numbers(struct dynamodb *s, struct str trip_id,
                                  const int64_t *number, size_t n,
                                  const char *fields, struct deadline d,

@@ -1,4 +1,5 @@
-/* records_dynamodb_batches.c - batches read from DynamoDB. */
+/* records_dynamodb_batches.c - batches as items of DynamoDB, and read from it.
+ */
 #include "store/records_dynamodb.h"
 
 #include <stdlib.h>
@@ -8,6 +9,50 @@
 #include "store/ddb_batch_get.h"
 
 #define BEYOND 100
+
+/* ---- as an item ---- */
+
+static enum status put_json_text(struct json_out *o, const char *key,
+                                 struct str text, struct err *err)
+{
+    struct json v;
+    enum status st;
+
+    if (text.n == 0)
+        return ST_OK;
+    st = json_check(text, JSON_DEPTH, &v, err);
+    if (st != ST_OK) /* the caller promised a checked text */
+        return err_set(err, ST_INTERNAL, NULL, "%s is no JSON", key);
+    ddb_put_json(o, key, v);
+    return ST_OK;
+}
+
+enum status dynamodb_put_item(struct json_out *o, const struct batch *b,
+                              struct err *err)
+{
+    enum status st;
+
+    ddb_put_s(o, "batch_id", b->batch_id);
+    ddb_put_s(o, "user_id", b->user_id);
+    ddb_put_s(o, "trip_id", b->trip_id);
+    ddb_put_n(o, "batch_number", b->number);
+    if (b->batch_size >= 0)
+        ddb_put_n(o, "batch_size", b->batch_size);
+    ddb_put_time(o, "first_point_timestamp", b->first_us);
+    ddb_put_time(o, "last_point_timestamp", b->last_us);
+    ddb_put_time(o, "upload_timestamp", b->uploaded_us);
+    ddb_put_n(o, "original_deltas_count", b->original_count);
+    json_put_raw(o, "processed", STR_LIT("{\"BOOL\":false}"));
+    ddb_put_s(o, "data_version", STR_LIT("2.0"));
+    st = put_json_text(o, "deltas", b->deltas, err);
+    if (st == ST_OK)
+        st = put_json_text(o, "quality_metrics", b->metrics, err);
+    if (st == ST_OK)
+        st = put_json_text(o, "batch_statistics", b->statistics, err);
+    if (st == ST_OK)
+        st = put_json_text(o, "quality_issues", b->issues, err);
+    return st;
+}
 
 /* ---- by their numbers ---- */
 

@@ -43,7 +43,8 @@ static void use_form(struct ddb_expr *e)
     "attribute_type(#batch_numbers, :set) AND "                                \
     "NOT contains(#batch_numbers, :number) AND "                               \
     "size(#batch_numbers) >= #total_batches AND "                              \
-    "#highest_batch < :highest_batch"
+    "#highest_batch < :highest_batch AND "                                     \
+    "size(#batch_numbers) < :room_batches AND " UPLOAD_ROOM
 
 /* AND binds before OR. More parentheses say no more, and dynalite takes 50 ms
  * instead of 5 to parse them. */
@@ -63,11 +64,20 @@ static void quick_condition(struct ddb_expr *e, const struct batch *b)
     buf_free(&cond);
     ddb_value_s(e, "set", STR_LIT("NS"));
     ddb_value_n(e, "number", b->number);
+    ddb_value_n(e, "room_batches", TRIP_MAX_BATCHES);
     if (b->first_us != TIME_NONE || b->last_us != TIME_NONE)
         use_form(e);
 }
 
 /* ---- the update ---- */
+
+void upload_grow(struct ddb_expr *e, const struct trip_size *more)
+{
+    ddb_count(e, "stored_deltas", more->deltas);
+    ddb_count(e, "stored_bytes", more->bytes);
+    ddb_value_n(e, "room_deltas", TRIP_MAX_DELTAS - more->deltas);
+    ddb_value_n(e, "room_bytes", (int64_t)TRIP_MAX_BYTES - more->bytes);
+}
 
 static struct str update_body(const struct upload *u, struct arena *a)
 {
@@ -89,6 +99,7 @@ static struct str update_body(const struct upload *u, struct arena *a)
     ddb_count_up(&e, "total_batches");
     ddb_set_n(&e, "highest_batch", b->number);
     ddb_add_to_set(&e, "batch_numbers", b->number);
+    upload_grow(&e, &u->place.more);
     quick_condition(&e, b);
     e.returns = "UPDATED_OLD";
     return ddb_expr_end(&e, a);
@@ -133,8 +144,12 @@ static void put_back_all(struct ddb_expr *e, const struct upload *u)
     if (was_created(u)) {
         ddb_set_n(e, "total_batches", 0);
         ddb_set_n(e, "highest_batch", 0);
+        ddb_set_n(e, "stored_deltas", 0);
+        ddb_set_n(e, "stored_bytes", 0);
         return;
     }
+    counts_back(e, u, "stored_deltas");
+    counts_back(e, u, "stored_bytes");
     counts_back(e, u, "total_batches");
     counts_back(e, u, "highest_batch");
     counts_back(e, u, "end_timestamp");
@@ -164,4 +179,23 @@ enum status upload_take_back(struct upload *u, struct err *err)
         return st;
     err_clear(err); /* somebody came since, and computed from it */
     return ST_OK;
+}
+
+enum status upload_refuse(struct upload *u, struct err *err)
+{
+    const struct err why = *err;
+    enum status st = ST_OK;
+
+    err_clear(err);
+    if (u->counted)
+        st = upload_take_back(u, err);
+    if (st != ST_OK)
+        return st;
+    *err = why;
+    if (strcmp(why.code, "item_too_large") == 0)
+        return err_set(err, ST_TOO_LARGE, "trip_too_large",
+                       "The trip's record or the batch has no room in the %d "
+                       "bytes of an item of DynamoDB",
+                       DDB_ITEM_MAX);
+    return why.st;
 }

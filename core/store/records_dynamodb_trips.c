@@ -12,6 +12,7 @@ static void read_beside(struct json item, struct arena *a, struct trip *out)
 
     if (!ddb_is(item, "batch_numbers", "NS", &set))
         return;
+    out->stored.batches = (int64_t)json_count(set);
     for (struct json_iter it = json_iter(set); json_next(&it, &key, &v);) {
         if (!str_to_i64(json_string(v, a), &number) || !batch_is_beside(number))
             continue;
@@ -22,16 +23,34 @@ static void read_beside(struct json item, struct arena *a, struct trip *out)
     out->beside = beside;
 }
 
+/* Others count as they like, but as many keys are asked for. */
+static void read_count(struct json item, const char *name, int64_t *out)
+{
+    int64_t n;
+
+    if (ddb_int(item, name, &n) && n >= 0)
+        *out = n < BATCH_MAX_NUMBER ? n : BATCH_MAX_NUMBER;
+}
+
+/* Only this service writes it: none is 0, and one that cannot be is spoilt. */
+static bool read_revision(struct json item, int64_t *out)
+{
+    return json_member(item, "revision").type == JSON_NONE ||
+           (ddb_int(item, "revision", out) && *out >= 0 &&
+            *out <= TRIP_MAX_REVISION);
+}
+
 enum status dynamodb_read_trip(struct json item, struct arena *a,
                                struct trip *out, struct err *err)
 {
-    struct str status = ddb_str(item, "status", a);
-    struct str analysis = ddb_str(item, "analysis_status", a);
     struct err why = ERR_NONE;
 
     *out = (struct trip){
         .trip_id = ddb_str(item, "trip_id", a),
         .user_id = ddb_str(item, "user_id", a),
+        .status = trip_status_of(ddb_str(item, "status", a)),
+        .analysis_status =
+            analysis_status_of(ddb_str(item, "analysis_status", a)),
         .start_us = ddb_time(item, "start_timestamp", a),
         .end_us = ddb_time(item, "end_timestamp", a),
         .created_us = ddb_time(item, "created_at", a),
@@ -41,19 +60,21 @@ enum status dynamodb_read_trip(struct json item, struct arena *a,
         .by_service = str_is(ddb_str(item, "finalized_by", a), BY_SERVICE),
         .claimed_batches = -1,
     };
-    (void)ddb_int(item, "total_batches", &out->total_batches);
-    (void)ddb_int(item, "highest_batch", &out->highest_batch);
-    (void)ddb_int(item, "claimed_batches", &out->claimed_batches);
-    (void)ddb_int(item, "revision", &out->revision);
+    read_count(item, "total_batches", &out->total_batches);
+    read_count(item, "highest_batch", &out->highest_batch);
+    read_count(item, "claimed_batches", &out->claimed_batches);
+    (void)ddb_int(item, "stored_deltas", &out->stored.deltas);
+    (void)ddb_int(item, "stored_bytes", &out->stored.bytes);
     read_beside(item, a, out);
     out->trip_quality = ddb_json_text(item, "trip_quality", a, &why);
-    if (trip_status_parse(status, &out->status) &&
-        analysis_status_parse(analysis, &out->analysis_status) &&
-        why.st == ST_OK)
+    if (why.st != ST_OK)
+        return err_set(err, ST_CORRUPT, NULL, "trip %.*s: %s",
+                       STR_ARG(out->trip_id), why.text);
+    if (read_revision(item, &out->revision))
         return ST_OK;
-    return err_set(err, ST_CORRUPT, NULL, "trip %.*s has status %.*s, %.*s %s",
-                   STR_ARG(out->trip_id), STR_ARG(status), STR_ARG(analysis),
-                   why.text);
+    return err_set(err, ST_CORRUPT, NULL, "trip %.*s has revision %.*s",
+                   STR_ARG(out->trip_id),
+                   STR_ARG(json_member(item, "revision").raw));
 }
 
 enum status dynamodb_trip(struct records *r, struct str trip_id,
@@ -70,18 +91,22 @@ enum status dynamodb_trip(struct records *r, struct str trip_id,
 
 /* ---- claims ---- */
 
+/* None, pending, or a word that nobody knows. */
 #define TO_SCORE                                                               \
-    "attribute_not_exists(#analysis_status) OR "                               \
-    "#analysis_status = :analysis_status"
+    "NOT #analysis_status = :stored AND NOT #analysis_status = :insufficient"
 
 static void claim_for_rescore(struct ddb_expr *e, const struct trip_claim *c)
 {
     if (c->unclaimed_to)
         return;
+    ddb_value_s(e, "insufficient",
+                str_of(analysis_status_word(ANALYSIS_INSUFFICIENT)));
     if (c->lost) {
-        ddb_if(e, TO_SCORE " OR #analysis_status = :stored");
-        ddb_value_s(e, "stored", str_of(analysis_status_word(ANALYSIS_STORED)));
-    } else if (c->seen_revision) {
+        ddb_if(e, "NOT #analysis_status = :insufficient");
+        return;
+    }
+    ddb_value_s(e, "stored", str_of(analysis_status_word(ANALYSIS_STORED)));
+    if (c->seen_revision) {
         ddb_if(e, TO_SCORE " OR #revision = :seen");
         ddb_value_n(e, "seen", c->seen_revision);
     } else {

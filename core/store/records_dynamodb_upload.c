@@ -186,6 +186,11 @@ static void put_trip(struct ddb_expr *e, const struct upload *u,
 {
     ddb_set_time(e, "last_updated", u->now_us);
     put_count(e, c, t);
+    /* Two at once: who comes second looks again, and is told. */
+    if (u->place.more.deltas || u->place.more.bytes) {
+        upload_grow(e, &u->place.more);
+        ddb_if(e, UPLOAD_ROOM);
+    }
     /* Of a trip that another finalized no claim of ours could end wrongly. */
     if (upload_replaces(u) && !trip_is_unclaimed(t))
         ddb_add_to_set(e, "replacing", u->as.number);
@@ -193,6 +198,23 @@ static void put_trip(struct ddb_expr *e, const struct upload *u,
         put_widened(e, u, t);
     else
         put_new(e, u);
+}
+
+/* A batch that the record lists was counted by the step before a crash, or with
+ * others' of its number; one that is replaced, too, when that began before. */
+static bool is_grown(const struct upload *u, const struct counted *c)
+{
+    return upload_replaces(u) ? upload_lists(u, "replacing", u->as.number)
+                              : c->known && c->has_ours;
+}
+
+/* Before anything is changed. */
+static enum status find_room(struct upload *u, const struct trip *t,
+                             const struct counted *c, struct err *err)
+{
+    if (is_grown(u, c))
+        u->place.more = (struct trip_size){0, 0, 0};
+    return trip_room(&t->stored, &u->place.more, err);
 }
 
 /* ST_PRECONDITION: somebody was quicker. */
@@ -210,6 +232,8 @@ static enum status update_trip(struct upload *u, struct batch_stored *out,
         st = dynamodb_read_trip(u->trip, u->arena, &t, err);
         if (st == ST_OK)
             st = count_batches(u, &t, &c, err);
+        if (st == ST_OK)
+            st = find_room(u, &t, &c, err);
     }
     if (st == ST_OK) {
         ddb_expr_begin(&e, u->s->db.trips, "trip_id", u->b->trip_id);
@@ -224,48 +248,6 @@ static enum status update_trip(struct upload *u, struct batch_stored *out,
 }
 
 /* ---- the batch ---- */
-
-static enum status put_json_text(struct json_out *o, const char *key,
-                                 struct str text, struct err *err)
-{
-    struct json v;
-    enum status st;
-
-    if (text.n == 0)
-        return ST_OK;
-    st = json_check(text, JSON_DEPTH, &v, err);
-    if (st != ST_OK) /* the caller promised a checked text */
-        return err_set(err, ST_INTERNAL, NULL, "%s is no JSON", key);
-    ddb_put_json(o, key, v);
-    return ST_OK;
-}
-
-static enum status put_item(struct json_out *o, const struct batch *b,
-                            struct err *err)
-{
-    enum status st;
-
-    ddb_put_s(o, "batch_id", b->batch_id);
-    ddb_put_s(o, "user_id", b->user_id);
-    ddb_put_s(o, "trip_id", b->trip_id);
-    ddb_put_n(o, "batch_number", b->number);
-    if (b->batch_size >= 0)
-        ddb_put_n(o, "batch_size", b->batch_size);
-    ddb_put_time(o, "first_point_timestamp", b->first_us);
-    ddb_put_time(o, "last_point_timestamp", b->last_us);
-    ddb_put_time(o, "upload_timestamp", b->uploaded_us);
-    ddb_put_n(o, "original_deltas_count", b->original_count);
-    json_put_raw(o, "processed", STR_LIT("{\"BOOL\":false}"));
-    ddb_put_s(o, "data_version", STR_LIT("2.0"));
-    st = put_json_text(o, "deltas", b->deltas, err);
-    if (st == ST_OK)
-        st = put_json_text(o, "quality_metrics", b->metrics, err);
-    if (st == ST_OK)
-        st = put_json_text(o, "batch_statistics", b->statistics, err);
-    if (st == ST_OK)
-        st = put_json_text(o, "quality_issues", b->issues, err);
-    return st;
-}
 
 /* What was found under its number is still as found. */
 static void put_condition(struct json_out *o, const struct upload *u)
@@ -301,7 +283,7 @@ static enum status batch_body(const struct upload *u, struct str *out,
     json_begin_object(&o, NULL);
     json_put_z(&o, "TableName", u->s->db.batches);
     json_begin_object(&o, "Item");
-    st = put_item(&o, &u->as, err);
+    st = dynamodb_put_item(&o, &u->as, err);
     json_end_object(&o);
     put_condition(&o, u);
     json_end_object(&o);
@@ -450,7 +432,7 @@ static enum status store_unseen(struct upload *u, struct batch_stored *out,
     struct str body;
     enum status st;
 
-    u->place = (struct place){PLACE_NEW, u->b->number, 0};
+    u->place = batch_place(u->b, NULL, 0, u->arena);
     u->as = *u->b;
     out->kept = batch_kept_as(&u->place);
     st = batch_body(u, &body, err);
@@ -496,6 +478,8 @@ enum status dynamodb_batch_store(struct records *r, const struct batch *b,
         clock_sleep_ms(random_below(PAUSE_MOST_MS));
         st = upload_store(&u, out, err);
     }
+    if (st == ST_TOO_LARGE)
+        st = upload_refuse(&u, err);
     arena_free(&u.arena);
     return st;
 }

@@ -31,6 +31,15 @@ struct upload {
     struct batch as; /* as it is stored: under the number of its place */
 };
 
+#define UPLOAD_ROOM                                                            \
+    "NOT #stored_deltas > :room_deltas AND NOT #stored_bytes > :room_bytes"
+void upload_grow(struct ddb_expr *e, const struct trip_size *more);
+/*
+    The record counts what the trip's deltas grow by, and the values of
+    UPLOAD_ROOM, the condition that there is room for it. A record that has not
+    counted before begins at 0.
+ */
+
 enum status upload_quick(struct upload *u, struct batch_stored *out,
                          struct err *err) MUST_CHECK;
 /*
@@ -43,6 +52,12 @@ enum status upload_take_back(struct upload *u, struct err *err) MUST_CHECK;
 /*
     Undoes that, if nobody has written to the record since: the batch of that
     number is another user's. A record that it made stays, with nothing counted.
+ */
+
+enum status upload_refuse(struct upload *u, struct err *err) MUST_CHECK;
+/*
+    After ST_TOO_LARGE, also of a record that holds no more because of another's
+    trip_quality: undoes what was counted, and says trip_too_large.
  */
 
 enum status upload_look(struct upload *u, struct err *err) MUST_CHECK;

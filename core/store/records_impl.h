@@ -108,14 +108,17 @@ enum status records_dynamodb_open(const struct conf *c, struct records **out,
     By the settings of [dynamodb], which must outlive it.
  */
 
-struct trip_size {
-    int64_t deltas;
-    size_t bytes;
-};
+enum status trip_room(const struct trip_size *stored,
+                      const struct trip_size *more, struct err *err) MUST_CHECK;
+/*
+    ST_TOO_LARGE (trip_too_large): what grows would be over its TRIP_MAX.
+ */
+
 enum status trip_grow(struct trip_size *size, const struct batch *b,
                       struct err *err) MUST_CHECK;
 /*
-    One more batch of a trip was read: ST_TOO_LARGE when it is one too many.
+    One more batch of a trip was read: as trip_room. How many they are does not
+    matter then.
  */
 
 void trip_widen(struct trip *t, const struct batch *b);
@@ -141,10 +144,15 @@ const char *analysis_status_word(enum analysis_status s);
 /*
     NULL for ANALYSIS_NONE: the attribute is not there.
  */
-bool trip_status_parse(struct str word, enum trip_status *out);
-bool analysis_status_parse(struct str word, enum analysis_status *out);
+enum trip_status trip_status_of(struct str word);
 /*
-    An empty word is ANALYSIS_NONE; false, *out untouched, for an unknown one.
+    A word that is not ours is another writer's, who looks at it no more than
+    the functions before us did: TRIP_ACTIVE, so that the trip is finalized.
+ */
+enum analysis_status analysis_status_of(struct str word);
+/*
+    An empty word is ANALYSIS_NONE; of one that is not ours nobody knows what it
+    promises: ANALYSIS_PENDING.
  */
 
 #endif

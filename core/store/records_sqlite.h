@@ -104,8 +104,8 @@ enum status sqlite_store_batch(struct sql *sql, const struct batch *b,
                                struct arena *a, struct batch_stored *out,
                                struct err *err) MUST_CHECK;
 /*
-    Inside a transaction: as records_batch_store. ST_NOT_OWNER comes before
-    anything is written.
+    Inside a transaction: as records_batch_store. ST_NOT_OWNER and ST_TOO_LARGE
+    come before anything is written.
  */
 enum status sqlite_claim(struct sql *sql, const struct trip_claim *c,
                          struct deadline d, struct arena *a, struct trip *out,

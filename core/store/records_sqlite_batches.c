@@ -118,6 +118,13 @@ static void span_widen(struct trip *t, const struct batch *b, bool is_new,
     trip_widen(t, b);
 }
 
+static void grow_stored(struct trip_size *stored, const struct trip_size *more)
+{
+    stored->deltas += more->deltas;
+    stored->bytes += more->bytes;
+    stored->batches += more->batches;
+}
+
 static enum status store_at(struct sql *sql, const struct batch *b,
                             const struct place *to, struct trip *trip,
                             int64_t now_us, struct deadline d, struct arena *a,
@@ -127,6 +134,7 @@ static enum status store_at(struct sql *sql, const struct batch *b,
     enum status st;
 
     span_widen(trip, &as, to->how != PLACE_REPLACES, now_us);
+    grow_stored(&trip->stored, &to->more);
     st = sqlite_put_trip(sql, trip, d, err);
     return st == ST_OK && to->how != PLACE_HELD ? put_batch(sql, &as, d, err)
                                                 : st;
@@ -145,6 +153,8 @@ enum status sqlite_store_batch(struct sql *sql, const struct batch *b,
 
     if (st == ST_OK)
         st = find_place(sql, b, d, a, &to, err);
+    if (st == ST_OK)
+        st = trip_room(&trip.stored, &to.more, err);
     if (st != ST_OK)
         return st;
     out->kept = batch_kept_as(&to);

@@ -176,10 +176,15 @@ static void refuse_all(struct group_row *row, size_t n, enum status st,
     }
 }
 
-/* What is told before anything of the row is written spoils nothing. */
-static bool is_refusal(enum status st)
+/* What is told before anything of the row is written spoils nothing. (A claim
+ * of which ST_TOO_LARGE is told was written: claim_row.) */
+static bool is_refusal(enum status st, const struct group_row *r)
 {
-    return st == ST_NOT_OWNER || st == ST_NOT_FOUND || st == ST_PRECONDITION;
+    struct row_write w;
+
+    row_unpack(r->request, &w);
+    return st == ST_NOT_OWNER || st == ST_NOT_FOUND || st == ST_PRECONDITION ||
+           (st == ST_TOO_LARGE && w.kind == WRITE_BATCH);
 }
 
 /* ST_OK: each row has its outcome. */
@@ -190,13 +195,14 @@ static enum status write_together(struct writing *u, struct group_row *row,
 
     if (st != ST_OK)
         return st;
-    for (size_t i = 0; i < n && (st == ST_OK || is_refusal(st)); i++) {
+    for (size_t i = 0; i < n && st == ST_OK; i++) {
         st = do_row(u, &row[i], false);
-        if (st != ST_OK)
-            *err = row[i].err;
+        if (st == ST_OK)
+            continue;
+        *err = row[i].err;
+        if (is_refusal(st, &row[i]))
+            st = ST_OK;
     }
-    if (is_refusal(st))
-        st = ST_OK;
     return sql_end(u->sql, st, err);
 }
 

@@ -6,11 +6,11 @@
 static enum status read_trip(const struct sql_query *q, struct arena *a,
                              struct trip *out, struct err *err)
 {
-    struct str status = sql_str(q, 2, a), analysis = sql_str(q, 11, a);
-
     *out = (struct trip){
         .trip_id = sql_str(q, 0, a),
         .user_id = sql_str(q, 1, a),
+        .status = trip_status_of(sql_str(q, 2, a)),
+        .analysis_status = analysis_status_of(sql_str(q, 11, a)),
         .start_us = sql_time(q, 3),
         .end_us = sql_time(q, 4),
         .created_us = sql_time(q, 5),
@@ -23,12 +23,12 @@ static enum status read_trip(const struct sql_query *q, struct arena *a,
         .trip_quality = sql_str(q, 13, a),
         .by_service = str_is(sql_str(q, 14, a), BY_SERVICE),
         .claimed_batches = sql_int(q, 15),
+        .stored = {sql_int(q, 16), sql_int(q, 17), sql_int(q, 18)},
     };
-    if (trip_status_parse(status, &out->status) &&
-        analysis_status_parse(analysis, &out->analysis_status))
+    if (out->revision >= 0 && out->revision <= TRIP_MAX_REVISION)
         return ST_OK;
-    return err_set(err, ST_CORRUPT, NULL, "trip %.*s has status %.*s, %.*s",
-                   STR_ARG(out->trip_id), STR_ARG(status), STR_ARG(analysis));
+    return err_set(err, ST_CORRUPT, NULL, "trip %.*s has revision %lld",
+                   STR_ARG(out->trip_id), (long long)out->revision);
 }
 
 enum status sqlite_put_trip(struct sql *sql, const struct trip *t,
@@ -55,6 +55,9 @@ enum status sqlite_put_trip(struct sql *sql, const struct trip *t,
     sql_bind_str(&q, t->trip_quality);
     sql_bind_z(&q, t->by_service ? BY_SERVICE : NULL);
     sql_bind_int(&q, t->claimed_batches);
+    sql_bind_int(&q, t->stored.deltas);
+    sql_bind_int(&q, t->stored.bytes);
+    sql_bind_int(&q, t->stored.batches);
     return sql_run(&q, err);
 }
 

@@ -109,12 +109,12 @@ static void walk_read_trip(const struct sql_query *q, struct arena *a,
                             .user_id = sql_str(q, 1, a),
                             .end_us = TIME_NONE,
                             .updated_us = TIME_NONE};
-    t->readable = trip_status_parse(sql_str(q, 2, a), &all.status) &&
-                  analysis_status_parse(sql_str(q, 3, a), &all.analysis_status);
-    if (!t->readable)
-        return;
+    all.status = trip_status_of(sql_str(q, 2, a));
+    all.analysis_status = analysis_status_of(sql_str(q, 3, a));
     all.end_us = sql_time(q, 4);
     all.revision = sql_int(q, 5);
+    if (all.revision < 0 || all.revision > TRIP_MAX_REVISION)
+        return;
     all.total_batches = sql_int(q, 6);
     all.claimed_batches = sql_int(q, 7);
     all.analysis_key = sql_str(q, 8, a);

@@ -29,16 +29,17 @@ static void page(int fd, const char *request, bool second, int mode)
     int segment = strstr(request, "\"Segment\":1,") != NULL;
     char body[1000];
 
-    snprintf(body, sizeof body,
-             "{\"Items\":[{\"trip_id\":{\"S\":\"t%d\\\"%d\"},\"user_id\":"
-             "{\"S\":\"U\"},\"status\":{\"S\":\"%s\"},\"revision\":{\"N\":"
-             "\"3\"},\"analysis_status\":{\"S\":\"pending\"}}]%s%d%s}",
-             segment, second, second ? "of others" : "completed",
-             second            ? ",\"Count\":"
-             : mode == ODD_KEY ? ",\"LastEvaluatedKey\":{\"id\":{\"S\":\"t"
-                               : ",\"LastEvaluatedKey\":{\"trip_id\":"
-                                 "{\"S\":\"t",
-             segment, second ? "" : "\\\"0\"}}");
+    snprintf(
+        body, sizeof body,
+        "{\"Items\":[{\"trip_id\":{\"S\":\"t%d\\\"%d\"},\"user_id\":"
+        "{\"S\":\"U\"},\"status\":{\"S\":\"completed\"},\"revision\":{\"N\":"
+        "\"%s\"},\"analysis_status\":{\"S\":\"pending\"}}]%s%d%s}",
+        segment, second, second ? "9007199254740993" : "3",
+        second            ? ",\"Count\":"
+        : mode == ODD_KEY ? ",\"LastEvaluatedKey\":{\"id\":{\"S\":\"t"
+                          : ",\"LastEvaluatedKey\":{\"trip_id\":"
+                            "{\"S\":\"t",
+        segment, second ? "" : "\\\"0\"}}");
     server_reply(fd, 200, "", body);
 }
 

@@ -182,6 +182,7 @@ static void score_one(const char *name, struct score_input *in,
     struct json got;
     struct err err = ERR_NONE;
     int64_t revision;
+    struct analysis_names named;
 
     h->version = v;
     out->there[v] = score_trip(in, a, &an) == ST_OK;
@@ -195,9 +196,9 @@ static void score_one(const char *name, struct score_input *in,
     tap_ok(same(got, got, want), "%s %s: every field", name, names[v]);
     tap_ok(repeats_as_expected(got, expected, v), "%s %s: repeats", name,
            names[v]);
-    if (analysis_figures(got, a, &out->figures[v], &out->trip_id, &revision,
-                         &err) != ST_OK ||
-        revision != 1)
+    if (analysis_figures(got, a, &out->figures[v], &named, &revision, &err) !=
+            ST_OK ||
+        revision != 1 || named.user_id.n)
         tap_ok(false, "%s: read back: %s", name, err.text);
 }
 

@@ -59,6 +59,9 @@ static void made(struct arena *a)
         key_parse_trip(key_trip(a, u, t, -62135596800000), &user, &trip, &ms) &&
         str_eq(user, u) && str_eq(trip, t) && ms == -62135596800000);
     CHECK(key_parse_trip(key_trip(a, u, t, 0), &user, &trip, &ms) && ms == 0);
+    CHECK(key_parse_trip(key_trip(a, u, t, INT64_C(1) << 53), &user, &trip,
+                         &ms) &&
+          ms == INT64_C(1) << 53);
     CHECK(str_is(key_driver(STR_LIT("users/u/")), "u"));
     CHECK(key_driver(STR_LIT("users/u")).n == 0 &&
           key_driver(STR_LIT("users/.u/x")).n == 0 &&
@@ -84,8 +87,10 @@ static void packs(struct arena *a)
         tap_ok(!key_parse_pack(str_of(bad[i]), &user, &number), "\"%s\"",
                bad[i]);
     CHECK(number == 7);
-    CHECK(key_parse_pack(key_pack(a, u, INT64_MAX), &user, &number) &&
-          str_eq(user, u) && number == INT64_MAX);
+    CHECK(key_parse_pack(key_pack(a, u, INT64_C(1) << 53), &user, &number) &&
+          str_eq(user, u) && number == INT64_C(1) << 53);
+    CHECK(!key_parse_pack(key_pack(a, u, (INT64_C(1) << 53) + 1), &user,
+                          &number));
 }
 
 static void refused(void)
@@ -104,6 +109,8 @@ static void refused(void)
         "users/u/trips/t_+1.json.gz",
         "users/u/trips/t_1.json",
         "users/u/trips/t_9223372036854775808.json.gz",
+        "users/u/trips/t_9007199254740993.json.gz",
+        "users/u/trips/t_-9007199254740993.json.gz",
         "users/u/trips/.t_1.json.gz",
         "users/u/trips/../t_1.json.gz",
         "users//trips/t_1.json.gz",

@@ -199,7 +199,7 @@ static bool answer(struct server_seen *seen, int fd, const char *request, int n)
         seen->count[PUTS]++;
         if (seen->mode == TOO_LARGE)
             fault(fd, "ValidationException",
-                  "Item size has exceeded the maximum allowed size");
+                  "Item size to update has exceeded the maximum allowed size");
         else
             server_reply(fd, 200, "", "{}");
     }
@@ -358,7 +358,8 @@ static void uploads(void)
     mode(OLD_TRIP);
     CHECK(upload(4) == ST_OK && count(KEYS) == 3 && count(GETS) == 2);
     mode(TOO_LARGE);
-    CHECK(upload(4) == ST_TOO_LARGE && strstr(err.text, "DynamoDB holds"));
+    CHECK(upload(4) == ST_TOO_LARGE && !strcmp(err.code, "trip_too_large") &&
+          strstr(err.text, "DynamoDB"));
 }
 
 /* The update of the trip, as it was sent. */

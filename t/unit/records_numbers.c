@@ -153,6 +153,80 @@ static void not_the_owner(void)
     CHECK(upload(&b, NOW) == ST_NOT_OWNER);
 }
 
+/* ---- as much as a trip may have ---- */
+
+static enum status send_many(struct str trip, int64_t number,
+                             const char *deltas, int64_t count)
+{
+    struct batch b = batch_of(trip, id("u"), number, deltas);
+    struct batch_stored out;
+    enum status st;
+
+    b.deltas_count = count;
+    st = records_batch_store(store, &b, NOW + number, soon(), &out, &err);
+    stored = st == ST_OK ? out : stored;
+    return st;
+}
+
+/* What is over the limit changes nothing; what is stored may come again. */
+static void full(void)
+{
+    struct str trip = id("full");
+    struct trip before, t;
+
+    CHECK(send_many(trip, 1, "[1]", TRIP_MAX_DELTAS - 3) == ST_OK);
+    CHECK(send_many(trip, 2, "[2,3]", 2) == ST_OK);
+    before = trip_now(trip);
+    CHECK(before.stored.deltas == TRIP_MAX_DELTAS - 1 &&
+          before.stored.bytes == 8 && before.stored.batches == 2);
+    CHECK(send_many(trip, 3, "[4,5]", 2) == ST_TOO_LARGE &&
+          !strcmp(err.code, "trip_too_large") && strstr(err.text, "2000000"));
+    t = trip_now(trip);
+    CHECK(t.updated_us == before.updated_us && t.total_batches == 2 &&
+          t.highest_batch == 2 && t.stored.deltas == before.stored.deltas);
+    CHECK(str_is(batches_now(trip), "1:[1] 2:[2,3]"));
+    /* Beside another is no other place. */
+    CHECK(send_many(trip, 2, "[4,5]", 2) == ST_TOO_LARGE);
+    CHECK(send_many(trip, 2, "[3,2]", 2) == ST_OK && stored.kept == BATCH_HELD);
+    CHECK(send_many(trip, 2, "[2,3,4]", 3) == ST_OK &&
+          stored.kept == BATCH_REPLACED);
+    t = trip_now(trip);
+    CHECK(t.stored.deltas == TRIP_MAX_DELTAS && t.stored.bytes == 10 &&
+          t.stored.batches == 2);
+    CHECK(send_many(trip, 2, "[2,3,4,5]", 4) == ST_TOO_LARGE);
+    CHECK(send_many(trip, 4, "[6]", 1) == ST_TOO_LARGE);
+    CHECK(send_many(trip, 2, "[2,3,4]", 3) == ST_OK &&
+          stored.kept == BATCH_HELD);
+    CHECK(str_is(batches_now(trip), "1:[1] 2:[2,3,4]"));
+}
+
+/* A repeat after any number of others is not counted again. */
+static void repeats_are_free(void)
+{
+    struct str trip = id("repeats");
+    struct trip t;
+
+    for (int i = 0; i < 3; i++) {
+        CHECK(send_many(trip, 1, "[1]", TRIP_MAX_DELTAS / 2) == ST_OK);
+        CHECK(send_many(trip, 2, "[2]", TRIP_MAX_DELTAS / 2) == ST_OK);
+    }
+    t = trip_now(trip);
+    CHECK(t.stored.deltas == TRIP_MAX_DELTAS && t.stored.batches == 2 &&
+          t.total_batches == 2);
+}
+
+/* A day at 10 Hz, in the app's uploads, of the largest deltas that it is known
+ * to send on average (doc/limits.md). */
+static void a_day_fits(void)
+{
+    const int64_t uploads = 24 * 3600 * 10 / 25;
+
+    CHECK(uploads == 34560 && uploads <= TRIP_MAX_BATCHES &&
+          uploads <= BATCH_MAX_NUMBER);
+    CHECK(uploads * 25 <= TRIP_MAX_DELTAS);
+    CHECK(uploads * (25 * 283 + 2 + 24) <= (int64_t)TRIP_MAX_BYTES);
+}
+
 /* ---- at once ---- */
 
 /* Sixteen processes, each twice, with four contents under one number. */
@@ -204,6 +278,9 @@ int main(int argc, char **argv)
     of_a_finalized_trip();
     without_its_record();
     not_the_owner();
+    full();
+    repeats_are_free();
+    a_day_fits();
     store_end();
     return tap_end();
 }

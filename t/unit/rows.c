@@ -192,6 +192,14 @@ static void times(void)
     CHECK(str_is(printed(&one, &v, &rest),
                  "\"columns\":[\"when\"],\"rows\":[[false]]"));
     CHECK(!read(&t, "[true]", &v, &rest));
+    /* The last moment of 9999, which is beyond 2^53, and the first of 1. */
+    CHECK(read(&t, "[253402300799999999]", &v, &rest) &&
+          v.count == 253402300799999999);
+    CHECK(read(&t, "[-62135596800000000]", &v, &rest) &&
+          v.count == -62135596800000000);
+    CHECK(!read(&t, "[253402300800000000]", &v, &rest));
+    CHECK(!read(&t, "[-62135596800000001]", &v, &rest));
+    CHECK(!read(&t, "[1e18]", &v, &rest) && !read(&t, "[1.5]", &v, &rest));
 }
 
 int main(void)

@@ -203,9 +203,9 @@ static void totals(void)
 static enum status figures(const char *text, struct trip_figures *f,
                            int64_t *revision)
 {
-    struct str trip_id;
+    struct analysis_names named;
 
-    return analysis_figures(parsed(text), a, f, &trip_id, revision, NULL);
+    return analysis_figures(parsed(text), a, f, &named, revision, NULL);
 }
 
 static void foreign_analysis(void)
