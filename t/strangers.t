@@ -182,7 +182,8 @@ with harness.Stack(settings, workers=WORKERS) as s:
         diag(f"{took:.1f} s; others {alone:.3f} s alone, {len(others.times)} calls, p99 {others.p99():.3f} s, "
              f"{writer.number - 100} trips; hostile {sum(a[0] == 200 for a in answers)} x 200")
         is_((others.failures, writer.failures), ([], []), "others are answered")
-        ok(others.p99() < 10 * alone, "hardly later than alone")
+        # Behind the flood it would be seconds: each waits for several pages.
+        ok(others.p99() < max(0.5, 20 * alone), "hardly later than alone")
         ok(len(others.times) > 10 and writer.number > 101, "and were there")
         is_(sorted({a[0] for a in answers}), [200, 503], "200 and 503 and nothing else")
         is_(sum(a[0] == 503 and a[2] != "too_many_dear" for a in answers), 0, "by its code")
