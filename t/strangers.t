@@ -194,7 +194,8 @@ with harness.Stack(settings, workers=WORKERS) as s:
     with subtest("what is kept of one driver"):
         s.quiet()
         for one in list(variants())[:30]:
-            is_(patient(s, one).status, 200, "in turn each is answered")
+            if not is_(patient(s, one, 20).status, 200, "in turn each is answered"):
+                break  # each of the others would take as long
         # His whole answer, for a reader or two, is not one of these.
         ok(VIEWS <= chosen_keys(s) <= VIEWS + 2, f"in the cache: {chosen_keys(s)}")
         harness.wait_for("the folder to shrink",
