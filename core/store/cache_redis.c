@@ -157,7 +157,7 @@ static struct str email_key(struct word *w, struct str email)
     return word(w, "dg:email:%.*s", STR_ARG(email));
 }
 
-static struct str number(struct word *w, int64_t v)
+static struct str word_number(struct word *w, int64_t v)
 {
     return word(w, "%lld", (long long)v);
 }
@@ -204,7 +204,7 @@ static enum status token_set(struct cache_redis *c, struct str key,
         LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"),
                      STR_LIT(SET_TOKEN), STR_LIT("1"), key, seen,
                      word(&fresh, "%s-%s", redis_link_history(&c->link), hex),
-                     number(&ms, token_ms(c))),
+                     word_number(&ms, token_ms(c))),
         d, a, &now, 1, err);
     if (st)
         return st;
@@ -282,7 +282,7 @@ enum status cache_redis_email_put(struct cache_redis *c, struct str email,
         &c->link,
         LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
                      email_key(&key, email), user_id, STR_LIT("PX"),
-                     number(&ms, c->ages.ttl_ms + c->ages.stale_ms)),
+                     word_number(&ms, c->ages.ttl_ms + c->ages.stale_ms)),
         d, &set, err);
 }
 
@@ -321,7 +321,8 @@ enum status cache_redis_fill_begin(struct cache_redis *c, struct str user_id,
                         LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
                                      fill_key(&key, user_id, variant, t),
                                      str_of(c->fill), STR_LIT("NX"),
-                                     STR_LIT("PX"), number(&ms, CACHE_FILL_MS)),
+                                     STR_LIT("PX"),
+                                     word_number(&ms, CACHE_FILL_MS)),
                         d, &set, err);
     if (!st && !set)
         st = err_set(err, ST_BUSY, NULL, "another reader fills the cache");
@@ -356,7 +357,7 @@ enum status cache_redis_piece_put(struct cache_redis *c, struct str user_id,
         LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
                      piece_key(&key, user_id, c->fill, index), bytes,
                      STR_LIT("PX"),
-                     number(&ms, c->ages.ttl_ms + c->ages.stale_ms)),
+                     word_number(&ms, c->ages.ttl_ms + c->ages.stale_ms)),
         d, &set, err);
 }
 
@@ -368,15 +369,15 @@ static enum status store_head(struct cache_redis *c, struct str user_id,
     struct word tk, hk, vk, left, keep, views;
     struct str token = token_key(&tk, user_id);
     struct str head = entry_key(&hk, user_id, variant);
-    const struct link_command *plain =
-        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"), STR_LIT(COMMIT),
-                     STR_LIT("2"), token, head, str_of(t->z), text,
-                     number(&left, left_ms), number(&keep, token_ms(c)));
+    const struct link_command *plain = LINK_COMMAND(
+        LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"), STR_LIT(COMMIT), STR_LIT("2"),
+        token, head, str_of(t->z), text, word_number(&left, left_ms),
+        word_number(&keep, token_ms(c)));
     const struct link_command *choice = LINK_COMMAND(
         LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"), STR_LIT(COMMIT_CHOSEN),
         STR_LIT("3"), token, head, views_key(&vk, user_id), str_of(t->z), text,
-        number(&left, left_ms), number(&keep, token_ms(c)), variant,
-        number(&views, c->views));
+        word_number(&left, left_ms), word_number(&keep, token_ms(c)), variant,
+        word_number(&views, c->views));
     long long stored;
     enum status st =
         redis_link_number(&c->link, chosen ? choice : plain, d, &stored, err);
@@ -426,7 +427,7 @@ enum status cache_redis_user_seen(struct cache_redis *c, struct str user_id,
         LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
                      seen_key(&key, user_id),
                      word(&value, "%s %.*s", t->z, STR_ARG(user)),
-                     STR_LIT("PX"), number(&px, ms)),
+                     STR_LIT("PX"), word_number(&px, ms)),
         d, &set, err);
 }
 
