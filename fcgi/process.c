@@ -70,6 +70,14 @@ bool process_begin(const struct process *p)
     return getppid() == p->master;
 }
 
+static int dear_places(const struct conf *c)
+{
+    int64_t n =
+        c->server_dear_workers ? c->server_dear_workers : c->server_workers / 2;
+
+    return n < 1 ? 1 : (int)n;
+}
+
 enum status process_service(const struct process *p, struct service **out,
                             struct err *err)
 {
@@ -79,6 +87,8 @@ enum status process_service(const struct process *p, struct service **out,
     if (st != ST_OK)
         return st;
     (*out)->stores->agreed = scoreboard_agreed(p->board);
+    (*out)->stores->sharer = (struct sharer){scoreboard_share(p->board),
+                                             p->slot, dear_places(p->conf)};
     records_share((*out)->stores->records, &place);
     return ST_OK;
 }

@@ -172,7 +172,8 @@ void respond_error(struct exchange *x, const struct err *err)
     head_vary(x, &h, false);
     buf_putz(&h, "Cache-Control: no-store\r\n");
     if (a->again)
-        buf_printf(&h, "Retry-After: %u\r\n", 1 + random_below(2));
+        buf_printf(&h, "Retry-After: %u\r\n",
+                   err->again_s ? err->again_s : 1 + random_below(2));
     if (err->st == ST_NO_METHOD)
         buf_printf(&h, "Allow: %.*s\r\n", STR_ARG(x->methods));
     head_body(x, &h, buf_str(&body).n);

@@ -118,7 +118,7 @@ def problems(files):
 # How many symbols of a room another one uses, at most: a waist that grows says
 # that a function went into the wrong room, or that one is missing.
 WAIST = {
-    ("answer", "driver"): 11,
+    ("answer", "driver"): 12,
     ("service", "driver"): 18,
     ("service", "answer"): 9,
 }

@@ -94,6 +94,9 @@ static enum status answer_from_store(struct reading *r)
 static enum status answer_cold(struct reading *r)
 {
     stat_add(STAT_cache_misses, 1);
+    /* Before the lock: a waiter holds a worker as well. */
+    if (!reading_may_make(r))
+        return reading_refuse(r);
     /* Without a lock it is read all the same: Redis being down means "no
      * cache" (rule 7). */
     if (r->token.z[0] && reading_lock_fill(r, r->call.deadline) == ST_BUSY &&
@@ -128,6 +131,7 @@ enum status reading_answer(struct reading *r)
     enum status st;
 
     assert(r->call.user_id.n && r->variant.name.n && !r->lock.z[0]);
+    assert(!r->place_ms);
     r->aged = false; /* not of whom a wrong hint led to */
     r->user = STR_NONE;
     st = reading_from_cache(r, r->call.deadline);
@@ -145,6 +149,9 @@ void reading_end(struct reading *r)
                        /* not the call's: that may be over, and others wait */
                        deadline_in(r->call.stores->conf->cache_timeout));
     r->lock = (struct cache_token){.z = ""};
+    if (r->place_ms)
+        share_give(&r->call.stores->sharer, r->place_ms);
+    r->place_ms = 0;
 }
 
 /* ---- the answer goes out ---- */

@@ -29,6 +29,7 @@ struct reading {
     struct reply reply;
     struct body body;
     struct answer *streamed; /* whose trips are read while they are sent */
+    int64_t place_ms; /* since when it has a place of the share; 0: none */
     struct cache_token lock; /* under which others wait for this fill, if any */
 };
 
@@ -51,7 +52,8 @@ enum status reading_send(struct reading *r, const struct sink *out) MUST_CHECK;
 
 void reading_end(struct reading *r);
 /*
-    After either of these: nobody waits any more for what this reader fills.
+    After either of these: nobody waits any more for what this reader fills, and
+    its place is free.
  */
 
 /* ---- within: what reading*.c share ---- */
@@ -105,6 +107,21 @@ enum status reading_lock_fill(struct reading *r, struct deadline d) MUST_CHECK;
 bool reading_wait_for_fill(struct reading *r);
 /*
     Somebody else fills: waits for the entry. False: help yourself.
+ */
+
+bool reading_may_make(struct reading *r);
+/*
+    Whether this reader may be worked for: a page or chosen fields of a driver
+    who is known to be dear only with a place of the share (store/share.h),
+    which it has from now on, until reading_end.
+ */
+enum status reading_refuse(struct reading *r) MUST_CHECK;
+/*
+    It may not: ST_BUSY, too_many_dear.
+ */
+void reading_learn(struct reading *r, const struct roster_look *look);
+/*
+    Whether the driver is dear.
  */
 
 enum status reading_load_trips(struct reading *r, struct answer_entry *e,

@@ -175,6 +175,9 @@ bool reading_wait_for_fill(struct reading *r)
             return true;
         if (strcmp(r->token.z, first.z) != 0)
             return false; /* the driver changed: that fill will be refused */
+        /* The filler has found out that the driver is dear. */
+        if (!reading_may_make(r))
+            return false;
         if (fault_point("analytics.before_lock"))
             return false;
         st = reading_lock_fill(r, until);

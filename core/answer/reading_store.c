@@ -149,8 +149,13 @@ enum status reading_from_store(struct reading *r)
     for (int tries = 0; tries < ROSTER_TRIES; tries++) {
         /* The record each time, too: the answer is as old as all that it is
          * made of (rule 5). */
+        if (!reading_may_make(r))
+            return reading_refuse(r);
         if ((st = look_at_driver(r, &u, &look)) != ST_OK)
             return st;
+        reading_learn(r, look);
+        if (!reading_may_make(r))
+            return reading_refuse(r);
         st = read_and_make(r, &u, look, answer);
         if (st == ST_PRECONDITION) { /* changed under our hands */
             stat_add(STAT_listings_retaken, 1);

@@ -225,7 +225,8 @@ static void keep_entry(const struct keeping *k, struct str etag, char where,
                        const struct body *b)
 {
     struct cache_fill fill = {.user = k->user,
-                              .read_began_ms = k->read_began_ms};
+                              .read_began_ms = k->read_began_ms,
+                              .chosen = view_chosen(&k->variant->view)};
     struct err err = ERR_NONE;
     enum status st = ST_OK;
     struct buf head;
@@ -250,7 +251,7 @@ static void name_file(const struct keeping *k, struct file_name *name)
 {
     assert(k->token->z[0]);
     files_name(k->c->stores->files, k->c->user_id, k->token, k->variant->name,
-               k->read_began_ms, name);
+               view_chosen(&k->variant->view), k->read_began_ms, name);
 }
 
 bool kept_in_file(const struct keeping *k, struct file_name *name)

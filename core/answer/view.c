@@ -128,6 +128,11 @@ bool view_whole(const struct view *v)
     return !v->summary && !view_paged(v) && fields_is_open(v->trips);
 }
 
+bool view_chosen(const struct view *v)
+{
+    return !v->summary && !view_whole(v);
+}
+
 bool view_paged(const struct view *v)
 {
     return v->limit || v->after;

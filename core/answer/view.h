@@ -44,6 +44,11 @@ enum status view_parse(const struct query *q, bool details, struct arena *a,
     details: without `fields` a trip shows its details (analysis_details), too.
  */
 
+bool view_chosen(const struct view *v);
+/*
+    A page, or chosen fields: there are as many of these as a reader cares to
+    think of. Of all others a driver has a handful.
+ */
 bool view_whole(const struct view *v);
 /*
     All trips, and no fields chosen by name; whatever of the front: it can be

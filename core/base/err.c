@@ -39,6 +39,7 @@ enum status err_set(struct err *e, enum status st, const char *code,
         return st;
     e->st = st;
     e->extra = STR_NONE;
+    e->again_s = 0;
     snprintf(e->code, sizeof e->code, "%s", code ? code : status_name(st));
     va_start(ap, fmt);
     vsnprintf(e->text, sizeof e->text, fmt, ap);

@@ -12,6 +12,7 @@ struct err {
     enum status st;
     char code[ERR_CODE_MAX]; /* stable short word for clients */
     char text[ERR_TEXT_MAX]; /* one line: what happened, what to do */
+    unsigned again_s;        /* when to try again, if known; else 0 */
     struct str extra;        /* further JSON members of the error answer, as
                                 `"a":1,"b":[2]`, in the request's arena; empty
                                 for none */
@@ -20,8 +21,7 @@ struct err {
 #define ERR_NONE ((struct err){.st = ST_OK})
 
 enum status err_set(struct err *e, enum status st, const char *code,
-                    const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+                    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /*
     Fills *e (the first cause stays: the deepest layer calls this first, upper
     layers only return) and returns st, so that `return err_set(...)` is the

@@ -323,6 +323,16 @@ enum status roster_look(const struct call *c, struct roster_look **out)
     return roster_listing(c, note_listed, t, &t->seen);
 }
 
+bool roster_look_over(const struct roster_look *look, size_t trips,
+                      size_t bytes)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < look->seen.n && total <= bytes; i++)
+        total += (size_t)look->seen.row[i].length;
+    return look->n > trips || total > bytes;
+}
+
 /* ---- 7. figures that rows lack ---- */
 
 static enum status complete_rows(struct roster_look *t, struct roster *out)

@@ -64,6 +64,13 @@ enum status roster_look(const struct call *c,
     else meanwhile that decides about the rest. It asks the object store alone.
  */
 
+bool roster_look_over(const struct roster_look *look, size_t trips,
+                      size_t bytes);
+/*
+    Whether it found more trips than that, or more bytes of texts, as far as the
+    summary knows them.
+ */
+
 enum status roster_read(const struct call *c, struct roster_look *look,
                         struct roster *out) MUST_CHECK;
 /*

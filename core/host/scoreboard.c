@@ -187,6 +187,7 @@ void scoreboard_draining(struct scoreboard *b, int slot)
 
 void scoreboard_release(struct scoreboard *b, int slot)
 {
+    share_take_back(&b->board->share, slot);
     atomic_store(&slot_of(b, slot)->state, SLOT_FREE);
 }
 
@@ -195,6 +196,11 @@ void scoreboard_release(struct scoreboard *b, int slot)
 struct agreed *scoreboard_agreed(struct scoreboard *b)
 {
     return &b->board->agreed;
+}
+
+struct share *scoreboard_share(struct scoreboard *b)
+{
+    return &b->board->share;
 }
 
 struct stats *scoreboard_stats(struct scoreboard *b, int slot)

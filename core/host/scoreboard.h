@@ -69,7 +69,7 @@ void scoreboard_draining(struct scoreboard *b, int slot);
 void scoreboard_release(struct scoreboard *b, int slot);
 /*
     Its process is gone. Counters and histograms stay, its gauges do not
-    count.
+    count; its place of the share is free.
  */
 
 /* ---- the process that has the slot ---- */
@@ -77,6 +77,10 @@ void scoreboard_release(struct scoreboard *b, int slot);
 struct agreed *scoreboard_agreed(struct scoreboard *b);
 /*
     What the host knows of the others (store/stores.h); one for all slots.
+ */
+struct share *scoreboard_share(struct scoreboard *b);
+/*
+    The places for dear answers (store/share.h); one for all slots.
  */
 struct stats *scoreboard_stats(struct scoreboard *b, int slot);
 /*

@@ -36,6 +36,7 @@ struct board {
     char version[32];
     _Atomic uint32_t generation;
     struct agreed agreed;
+    struct share share;
     _Atomic uint32_t used; /* slots that ever had a process: the rest of the
                               file is a hole and stays one */
     struct slot slots[SCOREBOARD_SLOTS];

@@ -29,6 +29,7 @@
  *   dg:{U}:head       an entry (cache_redis_entry.h): a CRC, T, F, read-began
  *                     (ms since 1970) and user, head
  *   dg:{U}:rep:V      the same, of a variant of the driver's answer
+ *   dg:{U}:views      names of chosen variants, newest first; blanks between
  *   dg:{U}:piece:F:N  piece N
  *   dg:{U}:fill:T:V   the fill under way
  *   dg:{U}:seen       T and a text, a blank between: see cache_user_seen
@@ -139,6 +140,7 @@ struct cache_fill {
     struct str user; /* CACHE_USER_MAX letters and digits at most, not empty:
                         what the user's record said to this fill */
     int64_t read_began_ms;
+    bool chosen; /* a variant of any number: of a driver cache.views are kept */
 };
 #define CACHE_USER_MAX 64
 enum status cache_commit(struct cache *c, struct str user_id,
@@ -149,7 +151,8 @@ enum status cache_commit(struct cache *c, struct str user_id,
     Stores the head in one atomic script, only if the token is still the
     driver's: ST_PRECONDITION else. A hit until read_began_ms + cache.ttl, and
     aged for cache.stale_if_error more. ST_PRECONDITION also when it would never
-    be a hit.
+    be a hit. With a chosen one the oldest chosen ones beyond cache.views go, in
+    the same script.
  */
 
 enum status cache_user_seen(struct cache *c, struct str user_id,

@@ -50,6 +50,34 @@ static const char COMMIT[] =
     "redis.call('PEXPIRE', KEYS[1], ARGV[4])\n"
     "return 1";
 
+/*
+ * The same of a chosen variant. KEYS token, head, views; ARGV token, head's
+ * text, its ms, the token's ms, the variant, how many are kept. Of those that
+ * have expired the names stay until they are the oldest. The others' keys are
+ * the head's with another name, so they lie in the same slot. The list first:
+ * a head that stood in no list would count for nothing.
+ */
+static const char COMMIT_CHOSEN[] =
+    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"
+    "local was, names, n = redis.pcall('GET', KEYS[3]), {ARGV[5]}, 1\n"
+    "local front, over = string.sub(KEYS[2], 1, -1 - #ARGV[5]), {}\n"
+    "if type(was) ~= 'string' then was = '' end\n"
+    "for name in string.gmatch(was, '%w+') do\n"
+    "  if name ~= ARGV[5] then\n"
+    "    n = n + 1\n"
+    "    if n <= tonumber(ARGV[6]) then\n"
+    "      names[n] = name\n"
+    "    else\n"
+    "      over[#over + 1] = front .. name\n"
+    "    end\n"
+    "  end\n"
+    "end\n"
+    "redis.call('SET', KEYS[3], table.concat(names, ' '), 'PX', ARGV[4])\n"
+    "for _, key in ipairs(over) do redis.call('DEL', key) end\n"
+    "redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])\n"
+    "redis.call('PEXPIRE', KEYS[1], ARGV[4])\n"
+    "return 1";
+
 /* KEYS fill; ARGV the fill's name. */
 static const char RELEASE[] = "if redis.pcall('GET', KEYS[1]) == ARGV[1] then\n"
                               "  return redis.call('DEL', KEYS[1])\n"
@@ -65,6 +93,7 @@ static_assert(RANDOM_HEX == CACHE_FILL_ID, "a fill is named by random_hex");
 struct cache_redis {
     struct redis_link link;
     struct redis_ages ages;
+    int64_t views; /* chosen variants of a driver that are kept */
     char fill[CACHE_FILL_ID + 1]; /* the fill under way */
 };
 
@@ -103,6 +132,11 @@ static struct str entry_key(struct word *w, struct str user_id,
 static struct str seen_key(struct word *w, struct str user_id)
 {
     return word(w, "dg:{%.*s}:seen", STR_ARG(user_id));
+}
+
+static struct str views_key(struct word *w, struct str user_id)
+{
+    return word(w, "dg:{%.*s}:views", STR_ARG(user_id));
 }
 
 static struct str fill_key(struct word *w, struct str user_id,
@@ -329,19 +363,24 @@ enum status cache_redis_piece_put(struct cache_redis *c, struct str user_id,
 
 static enum status store_head(struct cache_redis *c, struct str user_id,
                               struct str variant, const struct cache_token *t,
-                              struct str text, int64_t left_ms,
+                              struct str text, bool chosen, int64_t left_ms,
                               struct deadline d, struct err *err)
 {
-    struct word tk, hk, left, keep;
+    struct word tk, hk, vk, left, keep, views;
+    struct str token = token_key(&tk, user_id);
+    struct str head = entry_key(&hk, user_id, variant);
+    const struct link_command *plain = LINK_COMMAND(
+        LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"), STR_LIT(COMMIT), STR_LIT("2"),
+        token, head, str_of(t->z), text, word_number(&left, left_ms),
+        word_number(&keep, token_ms(c)));
+    const struct link_command *choice = LINK_COMMAND(
+        LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"), STR_LIT(COMMIT_CHOSEN),
+        STR_LIT("3"), token, head, views_key(&vk, user_id), str_of(t->z), text,
+        word_number(&left, left_ms), word_number(&keep, token_ms(c)), variant,
+        word_number(&views, c->views));
     long long stored;
-    enum status st = redis_link_number(
-        &c->link,
-        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"), STR_LIT(COMMIT),
-                     STR_LIT("2"), token_key(&tk, user_id),
-                     entry_key(&hk, user_id, variant), str_of(t->z), text,
-                     word_number(&left, left_ms),
-                     word_number(&keep, token_ms(c))),
-        d, &stored, err);
+    enum status st =
+        redis_link_number(&c->link, chosen ? choice : plain, d, &stored, err);
 
     if (!st && !stored)
         st = err_set(err, ST_PRECONDITION, NULL,
@@ -367,7 +406,8 @@ enum status cache_redis_commit(struct cache_redis *c, struct str user_id,
     buf_init(&text, f->head.n + REDIS_ENTRY_MORE);
     redis_entry_write(t, c->fill, f, &text);
     assert(buf_ok(&text));
-    st = store_head(c, user_id, variant, t, buf_str(&text),
+    assert(!f->chosen || variant.n);
+    st = store_head(c, user_id, variant, t, buf_str(&text), f->chosen,
                     left + c->ages.stale_ms, d, err);
     buf_free(&text);
     return st;
@@ -435,6 +475,7 @@ enum status cache_redis_open(const struct conf *conf, struct cache_redis **out,
     (*out)->link.timeout_ms = conf->cache_timeout;
     (*out)->ages.ttl_ms = conf->cache_ttl;
     (*out)->ages.stale_ms = conf->cache_stale_if_error;
+    (*out)->views = conf->cache_views;
     random_hex((*out)->fill);
     return ST_OK;
 }

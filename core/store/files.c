@@ -18,10 +18,14 @@
 /* A folder's time has the kernel's tick: what is written within one, after our
  * look, would not show. */
 #define SETTLED_MS 100
+/* The letters of a name that are the driver's: nobody meets another by
+ * chance, and who did would share a bound. */
+#define GROUP_HEX 16
 
 struct files {
     int fd;
     int64_t ttl_ms, max;
+    int64_t views, driver_max; /* of one driver */
     char boot[BOOT_MAX + 1];
     int64_t seen_ms; /* the folder's time when it was in bounds; 0: unknown */
     int64_t due_ms;  /* when the oldest file there expires */
@@ -62,6 +66,8 @@ enum status files_open(const struct conf *c, struct files **out,
     f = calloc(1, sizeof *f);
     assert(f);
     f->ttl_ms = c->cache_ttl + c->cache_stale_if_error;
+    f->views = c->cache_views;
+    f->driver_max = c->cache_files_driver;
     f->fd = -1;
     if ((st = read_boot(f->boot, err)) != ST_OK ||
         (st = folder_open(c->cache_files, &f->fd, err)) != ST_OK)
@@ -85,16 +91,20 @@ void files_close(struct files **f)
 /* ---- one file ---- */
 
 void files_name(const struct files *f, struct str user_id,
-                const struct cache_token *t, struct str variant,
+                const struct cache_token *t, struct str variant, bool chosen,
                 int64_t read_began_ms, struct file_name *out)
 {
-    char text[1024];
+    char text[1024], group[SHA256_HEX + 1];
     int n = snprintf(text, sizeof text, "%s\n%.*s\n%s\n%.*s\n%lld", f->boot,
                      STR_ARG(user_id), t->z, STR_ARG(variant),
                      (long long)read_began_ms);
 
     assert(n > 0 && (size_t)n < sizeof text);
     digest_sha256((struct str){text, (size_t)n}, out->z);
+    n = snprintf(text, sizeof text, "%d\n%.*s", chosen, STR_ARG(user_id));
+    assert(n > 0 && (size_t)n < sizeof text);
+    digest_sha256((struct str){text, (size_t)n}, group);
+    memcpy(out->z, group, GROUP_HEX);
 }
 
 bool files_have(const struct files *f, const struct file_name *name)
@@ -180,6 +190,8 @@ enum status files_write(struct files *f, const struct file_name *name,
 struct aged {
     const char *name;
     int64_t at_ms, size;
+    bool temp;
+    bool spare; /* over its driver's bound */
 };
 
 static int64_t ms_of(struct timespec t)
@@ -192,6 +204,36 @@ static int oldest_first(const void *pa, const void *pb)
     const struct aged *a = pa, *b = pb;
 
     return (a->at_ms > b->at_ms) - (a->at_ms < b->at_ms);
+}
+
+/* Of a driver's files the newest first; temporaries are nobody's yet. */
+static int by_driver(const void *pa, const void *pb)
+{
+    const struct aged *a = pa, *b = pb;
+    int order = strncmp(a->name, b->name, GROUP_HEX);
+
+    return order ? order : oldest_first(pb, pa);
+}
+
+static bool of_same(const struct aged *a, const struct aged *b)
+{
+    return !a->temp && !b->temp && strncmp(a->name, b->name, GROUP_HEX) == 0;
+}
+
+/* Marks what each driver has too much of: beyond the first that does not fit
+ * none counts, or a small old one would outlive a large newer one. */
+static void mark_spare(const struct files *f, struct aged *file, size_t n)
+{
+    int64_t count = 0, total = 0;
+
+    qsort(file, n, sizeof *file, by_driver);
+    for (size_t i = 0; i < n; i++) {
+        bool first = !i || !of_same(&file[i - 1], &file[i]);
+
+        count = first ? 1 : count + 1;
+        total = first ? file[i].size : total + file[i].size;
+        file[i].spare = !first && (count > f->views || total > f->driver_max);
+    }
 }
 
 /* Temporaries count like the rest: a crashed writer's expires as any does. */
@@ -211,12 +253,40 @@ static enum status list_all(struct files *f, struct arena *a, struct aged **out,
             struct stat sb;
 
             if (fstatat(f->fd, names[k].v[i], &sb, AT_SYMLINK_NOFOLLOW) == 0)
-                (*out)[(*n)++] =
-                    (struct aged){names[k].v[i], ms_of(sb.st_mtim), sb.st_size};
+                (*out)[(*n)++] = (struct aged){.name = names[k].v[i],
+                                               .at_ms = ms_of(sb.st_mtim),
+                                               .size = sb.st_size,
+                                               .temp = k == 1};
         }
-    if (*n)
-        qsort(*out, *n, sizeof **out, oldest_first);
     return ST_OK;
+}
+
+static enum status remove_one(struct files *f, const struct aged *file,
+                              struct err *err)
+{
+    if (unlinkat(f->fd, file->name, 0) && errno != ENOENT)
+        return file_errno(err, "remove", file->name);
+    return ST_OK;
+}
+
+/* What each driver has too much of goes; the rest is left, oldest first. */
+static enum status evict_spare(struct files *f, struct aged *file, size_t *n,
+                               struct err *err)
+{
+    enum status st = ST_OK;
+    size_t left = 0;
+
+    if (!*n)
+        return ST_OK;
+    mark_spare(f, file, *n);
+    for (size_t i = 0; st == ST_OK && i < *n; i++)
+        if (file[i].spare)
+            st = remove_one(f, &file[i], err);
+        else
+            file[left++] = file[i];
+    *n = left;
+    qsort(file, left, sizeof *file, oldest_first);
+    return st;
 }
 
 static enum status files_trim(struct files *f, struct arena *a, int64_t now_ms,
@@ -224,18 +294,19 @@ static enum status files_trim(struct files *f, struct arena *a, int64_t now_ms,
 {
     struct aged *file;
     size_t n, i;
-    int64_t total = 0, lacks = disk_lacks(f->fd);
+    int64_t total = 0, lacks;
     enum status st = list_all(f, a, &file, &n, err);
 
-    if (st != ST_OK)
+    if (st != ST_OK || (st = evict_spare(f, file, &n, err)) != ST_OK)
         return st;
+    lacks = disk_lacks(f->fd);
     for (i = 0; i < n; i++)
         total += file[i].size;
     for (i = 0; i < n && (total > f->max || lacks > 0 ||
                           now_ms - file[i].at_ms >= f->ttl_ms);
          i++) {
-        if (unlinkat(f->fd, file[i].name, 0) && errno != ENOENT)
-            return file_errno(err, "remove", file[i].name);
+        if ((st = remove_one(f, &file[i], err)) != ST_OK)
+            return st;
         total -= file[i].size;
         /* One that is being sent gives nothing back yet: the next look sees. */
         lacks -= file[i].size;

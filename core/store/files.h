@@ -8,6 +8,9 @@
  * workers may write the same one. Nothing is synced: the machine's boot is part
  * of the name, and what a power cut left half written has no reader.
  *
+ * Its first letters name the driver (and whether it is of those answers of
+ * which he has any number), so that one driver's share can be bounded.
+ *
  * The maintenance process keeps the folder in bounds (files_evict). A file
  * may go between the worker's look and the web server's open; the web server
  * then asks once more, without files.
@@ -40,8 +43,11 @@ struct file_name {
     char z[FILE_NAME_SIZE + 1];
 };
 void files_name(const struct files *f, struct str user_id,
-                const struct cache_token *t, struct str variant,
+                const struct cache_token *t, struct str variant, bool chosen,
                 int64_t read_began_ms, struct file_name *out);
+/*
+    chosen: it is one of any number, which have a bound of their own.
+ */
 
 bool files_have(const struct files *f, const struct file_name *name);
 
@@ -67,7 +73,9 @@ enum status files_write(struct files *f, const struct file_name *name,
 
 enum status files_evict(struct files *f, struct err *err) MUST_CHECK;
 /*
-    Removes what is older than that, and the oldest until all together are
+    Removes what is older than that, of each driver the oldest of more than
+    cache.views or cache.files_driver (his chosen ones and the others each; the
+    newest stays), and the oldest until all together are
     within cache.files_max (and half of the file system), and until that has its
     reserve. Cheap when nothing was written since.
  */

@@ -13,6 +13,7 @@
 #include "store/objects.h"
 #include "store/outage.h"
 #include "store/records.h"
+#include "store/share.h"
 #include "store/spool.h"
 
 /* What the hosts agreed on (installation.h), as far as this host knows: in
@@ -32,6 +33,7 @@ struct stores {
     const struct conf *conf;
     struct agreed *agreed; /* its own, until a process of a host sets it */
     struct agreed own_agreed;
+    struct sharer sharer; /* bounds nobody, until a worker sets it */
     struct objects *objects;
     struct records *records;
     struct cache *cache;

@@ -37,7 +37,7 @@ static bool same_token(const struct cache_entry *x, const struct cache_entry *y)
 static enum status commit_as(struct cache *c, const struct cache_entry *e,
                              const char *head, const char *user, int64_t began)
 {
-    struct cache_fill f = {str_of(head), str_of(user), began};
+    struct cache_fill f = {str_of(head), str_of(user), began, false};
 
     return cache_commit(c, U, CACHE_WHOLE, &e->token, &f, D, &err);
 }
@@ -468,6 +468,67 @@ static void one_token(const char *stale)
     CHECK(same == READERS);
 }
 
+static void keep(struct cache *c, const struct cache_token *t, char letter,
+                 bool chosen)
+{
+    struct cache_fill f = {STR_LIT("head"), STR_LIT("user1"), now_ms(), chosen};
+
+    CHECK(cache_commit(c, U, (struct str){&letter, 1}, t, &f, D, &err) ==
+          ST_OK);
+}
+
+/* A letter each, those that are there. */
+static bool kept_are(struct cache *c, const char *want)
+{
+    struct cache_entry e;
+    char got[32] = "";
+
+    for (char letter[] = "a"; letter[0] <= 'z'; letter[0]++)
+        if (cache_lookup(c, U, str_of(letter), D, a, &e, &err) == ST_OK &&
+            e.hit)
+            strcat(got, letter);
+    return strcmp(got, want) == 0;
+}
+
+/* Of two owners of the cache, who share one list. */
+static void chosen_ones(struct cache *c, struct cache *other)
+{
+    struct cache_token t = look(c, U).token;
+
+    keep(c, &t, 'z', false);
+    keep(c, &t, 'a', true);
+    keep(other, &t, 'b', true);
+    keep(c, &t, 'c', true);
+    keep(other, &t, 'd', true);
+    CHECK(kept_are(c, "abcdz"));
+    keep(c, &t, 'a', true); /* again: the newest now */
+    CHECK(kept_are(c, "abcdz"));
+    keep(other, &t, 'e', true);
+    CHECK(kept_are(c, "acdez"));
+    keep(c, &t, 'y', false); /* of the others there is no bound */
+    CHECK(kept_are(c, "acdeyz"));
+    /* A new token makes no room: its old ones are still there. */
+    CHECK(cache_replace_token(c, U, D, &err) == ST_OK);
+    t = look(c, U).token;
+    keep(c, &t, 'f', true);
+    CHECK(kept_are(c, "f"));
+    CHECK(redis_number(redis_do("EXISTS dg:{%s}:rep:c", U.p)) == 0);
+    CHECK(redis_number(redis_do("EXISTS dg:{%s}:rep:d", U.p)) == 1);
+    CHECK(redis_number(redis_do("PTTL dg:{%s}:views", U.p)) > TTL);
+    /* What somebody else put there. */
+    CHECK(redis_number(redis_do("DEL dg:{%s}:views", U.p)) == 1);
+    CHECK(redis_number(redis_do("LPUSH dg:{%s}:views x", U.p)) == 1);
+    keep(c, &t, 'g', true);
+    CHECK(REDIS_SAYS("g", "GET dg:{%s}:views", U.p));
+    /* An old token keeps nothing, and lists nothing. */
+    CHECK(cache_replace_token(other, U, D, &err) == ST_OK);
+    CHECK(cache_commit(c, U, STR_LIT("h"), &t,
+                       &(struct cache_fill){STR_LIT("head"), STR_LIT("user1"),
+                                            now_ms(), true},
+                       D, &err) == ST_PRECONDITION);
+    CHECK(REDIS_SAYS("g", "GET dg:{%s}:views", U.p));
+}
+
 int main(void)
 {
     struct cache *c, *other;
@@ -488,6 +549,8 @@ int main(void)
     two_fillers(c, other);
     fresh();
     users_seen(c, other);
+    fresh();
+    chosen_ones(c, other);
     fresh();
     emails(c, other);
     fresh();

@@ -230,7 +230,7 @@ static void urgent(struct cache *c)
 static void full(struct cache *c)
 {
     struct cache_fill f = {STR_LIT("h"), STR_LIT("user"),
-                           clock_wall_us() / 1000};
+                           clock_wall_us() / 1000, false};
     struct cache_entry e;
 
     CHECK(look(c, &e) == ST_OK);
@@ -255,7 +255,7 @@ static void full(struct cache *c)
 static enum status commit(struct cache *c)
 {
     struct cache_fill f = {STR_LIT("head"), STR_LIT("user"),
-                           clock_wall_us() / 1000};
+                           clock_wall_us() / 1000, false};
     struct cache_entry e;
     enum status st = look(c, &e);
 
@@ -303,7 +303,7 @@ static void damaged(struct cache *c)
     freeReplyObject(redis_do("RPUSH dg:{driver}:token x"));
     CHECK(cache_commit(c, U, CACHE_WHOLE, &e.token,
                        &(struct cache_fill){STR_LIT("h"), STR_LIT("user"),
-                                            clock_wall_us() / 1000},
+                                            clock_wall_us() / 1000, false},
                        D, &err) == ST_PRECONDITION);
     CHECK(commit(c) == ST_OK && hit(c));
     freeReplyObject(redis_do("RPUSH dg:email:list x"));

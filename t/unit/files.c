@@ -12,16 +12,22 @@
 
 #define TTL 60000
 #define MAX 1048576
+#define VIEWS 20
+#define DRIVER_MAX (MAX / 2)
 
 static const char *folder;
 static struct err err;
 static const struct str U = {"driver@example.com", 18}, V = {"0123abcd", 8};
+static const struct str W = {"another", 7};
 static const struct cache_token T = {.z = "run-token"};
 
 static struct files *at(const char *path)
 {
-    struct conf c = {
-        .cache_files = path, .cache_files_max = MAX, .cache_ttl = TTL};
+    struct conf c = {.cache_files = path,
+                     .cache_files_max = MAX,
+                     .cache_files_driver = DRIVER_MAX,
+                     .cache_views = VIEWS,
+                     .cache_ttl = TTL};
     struct files *f;
 
     CHECK(files_open(&c, &f, &err) == ST_OK);
@@ -75,7 +81,7 @@ static struct file_name name_of(const struct files *f, int64_t began)
 {
     struct file_name n;
 
-    files_name(f, U, &T, V, began, &n);
+    files_name(f, U, &T, V, false, began, &n);
     return n;
 }
 
@@ -84,11 +90,11 @@ static void names(struct files *f)
     static const struct cache_token other = {.z = "run-other"};
     struct file_name one = name_of(f, 7), two;
 
-    files_name(f, U, &other, V, 7, &two);
+    files_name(f, U, &other, V, false, 7, &two);
     CHECK(strcmp(one.z, two.z) != 0);
-    files_name(f, STR_LIT("x"), &T, V, 7, &two);
+    files_name(f, STR_LIT("x"), &T, V, false, 7, &two);
     CHECK(strcmp(one.z, two.z) != 0);
-    files_name(f, U, &T, STR_LIT("x"), 7, &two);
+    files_name(f, U, &T, STR_LIT("x"), false, 7, &two);
     CHECK(strcmp(one.z, two.z) != 0);
     two = name_of(f, 8);
     CHECK(strcmp(one.z, two.z) != 0);
@@ -158,8 +164,9 @@ static void bounds(struct files *f)
     int64_t now = now_ms();
     struct file_name n[12], old = name_of(f, now - TTL);
 
+    /* Of two drivers, so that neither has too much. */
     for (int i = 0; i < 12; i++) {
-        n[i] = name_of(f, now - 100 + i);
+        files_name(f, i % 2 ? U : W, &T, V, false, now - 100 + i, &n[i]);
         CHECK(put(f, &n[i], now - 100 + i, 95) == ST_OK);
     }
     CHECK(put(f, &old, now - TTL, 1) == ST_OK);
@@ -168,6 +175,57 @@ static void bounds(struct files *f)
     CHECK(!files_have(f, &n[0]) && !files_have(f, &n[1])); /* too much */
     CHECK(files_have(f, &n[11]) && files_have(f, &n[2]));
     CHECK(files_evict(f, &err) == ST_OK && files_have(f, &n[2]));
+}
+
+/* The name of number i, written i ms later than the first. */
+static struct file_name chosen(struct files *f, struct str user, bool is,
+                               int64_t from, int i, size_t kb)
+{
+    struct file_name n;
+
+    files_name(f, user, &T, V, is, from + i, &n);
+    CHECK(put(f, &n, from + i, kb) == ST_OK);
+    return n;
+}
+
+static void of_one_driver(struct files *f)
+{
+    int64_t from = now_ms() - 1000;
+    struct file_name n[VIEWS + 2], whole, other, small[3];
+
+    /* Older than all, and not of these: another kind, another driver. */
+    whole = chosen(f, U, false, from, 0, 1);
+    other = chosen(f, W, true, from, 1, 1);
+    for (int i = 0; i < VIEWS; i++)
+        n[i] = chosen(f, U, true, from, 10 + i, 1);
+    CHECK(files_evict(f, &err) == ST_OK && files_have(f, &n[0]));
+    n[VIEWS] = chosen(f, U, true, from, 10 + VIEWS, 1);
+    n[VIEWS + 1] = chosen(f, U, true, from, 11 + VIEWS, 1);
+    CHECK(files_evict(f, &err) == ST_OK);
+    CHECK(!files_have(f, &n[0]) && !files_have(f, &n[1]));
+    CHECK(files_have(f, &n[2]) && files_have(f, &n[VIEWS + 1]));
+    CHECK(files_have(f, &whole) && files_have(f, &other));
+    /* By bytes, just as much as there may be; and the newest in any case. */
+    n[0] = chosen(f, W, true, from, 100, DRIVER_MAX / 1024 - 1);
+    CHECK(files_evict(f, &err) == ST_OK && files_have(f, &other));
+    small[0] = chosen(f, W, true, from, 101, 1);
+    CHECK(files_evict(f, &err) == ST_OK && !files_have(f, &other));
+    CHECK(files_have(f, &n[0]) && files_have(f, &small[0]));
+    n[0] = chosen(f, W, true, from, 102, DRIVER_MAX / 1024 + 1);
+    CHECK(files_evict(f, &err) == ST_OK && files_have(f, &n[0]));
+    CHECK(!files_have(f, &small[0]) && files_have(f, &whole));
+}
+
+/* Temporaries are nobody's: many at once are many writers. */
+static void many_writers(struct files *f)
+{
+    char path[300];
+
+    for (int i = 0; i < VIEWS + 1; i++) {
+        snprintf(path, sizeof path, "%s/.tmp-of-one-process-%d", folder, i);
+        close(open(path, O_CREAT | O_WRONLY, 0600));
+    }
+    CHECK(files_evict(f, &err) == ST_OK && count() == VIEWS + 1);
 }
 
 static void make_old(const struct file_name *name)
@@ -220,6 +278,7 @@ static void just_full(struct files *f)
     int64_t now = now_ms();
     struct file_name n[3] = {name_of(f, 1), name_of(f, 2), name_of(f, 3)};
 
+    files_name(f, W, &T, V, false, 2, &n[1]);
     CHECK(put(f, &n[0], now, MAX / 2048) == ST_OK &&
           put(f, &n[1], now, MAX / 2048) == ST_OK);
     CHECK(files_evict(f, &err) == ST_OK);
@@ -243,7 +302,7 @@ static void of_this_boot(struct files *f)
     snprintf(text, sizeof text, "%s\n%.*s\n%s\n%.*s\n7", boot, STR_ARG(U), T.z,
              STR_ARG(V));
     digest_sha256(str_of(text), hash);
-    CHECK(strcmp(hash, name.z) == 0);
+    CHECK(strcmp(hash + 16, name.z + 16) == 0); /* before it: the driver */
 }
 
 /* What a crashed writer left goes in its time. */
@@ -279,8 +338,19 @@ int main(void)
     f = at(folder);
     not_settled(f);
     looking_again(f);
+    temp_remove(folder);
+    files_close(&f);
+    f = at(folder);
     just_full(f);
     of_this_boot(f);
+    temp_remove(folder);
+    files_close(&f);
+    f = at(folder);
+    of_one_driver(f);
+    temp_remove(folder);
+    files_close(&f);
+    f = at(folder);
+    many_writers(f);
     files_close(&f);
     CHECK(!f);
     temp_remove(folder);

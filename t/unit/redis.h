@@ -21,6 +21,8 @@
 #include "store/cache.h"
 #include "t/unit/tap.h"
 
+#define REDIS_VIEWS 4
+
 static char redis_dir[64];
 static pid_t redis_pid;
 
@@ -180,6 +182,7 @@ static struct cache *cache_stale_at(const char *url, int64_t ttl_ms,
                         .cache_password_file = "",
                         .cache_ttl = ttl_ms,
                         .cache_stale_if_error = stale_ms,
+                        .cache_views = REDIS_VIEWS,
                         .cache_timeout = timeout_ms};
     struct err err = ERR_NONE;
     struct cache *c;

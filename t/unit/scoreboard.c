@@ -26,6 +26,21 @@ static struct scoreboard *board_made(void)
     return b;
 }
 
+/* Whoever was killed gives his place back when the master has seen it. */
+static void test_share(void)
+{
+    struct scoreboard *b = board_made();
+    int slot = scoreboard_take(b, ROLE_WORKER, 0, 1, deadline_in(1000));
+    struct sharer one = {scoreboard_share(b), slot, 1};
+    struct sharer other = {scoreboard_share(b), slot + 1, 1};
+
+    CHECK(share_take(&one, STR_LIT("a")) && !share_take(&other, STR_LIT("a")));
+    scoreboard_release(b, slot);
+    CHECK(share_take(&other, STR_LIT("a")));
+    scoreboard_remove(b);
+    scoreboard_close(&b);
+}
+
 static void test_slots(void)
 {
     struct scoreboard *b = board_made();
@@ -317,6 +332,7 @@ int main(void)
     if (!mkdtemp(dir))
         abort();
     snprintf(path, sizeof path, "%s/board", dir);
+    test_share();
     test_slots();
     test_takes();
     test_gauge();

@@ -264,6 +264,8 @@ int main(void)
                         .cache_timeout = 1000,
                         .cache_max_driver = 1 << 26,
                         .cache_files_max = 1 << 26,
+                        .cache_files_driver = 1 << 26,
+                        .cache_views = 64,
                         .server_request_timeout = 10000};
 
     if (!redis_begin())

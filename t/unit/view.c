@@ -94,16 +94,16 @@ static void parameters(void)
     CHECK(v.limit == 1000 && view_paged(&v) && !view_whole(&v));
     CHECK(fields_is_all(v.front) && fields_is_all(v.trips));
     v = taken("user_id=u");
-    CHECK(view_whole(&v) && !view_paged(&v));
+    CHECK(view_whole(&v) && !view_paged(&v) && !view_chosen(&v));
     v = taken("view=summary&limit=5&fields=trip_id");
     CHECK(v.summary && !v.limit && fields_is_empty(v.trips));
     CHECK(fields_is_all(v.front) && !view_whole(&v));
     v.trips = fields_all(); /* whatever set it has: it has no trips */
     CHECK(!view_whole(&v));
     v = taken("before=312f74");
-    CHECK(view_paged(&v) && !view_whole(&v));
+    CHECK(view_paged(&v) && !view_whole(&v) && view_chosen(&v));
     v = taken("fields=trip_id");
-    CHECK(!view_whole(&v) && !view_paged(&v));
+    CHECK(!view_whole(&v) && !view_paged(&v) && view_chosen(&v));
     CHECK(same("fields=trip_id,behavior_score",
                "fields=behavior_score,trip_id,trip_id"));
     CHECK(!same("fields=trip_id", "fields=behavior_score"));
