@@ -13,4 +13,10 @@ void agree_with_hosts(const struct conf *c, struct scoreboard *board);
     may have is reckoned with.
  */
 
+void agree_on_others(struct scoreboard *board);
+/*
+    Before it, when objects.url is another one than it was: whose objects are
+    there is not known yet.
+ */
+
 #endif

@@ -78,7 +78,7 @@ enum status process_service(const struct process *p, struct service **out,
 
     if (st != ST_OK)
         return st;
-    (*out)->stores->agreed = scoreboard_agreed(p->board);
+    stores_know((*out)->stores, scoreboard_agreed(p->board));
     records_share((*out)->stores->records, &place);
     return ST_OK;
 }

@@ -1,6 +1,7 @@
 #include "store/installation.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include "base/isotime.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -147,6 +148,28 @@ static enum status installation_raise(struct stores *s, struct deadline d,
     return st;
 }
 
+/*
+    A store that was this installation's, and has none or another now, is
+    another store: nothing is made in it, or raised.
+ */
+static enum status installation_still(const struct stores *s,
+                                      const struct installation *is,
+                                      enum status st, struct err *err)
+{
+    uint64_t mark = atomic_load(&s->agreed->objects);
+
+    if (!mark || (st == ST_OK && objects_mark(is->id) == mark))
+        return st;
+    err_clear(err);
+    if (st == ST_NOT_FOUND)
+        return err_set(err, ST_UNAVAILABLE, "objects_gone",
+                       "%s has no %.*s any more: is it the right one?",
+                       s->conf->objects_url, STR_ARG(key_installation()));
+    return err_set(err, ST_UNAVAILABLE, "objects_other",
+                   "%s is now that of the installation %.*s",
+                   s->conf->objects_url, STR_ARG(is->id));
+}
+
 static enum status installation_step(struct stores *s,
                                      enum installation_role role,
                                      struct deadline d, struct arena *a,
@@ -155,6 +178,8 @@ static enum status installation_step(struct stores *s,
     bool host = role == INSTALLATION_HOST;
     enum status st = installation_read(s, d, a, f, err);
 
+    if (st == ST_OK || st == ST_NOT_FOUND)
+        st = installation_still(s, f->is, st, err);
     if (st == ST_NOT_FOUND && host) {
         err_clear(err);
         st = installation_make(s, d, a, f, err);
@@ -187,8 +212,10 @@ enum status installation_agree(struct stores *s, enum installation_role role,
         err_clear(err);
         return ST_OK;
     }
-    if (st == ST_OK)
+    if (st == ST_OK) {
         agreed_tell(s->agreed, out->timeout_ms, began_us);
+        atomic_store(&s->agreed->objects, objects_mark(out->id));
+    }
     return st;
 }
 

@@ -20,6 +20,7 @@ enum status stores_open(const struct conf *c, struct stores **out,
         stores_close(&s);
         return st;
     }
+    objects_belong(s->objects, &s->agreed->objects);
     /* What may be done without stops nobody; /readyz and -t say it. */
     if (files_open(c, &s->files, &s->no_files) != ST_OK)
         assert(!s->files);
@@ -44,6 +45,12 @@ void stores_close(struct stores **sp)
         objects_close(&s->objects);
     free(s);
     *sp = NULL;
+}
+
+void stores_know(struct stores *s, struct agreed *agreed)
+{
+    s->agreed = agreed;
+    objects_belong(s->objects, &agreed->objects);
 }
 
 /* In this order, and read in the other: who finds the new time finds the new
