@@ -35,7 +35,10 @@ static int agree_in_child(void *ctx)
 
 void agree_on_others(struct scoreboard *board)
 {
-    atomic_store(&scoreboard_agreed(board)->objects, 0);
+    struct agreed *agreed = scoreboard_agreed(board);
+
+    atomic_store(&agreed->objects, 0);
+    atomic_store(&agreed->records, 0);
 }
 
 void agree_with_hosts(const struct conf *c, struct scoreboard *board)

@@ -15,8 +15,8 @@ void agree_with_hosts(const struct conf *c, struct scoreboard *board);
 
 void agree_on_others(struct scoreboard *board);
 /*
-    Before it, when objects.url is another one than it was: whose objects are
-    there is not known yet.
+    Before it, when objects.url or records.url is another one than it was:
+    whose they are is not known yet.
  */
 
 #endif

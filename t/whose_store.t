@@ -2,8 +2,10 @@
 """The store is the store: an objects folder that is not there, that is empty or another
 installation's is an outage, and all goes on by itself when the right one is back."""
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
@@ -111,6 +113,52 @@ with harness.Stack(redis=False, kind="dir", workers=2,
         is_(s.get(DRIVER).status, 503, "the same folder without what it had is another")
         os.rmdir(root)
         back()
+
+    def records_state():
+        return [b["message"] for b in s.get("/readyz").json()["backends"]
+                if b["name"] == "records"][0]
+
+    with subtest("the file of the records is gone"):
+        kept_file = s.stores.records + ".kept"
+        os.rename(s.stores.records, kept_file)
+        is_(s.get(DRIVER).status, 503, "a read is no answer")
+        in_("is not there any more", records_state(), "the host says it")
+        ok(not os.path.exists(s.stores.records), "it is not made anew")
+        os.rename(kept_file, s.stores.records)
+        is_(len(s.get(DRIVER).json()["trips"]), count, "back, all is there")
+
+    with subtest("another file is in its place"):
+        os.rename(s.stores.records, kept_file)
+        open(s.stores.records, "x", encoding="ascii").close()
+        is_(s.get(DRIVER).status, 503, "a read is no answer")
+        in_("it has other records", records_state(), "the host says it")
+        is_(os.path.getsize(s.stores.records), 0, "nothing is written into it")
+        for end in ("", "-wal", "-shm"):
+            if os.path.exists(s.stores.records + end):
+                os.unlink(s.stores.records + end)
+        os.rename(kept_file, s.stores.records)
+        is_(len(s.get(DRIVER).json()["trips"]), count, "back, all is there")
+
+    with subtest("other records are in its place"):
+        aside = os.path.join(s.dir, "aside")
+        os.mkdir(aside)
+        for end in ("", "-wal", "-shm"):
+            if os.path.exists(s.stores.records + end):
+                os.rename(s.stores.records + end, f"{aside}/records.db{end}")
+        shutil.copy(f"{aside}/records.db", s.stores.records)
+        with contextlib.closing(sqlite3.connect(s.stores.records)) as other:
+            other.execute("UPDATE meta SET value = 'other' WHERE name = 'identity'")
+            other.commit()
+        is_(s.get(DRIVER).status, 503, "a read is no answer")
+        in_("it has other records", records_state(), "the host says it")
+        is_(s.post("/store-trajectory-batch", trips.trip(count + 1)["batches"][0]).status,
+            503, "no upload goes there")
+        for end in ("", "-wal", "-shm"):
+            if os.path.exists(s.stores.records + end):
+                os.unlink(s.stores.records + end)
+            if os.path.exists(f"{aside}/records.db{end}"):
+                os.rename(f"{aside}/records.db{end}", s.stores.records + end)
+        is_(len(s.get(DRIVER).json()["trips"]), count, "back, all is there")
 
     with subtest("what the hosts agreed on is raised"):
         drivers.agree_on(s, 99000)

@@ -142,6 +142,7 @@ void scoreboard_generation(struct scoreboard *b, unsigned generation)
 
     agreed_tell(is, atomic_load(&was->timeout_ms), atomic_load(&was->read_us));
     atomic_store(&is->objects, atomic_load(&was->objects));
+    atomic_store(&is->records, atomic_load(&was->records));
     atomic_store(&b->board->generation, generation);
 }
 

@@ -240,12 +240,15 @@ static void installation_say(const struct stores *s,
                  (long long)own, (long long)is->timeout_ms);
 }
 
-static void installation_compare(const struct installation *is,
+static void installation_compare(const struct stores *s,
+                                 const struct installation *is,
                                  struct str records)
 {
     struct log_value ours, theirs;
 
-    if (is->records.n && !str_eq(is->records, records))
+    if (!is->records.n || str_eq(is->records, records))
+        atomic_store(&s->agreed->records, objects_mark(records));
+    else
         log_line(LOG_WARN, "installation_of_other_records",
                  "id=%.*s its_records=%s records=%s text=\"objects.url and "
                  "records.url do not belong together\"",
@@ -266,7 +269,7 @@ enum status installation_start(struct stores *s, enum installation_role role,
     if (st == ST_OK && is.id.n)
         st = records_identity(s->records, d, a, &records, err);
     if (st == ST_OK && is.id.n)
-        installation_compare(&is, records);
+        installation_compare(s, &is, records);
     arena_free(&a);
     return st;
 }

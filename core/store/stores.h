@@ -20,8 +20,8 @@
 struct agreed {
     _Atomic int64_t timeout_ms; /* the longest request_timeout of all hosts */
     _Atomic int64_t read_us;    /* when that was read; 0: never */
-    _Atomic uint64_t objects;   /* objects_mark of the installation's id; 0: not
-                                   known */
+    _Atomic uint64_t objects;   /* objects_mark of the installation's id, and */
+    _Atomic uint64_t records;   /* of the records' identity; 0: not known */
 };
 void agreed_tell(struct agreed *g, int64_t timeout_ms, int64_t read_us);
 bool agreed_known(const struct agreed *g);
