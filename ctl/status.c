@@ -84,7 +84,7 @@ static bool print_json(const struct board_view *v, const struct pending *p)
 
 /* When the stores cannot even be opened, what is pending stays unknown, and
  * the processes are shown all the same. */
-static void count(const struct conf *c, struct pending *out)
+static void debts_count(const struct conf *c, struct pending *out)
 {
     struct stores *s;
 
@@ -118,7 +118,7 @@ int ctl_status(const struct ctl *ctl, int argc, char **argv)
         return ctl_complain(&err);
     a = arena_new(0);
     scoreboard_view(board, a, &view);
-    count(ctl->conf, &pending);
+    debts_count(ctl->conf, &pending);
     ok = json ? print_json(&view, &pending) : print_all(&view, &pending);
     arena_free(&a);
     scoreboard_close(&board);

@@ -216,7 +216,7 @@ static void sockets_close(void)
     listen_close(&master.monitor);
 }
 
-static void stop(void)
+static void crew_end(void)
 {
     log_line(LOG_INFO, "stopping", NULL);
     notify_stopping();
@@ -230,7 +230,7 @@ static void stop(void)
 static void act_on_signals(void)
 {
     if (got_stop > 0 && !master.stopping)
-        stop();
+        crew_end();
     if (got_stop > 1)
         crew_kill(master.crew);
     if (got_reopen) {

@@ -12,8 +12,8 @@ size_t conf_value_max(const struct conf_key *k)
 
 /* ---- texts: what is written is what the member holds ---- */
 
-static bool keep(const struct conf_key *k, struct str value, struct arena *a,
-                 void *member)
+static bool value_keep(const struct conf_key *k, struct str value,
+                       struct arena *a, void *member)
 {
     if (value.n > conf_value_max(k))
         return false;
@@ -25,7 +25,7 @@ static bool keep(const struct conf_key *k, struct str value, struct arena *a,
 static bool read_text(const struct conf_key *k, struct str value,
                       struct arena *a, void *member)
 {
-    return !str_starts(value, STR_LIT(";")) && keep(k, value, a, member);
+    return !str_starts(value, STR_LIT(";")) && value_keep(k, value, a, member);
 }
 
 static void print_text(const struct conf_key *k, const void *member,
@@ -48,7 +48,7 @@ static bool read_path(const struct conf_key *k, struct str value,
 
     if (!none && (value.n < 2 || value.p[0] != '/'))
         return false;
-    return keep(k, value, a, member);
+    return value_keep(k, value, a, member);
 }
 
 static void allow_path(const struct conf_key *k, struct buf *out)
@@ -101,13 +101,13 @@ static bool read_place(const struct conf_key *k, struct str value,
     struct str word;
 
     if (value.n == 0)
-        return k->dflt[0] == '\0' && keep(k, value, a, member);
+        return k->dflt[0] == '\0' && value_keep(k, value, a, member);
     while (next_word(&words, &word)) {
         bool open = word.p[word.n - 1] == '/';
 
         if (open ? value.n > word.n && str_starts(value, word)
                  : str_eq(value, word))
-            return socket_fits(value) && keep(k, value, a, member);
+            return socket_fits(value) && value_keep(k, value, a, member);
     }
     return false;
 }
@@ -139,7 +139,7 @@ static bool read_choice(const struct conf_key *k, struct str value,
 
     while (next_word(&words, &word))
         if (str_eq(value, word))
-            return keep(k, value, a, member);
+            return value_keep(k, value, a, member);
     return false;
 }
 

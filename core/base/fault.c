@@ -44,7 +44,7 @@ static bool read_order(const char *name, char *order, int size)
     return true;
 }
 
-static void hold(const char *name)
+static void fault_hold(const char *name)
 {
     struct deadline limit = deadline_in(HOLD_LIMIT_MS);
     char go[PATH_MAX], taken[PATH_MAX];
@@ -73,7 +73,7 @@ bool fault_point(const char *name)
     if (strcmp(order, "crash") == 0)
         _exit(FAULT_EXIT);
     if (strcmp(order, "hold") == 0)
-        hold(name);
+        fault_hold(name);
     else if (strncmp(order, "sleep ", 6) == 0 &&
              str_to_i64(str_of(order + 6), &ms))
         clock_sleep_ms(ms);

@@ -83,8 +83,8 @@ enum status gzip_pack(struct str in, int level, struct buf *out,
     return st;
 }
 
-static enum status corrupt(const z_stream *z, struct buf *out, size_t start,
-                           struct err *err)
+static enum status stream_corrupt(const z_stream *z, struct buf *out,
+                                  size_t start, struct err *err)
 {
     out->n = start;
     return err_set(err, ST_CORRUPT, "bad_gzip", "%s after %lu bytes",
@@ -104,7 +104,7 @@ enum status gzip_inflate_step(struct z_stream_s *z, int flush, struct buf *out,
         return too_large(out, start, err);
     *end = rc == Z_STREAM_END;
     /* Z_BUF_ERROR: no progress, so the input ended too early. */
-    return *end || rc == Z_OK ? ST_OK : corrupt(z, out, start, err);
+    return *end || rc == Z_OK ? ST_OK : stream_corrupt(z, out, start, err);
 }
 
 /*
@@ -122,7 +122,7 @@ static enum status unpack(z_stream *z, struct buf *out, struct err *err)
         if (st != ST_OK || (end && z->avail_in == 0))
             return st;
         if (end && inflateReset(z) != Z_OK)
-            return corrupt(z, out, start, err);
+            return stream_corrupt(z, out, start, err);
     }
 }
 

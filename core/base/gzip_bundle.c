@@ -52,7 +52,7 @@ void gzip_bundle_end(struct gzip_bundle *b, struct str back)
 
 /* ---- reading ---- */
 
-static struct str take(struct gzip_unbundle *u, size_t n)
+static struct str bundle_take(struct gzip_unbundle *u, size_t n)
 {
     struct str taken = {u->rest.p, n};
 
@@ -67,7 +67,7 @@ bool gzip_is_bundle(struct str body)
     return body.n >= HEAD.n + LENGTH_SIZE && str_starts(body, HEAD);
 }
 
-static enum status corrupt(struct err *err, const char *why)
+static enum status bundle_corrupt(struct err *err, const char *why)
 {
     return err_set(err, ST_CORRUPT, "bad_gzip", "%s", why);
 }
@@ -80,14 +80,14 @@ enum status gzip_unbundle(struct str body, struct buf *front,
 
     *u = (struct gzip_unbundle){.rest = body};
     if (!gzip_is_bundle(body))
-        return corrupt(err, "not a bundle");
-    (void)take(u, HEAD.n);
-    bytes = take(u, LENGTH_SIZE);
+        return bundle_corrupt(err, "not a bundle");
+    (void)bundle_take(u, HEAD.n);
+    bytes = bundle_take(u, LENGTH_SIZE);
     for (size_t i = 0; i < LENGTH_SIZE; i++)
         length |= (size_t)(unsigned char)bytes.p[i] << 8 * i;
     if (length > u->rest.n)
-        return corrupt(err, "the bundle's front is cut short");
-    return gzip_fragment_open(take(u, length), front, &u->sum, err);
+        return bundle_corrupt(err, "the bundle's front is cut short");
+    return gzip_fragment_open(bundle_take(u, length), front, &u->sum, err);
 }
 
 bool gzip_unbundle_item(struct gzip_unbundle *u, size_t deflate,
@@ -99,14 +99,14 @@ bool gzip_unbundle_item(struct gzip_unbundle *u, size_t deflate,
     if (u->items++) {
         if (!str_starts(u->rest, comma))
             return false;
-        (void)take(u, comma.n);
+        (void)bundle_take(u, comma.n);
         gzip_sum_add(&u->sum, &comma_sum);
     }
     /* Both come from a file. More than 32 bits of length is none of ours, and
      * crc32_combine would take it for a negative one. */
     if (deflate > u->rest.n || sum->length > UINT32_MAX)
         return false;
-    *item = take(u, deflate);
+    *item = bundle_take(u, deflate);
     gzip_sum_add(&u->sum, sum);
     return true;
 }
@@ -121,10 +121,10 @@ enum status gzip_unbundle_end(struct gzip_unbundle *u, struct str back,
     bool same;
 
     if (u->rest.n < GZIP_TAIL_SIZE)
-        return corrupt(err, "the bundle is cut short");
+        return bundle_corrupt(err, "the bundle is cut short");
     buf_init(&text, back.n);
-    st = gzip_fragment_open(take(u, u->rest.n - GZIP_TAIL_SIZE), &text, &sum,
-                            err);
+    st = gzip_fragment_open(bundle_take(u, u->rest.n - GZIP_TAIL_SIZE), &text,
+                            &sum, err);
     same = st == ST_OK && str_eq(buf_str(&text), back);
     buf_free(&text);
     gzip_sum_add(&u->sum, &sum);

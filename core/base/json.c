@@ -115,7 +115,7 @@ struct json_iter json_iter(struct json container)
     };
 }
 
-static struct json take(struct json_iter *it)
+static struct json element_take(struct json_iter *it)
 {
     const char *from = it->p;
 
@@ -132,13 +132,13 @@ bool json_next(struct json_iter *it, struct json *key, struct json *value)
         it->p = skip_blanks(it->p + 1, it->end);
     *key = JSON_ABSENT;
     if (it->object) {
-        *key = take(it);
+        *key = element_take(it);
         /* What lies before the colon is blank. */
         while (*it->p++ != ':')
             continue;
         it->p = skip_blanks(it->p, it->end);
     }
-    *value = take(it);
+    *value = element_take(it);
     return true;
 }
 

@@ -60,8 +60,8 @@ struct reading {
     int foreign_n;
 };
 
-static enum status wrong(const struct reading *r, const char *member,
-                         const char *what)
+static enum status member_wrong(const struct reading *r, const char *member,
+                                const char *what)
 {
     return err_set(r->err, ST_BAD_REQUEST, "bad_user", "%s %s",
                    shown_of(str_of(member)).z, what);
@@ -70,7 +70,7 @@ static enum status wrong(const struct reading *r, const char *member,
 static enum status wrong_key(const struct reading *r, struct json key,
                              const char *what)
 {
-    return wrong(r, arena_z(r->a, json_string(key, r->a)), what);
+    return member_wrong(r, arena_z(r->a, json_string(key, r->a)), what);
 }
 
 /* ---- members of ours ---- */
@@ -117,16 +117,16 @@ static enum status read_member(const struct reading *r, const struct member *m,
         else if (v.type == JSON_STRING)
             *(struct str *)at = json_string(v, r->a);
         else
-            return wrong(r, m->name, "must be a string");
+            return member_wrong(r, m->name, "must be a string");
         return ST_OK;
     case REAL:
         if (!read_double(r, v, (double *)at))
-            return wrong(r, m->name, "must be a number");
+            return member_wrong(r, m->name, "must be a number");
         return ST_OK;
     case WHOLE:
         if (!read_double(r, v, &d) || d != floor(d) || d < 0 ||
             d > 1e9) /* before the cast, which may trap */
-            return wrong(r, m->name, "must be a whole number from 0 on");
+            return member_wrong(r, m->name, "must be a whole number from 0 on");
         *(int64_t *)at = (int64_t)d;
         return ST_OK;
     }
@@ -169,7 +169,7 @@ static enum status put_foreign(struct reading *r, struct buf *to,
     struct json typed = typed_value(r, key, v);
 
     if (key.raw.n <= 2)
-        return wrong(r, "a member", "has no name");
+        return member_wrong(r, "a member", "has no name");
     if (!ddb_valid(typed))
         return wrong_key(r, key, "is a value that DynamoDB cannot hold");
     buf_printf(to, "%s%.*s:", to->n ? "," : "", STR_ARG(key.raw));
@@ -226,7 +226,8 @@ static enum status check_place(const struct reading *r, struct json v)
                         &value) != ST_OK)
             value = JSON_ABSENT;
         if (!read_double(r, value, &d))
-            return wrong(r, "base_point", "needs a latitude and a longitude");
+            return member_wrong(r, "base_point",
+                                "needs a latitude and a longitude");
     }
     return ST_OK;
 }
@@ -306,9 +307,10 @@ static enum status check_privacy(const struct reading *r)
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
         known = known || str_is(r->u->consent, levels[i]);
     if (!known)
-        return wrong(r, "consentLevel", "must be full, basic or minimal");
+        return member_wrong(r, "consentLevel",
+                            "must be full, basic or minimal");
     if (r->u->retention_months == 0 || r->u->retention_months > 24)
-        return wrong(r, "dataRetentionPeriod", "must be 1 to 24 months");
+        return member_wrong(r, "dataRetentionPeriod", "must be 1 to 24 months");
     return ST_OK;
 }
 
@@ -317,15 +319,15 @@ static enum status check_user(const struct reading *r)
     struct user *u = r->u;
 
     if (!id_valid(u->user_id))
-        return wrong(r, "user_id",
-                     "is missing or not 1 to 128 characters of "
-                     "A-Z a-z 0-9 . _ @ + : = - without a leading dot");
+        return member_wrong(r, "user_id",
+                            "is missing or not 1 to 128 characters of "
+                            "A-Z a-z 0-9 . _ @ + : = - without a leading dot");
     u->email = driver_email_lower(u->email, r->a);
     if (u->email.n && !driver_email_plausible(u->email))
-        return wrong(r, "email", "is not an address");
+        return member_wrong(r, "email", "is not an address");
     if (u->has_base_point &&
         (fabs(u->latitude) > 90 || fabs(u->longitude) > 180))
-        return wrong(r, "base_point", "is not on the globe");
+        return member_wrong(r, "base_point", "is not on the globe");
     return u->has_privacy ? check_privacy(r) : ST_OK;
 }
 
@@ -349,16 +351,16 @@ enum status user_read(struct json v, struct arena *a, struct user *out,
                          .anonymization_radius = -1,
                          .retention_months = -1};
     if (v.type != JSON_OBJECT)
-        return wrong(&r, "a user", "must be an object");
+        return member_wrong(&r, "a user", "must be an object");
     read_id(&r, v);
     if (v.raw.n > USER_TEXT_MAX)
-        return wrong(&r, "it", "is larger than DynamoDB's items may be");
+        return member_wrong(&r, "it", "is larger than DynamoDB's items may be");
     buf_init(&r.foreign, FOREIGN_TEXT_MAX);
     st = read_members(&r, v);
     if (st == ST_OK)
         st = check_user(&r);
     if (st == ST_OK && !buf_ok(&r.foreign))
-        st = wrong(&r, "it", "is larger than DynamoDB's items may be");
+        st = member_wrong(&r, "it", "is larger than DynamoDB's items may be");
     if (st == ST_OK && r.foreign.n)
         out->foreign = arena_printf(a, "{%.*s}", STR_ARG(buf_str(&r.foreign)));
     buf_free(&r.foreign);

@@ -48,8 +48,9 @@ static double city_probability(const struct evidence *e)
     return exact_mean(indicators, sizeof indicators / sizeof *indicators);
 }
 
-static struct evidence gather(const struct motion *m, const struct path *path,
-                              double distance_miles)
+static struct evidence evidence_of(const struct motion *m,
+                                   const struct path *path,
+                                   double distance_miles)
 {
     size_t i, stops = 0, fast = 0;
 
@@ -88,7 +89,7 @@ void context_judge(const struct motion *m, const struct path *path,
         an->decel_threshold_ms2 = -4.2;
         return;
     }
-    e = gather(m, path, distance_miles);
+    e = evidence_of(m, path, distance_miles);
     an->city_probability = city_probability(&e);
     an->confidence = 1 - fabs(an->city_probability - 0.5) * 2;
     an->context_avg_speed = e.mean_mph;

@@ -154,7 +154,7 @@ static struct harsh_event event_of(const struct run *r, const double *ms2,
     };
 }
 
-static void count(enum severity severity, struct analysis *an)
+static void event_count(enum severity severity, struct analysis *an)
 {
     an->harsh_events++;
     an->dangerous_events += severity != SEVERITY_HARSH;
@@ -163,8 +163,8 @@ static void count(enum severity severity, struct analysis *an)
     an->breakdown.extreme += severity == SEVERITY_EXTREME;
 }
 
-static void keep(const struct run *r, struct harsh_event e, struct arena *a,
-                 struct analysis *an)
+static void event_keep(const struct run *r, struct harsh_event e,
+                       struct arena *a, struct analysis *an)
 {
     if (r->kind == KIND_ACCELERATION) {
         an->accelerations =
@@ -199,8 +199,8 @@ void events_find(const struct motion *m, struct arena *a, struct analysis *an)
         severity = is_noise(&r, an) ? SEVERITY_NONE : severity_of(&r, an);
         if (severity == SEVERITY_NONE)
             continue;
-        count(severity, an);
-        keep(&r, event_of(&r, ms2, severity), a, an);
+        event_count(severity, an);
+        event_keep(&r, event_of(&r, ms2, severity), a, an);
     }
     an->segments = (int)n;
     calm = an->segments - 3 * an->harsh_events;

@@ -113,8 +113,9 @@ static double behavior(const struct analysis *an)
     return score_round(fmax(30, fmin(100, score)), 1);
 }
 
-static void judge(const struct delta *d, size_t n, const struct path *path,
-                  struct arena *a, struct analysis *an)
+static void events_judge(const struct delta *d, size_t n,
+                         const struct path *path, struct arena *a,
+                         struct analysis *an)
 {
     struct motion m;
 
@@ -153,6 +154,6 @@ enum status score_trip(const struct score_input *in, struct arena *a,
     if (out->distance_miles <= 0)
         rest_stationary(out);
     else
-        judge(s.deltas, s.n, &path, a, out);
+        events_judge(s.deltas, s.n, &path, a, out);
     return ST_OK;
 }

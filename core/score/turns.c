@@ -27,7 +27,7 @@ static double safe_speed(double angle, enum context context)
 }
 
 /* Names the severity of a turn and counts it. */
-static const char *judge(double ratio, struct analysis *an)
+static const char *turns_rating(double ratio, struct analysis *an)
 {
     an->turns++;
     if (ratio <= 1.15) {
@@ -65,7 +65,7 @@ static void add_turn(const struct path *path, const struct motion *m,
         return;
     safe = safe_speed(angle, an->context);
     ratio = mph / safe;
-    severity = judge(ratio, an);
+    severity = turns_rating(ratio, an);
     an->turn_details =
         list_room(a, an->turn_details, an->n_turn_details, sizeof(struct turn));
     an->turn_details[an->n_turn_details++] = (struct turn){

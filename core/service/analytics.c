@@ -155,8 +155,8 @@ static enum status answer_by_kept_email(struct reading *r,
 /* What was found in the other way than the parameter's own is believed for a
  * while only: meanwhile somebody may come who is meant by its own. So is one of
  * several, who may not be the one with most trips for ever. */
-static void remember(struct email_hints *hints, const struct wanted *w,
-                     struct hint who, bool several)
+static void hint_remember(struct email_hints *hints, const struct wanted *w,
+                          struct hint who, bool several)
 {
     email_hint_set(hints, w->key, who,
                    who.by_id == w->key.by_email ? HINT_SHORT_MS
@@ -217,7 +217,7 @@ static enum status try_email(struct reading *r, const struct wanted *w,
     st = read_as(r, w, who);
     /* An index may name a user whose record has another e-mail by now. */
     if (!r->stranger)
-        remember(hints, w, who, several);
+        hint_remember(hints, w, who, several);
     return st;
 }
 
@@ -244,7 +244,7 @@ static enum status try_id(struct reading *r, const struct wanted *w,
     }
     st = read_as(r, w, who);
     if (!r->stranger && w->key.by_email && w->can_be_email)
-        remember(hints, w, who, false);
+        hint_remember(hints, w, who, false);
     return st;
 }
 

@@ -40,8 +40,8 @@ struct everybody {
 
 /* ---- noting ---- */
 
-static enum status note(struct everybody *all, struct str user_id, char kind,
-                        struct str trip_id)
+static enum status bucket_note(struct everybody *all, struct str user_id,
+                               char kind, struct str trip_id)
 {
     char text[NOTE_MAX];
 
@@ -56,12 +56,12 @@ static enum status note(struct everybody *all, struct str user_id, char kind,
 
 static enum status note_driver(void *ctx, struct str user_id)
 {
-    return note(ctx, user_id, NOTE_OBJECTS, STR_NONE);
+    return bucket_note(ctx, user_id, NOTE_OBJECTS, STR_NONE);
 }
 
 static enum status note_user(void *ctx, const struct user *u)
 {
-    return note(ctx, u->user_id, NOTE_USER, STR_NONE);
+    return bucket_note(ctx, u->user_id, NOTE_USER, STR_NONE);
 }
 
 /* In this order: who is entered meanwhile has no objects, rather than no user.
@@ -99,7 +99,7 @@ static enum status note_trip(void *ctx, const struct trip_seen *t)
     need = trip_need(all->c->stores->conf, t);
     if (need == TRIP_NEEDS_NOTHING || !id_valid(t->trip_id))
         return ST_OK;
-    return note(all, t->user_id, note_of[need], t->trip_id);
+    return bucket_note(all, t->user_id, note_of[need], t->trip_id);
 }
 
 /* A page that cannot be had now is asked for again; the walk stands meanwhile.

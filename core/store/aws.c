@@ -143,8 +143,8 @@ void aws_close(struct aws **wp)
 
 /* ---- a request's life ---- */
 
-static void finish(struct run *run, struct slot *s, const struct aws_verdict *v,
-                   const struct err *err)
+static void slot_finish(struct run *run, struct slot *s,
+                        const struct aws_verdict *v, const struct err *err)
 {
     struct aws_reply reply = {.code = s->call.code,
                               .head = buf_str(&s->call.head),
@@ -177,7 +177,7 @@ static void give_up(struct run *run, struct slot *s,
             v->fault, v->fault[0] && v->message.n ? ": " : "",
             (int)(v->message.n < 160 ? v->message.n : 160),
             v->message.n ? v->message.p : "", why);
-    finish(run, s, v, &err);
+    slot_finish(run, s, v, &err);
 }
 
 static enum status key_for(const struct run *run, const struct slot *s,
@@ -189,7 +189,7 @@ static enum status key_for(const struct run *run, const struct slot *s,
     return aws_credentials_get(run->w->credentials, run->d, key, err);
 }
 
-static void launch(struct run *run, struct slot *s)
+static void slot_launch(struct run *run, struct slot *s)
 {
     struct err err = ERR_NONE;
     struct sigv4_key key;
@@ -208,7 +208,7 @@ static void launch(struct run *run, struct slot *s)
         s->call.code = 0;
         buf_reset(&s->call.head);
         buf_reset(&s->call.body_in);
-        finish(run, s, &(struct aws_verdict){.st = err.st}, &err);
+        slot_finish(run, s, &(struct aws_verdict){.st = err.st}, &err);
         return;
     }
     left = deadline_left_ms(run->d);
@@ -260,7 +260,7 @@ static void correct_clock(struct aws *w, const struct aws_verdict *v)
              w->service, (long long)(w->clock_off_us / 1000000));
 }
 
-static void settle(struct run *run, struct slot *s)
+static void slot_settle(struct run *run, struct slot *s)
 {
     struct aws *w = run->w;
     struct aws_verdict v = aws_judge(
@@ -275,7 +275,7 @@ static void settle(struct run *run, struct slot *s)
         }
         if (w->budget < BUDGET_MAX)
             w->budget += BUDGET_EARNED;
-        finish(run, s, &v, &ERR_NONE);
+        slot_finish(run, s, &v, &ERR_NONE);
         break;
     case AWS_AGAIN:
         s->unsure = s->unsure || s->call.code || /* else it did not arrive */
@@ -316,7 +316,7 @@ static struct slot *slot_of(struct aws *w, int i)
     return w->slot[i];
 }
 
-static void begin(struct run *run, struct slot *s)
+static void slot_begin(struct run *run, struct slot *s)
 {
     s->req = (struct aws_request){0};
     if (!run->next(run->ctx, s->arena, &s->req)) {
@@ -339,9 +339,9 @@ static struct deadline start_due(struct run *run)
         struct slot *s = slot_of(run->w, i);
 
         if (s->state == SLOT_FREE && !run->no_more)
-            begin(run, s);
+            slot_begin(run, s);
         if (s->state == SLOT_WAITS && s->at_ms <= clock_mono_ms())
-            launch(run, s);
+            slot_launch(run, s);
         else if (s->state == SLOT_WAITS && s->at_ms < next.at_ms)
             next.at_ms = s->at_ms;
         if (run->no_more && run->busy == 0)
@@ -350,7 +350,7 @@ static struct deadline start_due(struct run *run)
     return next;
 }
 
-static void stop(struct run *run)
+static void run_stop(struct run *run)
 {
     for (int i = 0; i < run->w->window; i++) {
         struct slot *s = run->w->slot[i];
@@ -363,7 +363,7 @@ static void stop(struct run *run)
     }
 }
 
-static void turn(struct run *run)
+static void run_turn(struct run *run)
 {
     struct deadline next = start_due(run);
     struct http_call *ended;
@@ -372,7 +372,7 @@ static void turn(struct run *run)
         return;
     ended = http_wait(run->w->http, next);
     if (ended)
-        settle(run, ended->user);
+        slot_settle(run, ended->user);
     else
         clock_sleep_ms(deadline_left_ms(next)); /* all wait for their turn */
 }
@@ -389,9 +389,9 @@ enum status aws_run(struct aws *w, aws_next next, aws_done done, void *ctx,
                                                    .ca_file = w->ca_file});
     w->running = true;
     do
-        turn(&run);
+        run_turn(&run);
     while (run.st == ST_OK && (run.busy > 0 || !run.no_more));
-    stop(&run);
+    run_stop(&run);
     w->running = false;
     return run.st;
 }
@@ -419,7 +419,7 @@ static bool one_next(void *ctx, struct arena *a, struct aws_request *out)
     return true;
 }
 
-static enum status one_done(void *ctx, const struct aws_request *r,
+static enum status run_done(void *ctx, const struct aws_request *r,
                             enum status st, const struct aws_reply *reply,
                             const struct err *err)
 {
@@ -440,7 +440,7 @@ enum status aws_call(struct aws *w, const struct aws_request *r,
                      struct err *err)
 {
     struct one o = {r, false, a, out, err, ST_INTERNAL};
-    enum status st = aws_run(w, one_next, one_done, &o, d);
+    enum status st = aws_run(w, one_next, run_done, &o, d);
 
     assert(st == ST_OK);
     return o.st;

@@ -117,8 +117,8 @@ static int64_t refresh_at(int64_t now_us, int64_t expires_us)
     return expires_us - margin - jitter;
 }
 
-static void adopt(struct aws_credentials *c, const struct aws_found *found,
-                  const char *source)
+static void credentials_adopt(struct aws_credentials *c,
+                              const struct aws_found *found, const char *source)
 {
     struct arena *old = c->now;
     int64_t now_us = clock_wall_us();
@@ -138,8 +138,8 @@ static void adopt(struct aws_credentials *c, const struct aws_found *found,
                  : (long long)(found->expires_us - now_us) / 1000000);
 }
 
-static enum status fetch(struct aws_credentials *c, struct deadline d,
-                         struct err *err)
+static enum status credentials_fetch(struct aws_credentials *c,
+                                     struct deadline d, struct err *err)
 {
     struct aws_found found;
     const char *source = "none";
@@ -153,13 +153,13 @@ static enum status fetch(struct aws_credentials *c, struct deadline d,
                                           c->spare},
                      &found, &source, err);
     if (st == ST_OK)
-        adopt(c, &found, source);
+        credentials_adopt(c, &found, source);
     return st;
 }
 
 /* ---- the cache ---- */
 
-static bool due(const struct aws_credentials *c)
+static bool credentials_due(const struct aws_credentials *c)
 {
     int64_t mono = clock_mono_ms();
 
@@ -178,7 +178,8 @@ static bool still_good(const struct aws_credentials *c)
                        clock_wall_us() < c->found.expires_us);
 }
 
-static enum status failed(struct aws_credentials *c, struct err *err)
+static enum status credentials_failed(struct aws_credentials *c,
+                                      struct err *err)
 {
     if (still_good(c)) {
         c->not_until_ms =
@@ -203,7 +204,8 @@ enum status aws_credentials_get(struct aws_credentials *c, struct deadline d,
         *err = c->failure;
         return err->st;
     }
-    if (due(c) && fetch(c, d, &why) != ST_OK && failed(c, &why) != ST_OK) {
+    if (credentials_due(c) && credentials_fetch(c, d, &why) != ST_OK &&
+        credentials_failed(c, &why) != ST_OK) {
         *err = why;
         return why.st;
     }

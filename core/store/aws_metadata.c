@@ -18,8 +18,8 @@ struct question {
     int64_t ms;
 };
 
-static enum status judge(const struct http_call *c, const char *what,
-                         struct err *err)
+static enum status metadata_status(const struct http_call *c, const char *what,
+                                   struct err *err)
 {
     struct str said = buf_str(&c->body_in);
 
@@ -55,14 +55,14 @@ static enum status ask_for(const struct aws_asking *ask,
     c.max_body = REPLY_MAX;
     c.timeout_ms = left < q->ms ? left : q->ms;
     (void)http_do(ask->http, &c); /* its status stands in the call, too */
-    st = judge(&c, q->what, err);
+    st = metadata_status(&c, q->what, err);
     *out = arena_copy(ask->arena, buf_str(&c.body_in));
     http_call_free(&c);
     return st;
 }
 
-static enum status whole(struct aws_found *out, struct str expires,
-                         const char *what, struct err *err)
+static enum status metadata_whole(struct aws_found *out, struct str expires,
+                                  const char *what, struct err *err)
 {
     if (out->key.id.n == 0 || out->key.secret.n == 0)
         return err_set(err, ST_UNAVAILABLE, "no_credentials",
@@ -86,8 +86,9 @@ static enum status from_json(const struct aws_asking *ask, struct str text,
     out->key.secret =
         json_string(json_member(root, "SecretAccessKey"), ask->arena);
     out->key.token = json_string(json_member(root, "Token"), ask->arena);
-    return whole(out, json_string(json_member(root, "Expiration"), ask->arena),
-                 what, err);
+    return metadata_whole(
+        out, json_string(json_member(root, "Expiration"), ask->arena), what,
+        err);
 }
 
 /* ---- web identity ---- */
@@ -116,7 +117,8 @@ static enum status sts_read(const struct aws_asking *ask, struct str reply,
     out->key.id = xml_child_text(c, "AccessKeyId", ask->arena);
     out->key.secret = xml_child_text(c, "SecretAccessKey", ask->arena);
     out->key.token = xml_child_text(c, "SessionToken", ask->arena);
-    return whole(out, xml_child_text(c, "Expiration", ask->arena), "STS", err);
+    return metadata_whole(out, xml_child_text(c, "Expiration", ask->arena),
+                          "STS", err);
 }
 
 enum status aws_assume_with_token(const struct aws_asking *ask, struct str role,

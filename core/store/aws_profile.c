@@ -28,7 +28,7 @@ static const char *const not_followed[] = {
     "credential_process", "source_profile", "credential_source", "sso_session",
     "sso_start_url"};
 
-static struct str take_line(struct str *text)
+static struct str profile_line(struct str *text)
 {
     const char *eol = memchr(text->p, '\n', text->n);
     struct str line = {text->p, eol ? (size_t)(eol - text->p) : text->n};
@@ -40,7 +40,7 @@ static struct str take_line(struct str *text)
 }
 
 /* `[name]`, in the configuration file also `[profile name]`. */
-static bool heads(struct str line, struct str name, bool config)
+static bool line_heads(struct str line, struct str name, bool config)
 {
     const char *close = memchr(line.p, ']', line.n);
     struct str in;
@@ -83,14 +83,14 @@ static void take_profile(struct profile *p, struct str text, struct str name,
     bool inside = false;
 
     while (text.n) {
-        struct str line = take_line(&text);
+        struct str line = profile_line(&text);
         bool nested = line.n && (line.p[0] == ' ' || line.p[0] == '\t');
 
         line = str_trim(line);
         if (line.n == 0 || line.p[0] == '#' || line.p[0] == ';')
             continue;
         if (line.p[0] == '[') {
-            inside = heads(line, name, config);
+            inside = line_heads(line, name, config);
             p->there = p->there || inside;
         } else if (inside && !nested) {
             take_setting(p, line);

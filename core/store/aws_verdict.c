@@ -35,8 +35,8 @@ static bool is_conditional(const struct aws_request *r)
  * as the service's word only where its own would come without one. Any other
  * is an outage: it is never "not found", nor our caller's mistake.
  */
-static void by_number(const struct aws_request *r, int code,
-                      struct aws_verdict *v)
+static void verdict_by_number(const struct aws_request *r, int code,
+                              struct aws_verdict *v)
 {
     *v = (struct aws_verdict){.step = AWS_FINISH, .st = ST_UNAVAILABLE};
     switch (code) {
@@ -230,7 +230,7 @@ struct aws_verdict aws_judge(const struct aws_request *r,
                    ? v
                    : not_its_own(c, a);
     w = read_words(c, a);
-    by_number(r, c->code, &v);
+    verdict_by_number(r, c->code, &v);
     take_words(&w, a, &v);
     by_fault(&v);
     look_at_clock(c, our_time_us, &v);

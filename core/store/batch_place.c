@@ -46,15 +46,15 @@ static int by_name(const void *x, const void *y)
     return str_cmp(a->name, b->name);
 }
 
-static void put_value(struct json v, struct arena *a, struct buf *out);
+static void meaning_value(struct json v, struct arena *a, struct buf *out);
 
-static void put_text(struct str text, struct buf *out)
+static void meaning_text(struct str text, struct buf *out)
 {
     buf_printf(out, "%zu:", text.n);
     buf_put(out, text);
 }
 
-static void put_number(struct json v, struct buf *out)
+static void meaning_number(struct json v, struct buf *out)
 {
     double d = 0;
 
@@ -79,8 +79,8 @@ static void put_members(struct json v, struct arena *a, struct buf *out)
         qsort(m, n, sizeof *m, by_name);
     buf_putc(out, '{');
     for (size_t i = 0; i < n; i++) {
-        put_text(m[i].name, out);
-        put_value(m[i].value, a, out);
+        meaning_text(m[i].name, out);
+        meaning_value(m[i].value, a, out);
     }
     buf_putc(out, '}');
 }
@@ -92,11 +92,11 @@ static void put_elements(struct json v, struct arena *a, struct buf *out)
 
     buf_putc(out, '[');
     while (json_next(&it, &key, &value))
-        put_value(value, a, out);
+        meaning_value(value, a, out);
     buf_putc(out, ']');
 }
 
-static void put_value(struct json v, struct arena *a, struct buf *out)
+static void meaning_value(struct json v, struct arena *a, struct buf *out)
 {
     switch (v.type) {
     case JSON_NONE:
@@ -108,10 +108,10 @@ static void put_value(struct json v, struct arena *a, struct buf *out)
         buf_putc(out, '0'); /* as the functions before this service store it */
         break;
     case JSON_NUMBER:
-        put_number(v, out);
+        meaning_number(v, out);
         break;
     case JSON_STRING:
-        put_text(json_string(v, a), out);
+        meaning_text(json_string(v, a), out);
         break;
     case JSON_ARRAY:
         put_elements(v, a, out);
@@ -128,7 +128,7 @@ struct points { /* sorted */
     bool readable;
 };
 
-static int by_bytes(const void *x, const void *y)
+static int member_by_bytes(const void *x, const void *y)
 {
     return str_cmp(*(const struct str *)x, *(const struct str *)y);
 }
@@ -136,7 +136,7 @@ static int by_bytes(const void *x, const void *y)
 static void points_sort(struct points *p)
 {
     if (p->n)
-        qsort(p->v, p->n, sizeof *p->v, by_bytes);
+        qsort(p->v, p->n, sizeof *p->v, member_by_bytes);
 }
 
 static struct points points_of(struct str deltas, struct arena *a)
@@ -155,7 +155,7 @@ static struct points points_of(struct str deltas, struct arena *a)
     for (it = json_iter(root); json_next(&it, &key, &point); p.n++) {
         size_t from = form.n;
 
-        put_value(point, a, &form);
+        meaning_value(point, a, &form);
         p.v[p.n] = (struct str){NULL, form.n - from};
     }
     p.readable = buf_ok(&form);

@@ -10,7 +10,7 @@ struct cache {
 };
 
 /* Every failed call is counted; what is no failure passes unchanged. */
-static enum status counted(enum status st)
+static enum status status_counted(enum status st)
 {
     if (st == ST_UNAVAILABLE || st == ST_TIMEOUT)
         stat_add(STAT_cache_errors, 1);
@@ -56,7 +56,7 @@ enum status cache_lookup(struct cache *c, struct str user_id,
     *out = (struct cache_entry){.hit = false};
     if (!c->redis)
         return ST_OK;
-    return counted(
+    return status_counted(
         cache_redis_lookup(c->redis, user_id, variant, d, a, out, err));
 }
 
@@ -66,7 +66,7 @@ enum status cache_piece(struct cache *c, struct str user_id,
 {
     if (!c->redis)
         return err_set(err, ST_NOT_FOUND, NULL, "there is no cache");
-    return counted(
+    return status_counted(
         cache_redis_piece(c->redis, user_id, t, index, size, d, out, err));
 }
 
@@ -76,7 +76,7 @@ enum status cache_fill_begin(struct cache *c, struct str user_id,
 {
     if (!c->redis)
         return ST_OK;
-    return counted(
+    return status_counted(
         cache_redis_fill_begin(c->redis, user_id, variant, t, d, err));
 }
 
@@ -87,7 +87,7 @@ void cache_fill_end(struct cache *c, struct str user_id, struct str variant,
 
     /* A lock that cannot be given back expires by itself. */
     if (c->redis)
-        (void)counted(
+        (void)status_counted(
             cache_redis_fill_end(c->redis, user_id, variant, t, d, &err));
 }
 
@@ -100,7 +100,7 @@ enum status cache_piece_put(struct cache *c, struct str user_id,
     assert(bytes.n <= CACHE_PIECE_MAX);
     if (!c->redis)
         return ST_OK;
-    return counted(
+    return status_counted(
         cache_redis_piece_put(c->redis, user_id, index, bytes, d, err));
 }
 
@@ -118,7 +118,7 @@ enum status cache_commit(struct cache *c, struct str user_id,
         stat_add(variant.n ? STAT_variants_kept : STAT_cache_fills, 1);
     if (st == ST_PRECONDITION)
         stat_add(STAT_cache_fills_refused, 1);
-    return counted(st);
+    return status_counted(st);
 }
 
 enum status cache_user_seen(struct cache *c, struct str user_id,
@@ -127,7 +127,7 @@ enum status cache_user_seen(struct cache *c, struct str user_id,
 {
     if (!c->redis)
         return ST_OK;
-    return counted(
+    return status_counted(
         cache_redis_user_seen(c->redis, user_id, t, user, ms, d, err));
 }
 
@@ -137,7 +137,8 @@ enum status cache_email_put(struct cache *c, struct str email,
 {
     if (!c->redis)
         return ST_OK;
-    return counted(cache_redis_email_put(c->redis, email, user_id, d, err));
+    return status_counted(
+        cache_redis_email_put(c->redis, email, user_id, d, err));
 }
 
 enum status cache_email_get(struct cache *c, struct str email,
@@ -146,7 +147,8 @@ enum status cache_email_get(struct cache *c, struct str email,
 {
     if (!c->redis)
         return err_set(err, ST_NOT_FOUND, NULL, "there is no cache");
-    return counted(cache_redis_email_get(c->redis, email, d, a, user_id, err));
+    return status_counted(
+        cache_redis_email_get(c->redis, email, d, a, user_id, err));
 }
 
 enum status cache_replace_token(struct cache *c, struct str user_id,
@@ -159,5 +161,5 @@ enum status cache_replace_token(struct cache *c, struct str user_id,
     st = cache_redis_replace_token(c->redis, user_id, d, err);
     if (st == ST_OK)
         stat_add(STAT_tokens_replaced, 1);
-    return counted(st);
+    return status_counted(st);
 }

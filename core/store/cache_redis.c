@@ -123,7 +123,7 @@ static struct str email_key(struct word *w, struct str email)
     return word(w, "dg:email:%.*s", STR_ARG(email));
 }
 
-static struct str number(struct word *w, int64_t v)
+static struct str word_number(struct word *w, int64_t v)
 {
     return word(w, "%lld", (long long)v);
 }
@@ -170,7 +170,7 @@ static enum status token_set(struct cache_redis *c, struct str key,
         LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"),
                      STR_LIT(SET_TOKEN), STR_LIT("1"), key, seen,
                      word(&fresh, "%s-%s", redis_link_history(&c->link), hex),
-                     number(&ms, token_ms(c))),
+                     word_number(&ms, token_ms(c))),
         d, a, &now, 1, err);
     if (st)
         return st;
@@ -248,7 +248,7 @@ enum status cache_redis_email_put(struct cache_redis *c, struct str email,
         &c->link,
         LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
                      email_key(&key, email), user_id, STR_LIT("PX"),
-                     number(&ms, c->ages.ttl_ms + c->ages.stale_ms)),
+                     word_number(&ms, c->ages.ttl_ms + c->ages.stale_ms)),
         d, &set, err);
 }
 
@@ -287,7 +287,8 @@ enum status cache_redis_fill_begin(struct cache_redis *c, struct str user_id,
                         LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
                                      fill_key(&key, user_id, variant, t),
                                      str_of(c->fill), STR_LIT("NX"),
-                                     STR_LIT("PX"), number(&ms, CACHE_FILL_MS)),
+                                     STR_LIT("PX"),
+                                     word_number(&ms, CACHE_FILL_MS)),
                         d, &set, err);
     if (!st && !set)
         st = err_set(err, ST_BUSY, NULL, "another reader fills the cache");
@@ -322,7 +323,7 @@ enum status cache_redis_piece_put(struct cache_redis *c, struct str user_id,
         LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
                      piece_key(&key, user_id, c->fill, index), bytes,
                      STR_LIT("PX"),
-                     number(&ms, c->ages.ttl_ms + c->ages.stale_ms)),
+                     word_number(&ms, c->ages.ttl_ms + c->ages.stale_ms)),
         d, &set, err);
 }
 
@@ -338,7 +339,8 @@ static enum status store_head(struct cache_redis *c, struct str user_id,
         LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"), STR_LIT(COMMIT),
                      STR_LIT("2"), token_key(&tk, user_id),
                      entry_key(&hk, user_id, variant), str_of(t->z), text,
-                     number(&left, left_ms), number(&keep, token_ms(c))),
+                     word_number(&left, left_ms),
+                     word_number(&keep, token_ms(c))),
         d, &stored, err);
 
     if (!st && !stored)
@@ -385,7 +387,7 @@ enum status cache_redis_user_seen(struct cache_redis *c, struct str user_id,
         LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("SET"),
                      seen_key(&key, user_id),
                      word(&value, "%s %.*s", t->z, STR_ARG(user)),
-                     STR_LIT("PX"), number(&px, ms)),
+                     STR_LIT("PX"), word_number(&px, ms)),
         d, &set, err);
 }
 

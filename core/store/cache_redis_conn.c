@@ -259,8 +259,9 @@ enum status redis_conn_call_value(struct redis_conn *c, const struct str *arg,
 
 /* ---- connecting ---- */
 
-static enum status refused(const struct redis_conn *c, const char *command,
-                           const redisReply *reply, struct err *err)
+static enum status reply_refused(const struct redis_conn *c,
+                                 const char *command, const redisReply *reply,
+                                 struct err *err)
 {
     bool no_info = strcmp(command, "INFO") == 0 &&
                    (strncmp(reply->str, "NOPERM", 6) == 0 ||
@@ -285,15 +286,16 @@ static enum status greet_with(struct redis_conn *c, const struct str *arg,
     *reply = NULL;
     st = redis_conn_call(c, arg, n, d, reply, err);
     if (!st && (*reply)->type == REDIS_REPLY_ERROR) {
-        st = refused(c, arg[0].p, *reply, err);
+        st = reply_refused(c, arg[0].p, *reply, err);
         freeReplyObject(*reply);
         *reply = NULL;
     }
     return st;
 }
 
-static enum status greet(struct redis_conn *c, const struct redis_address *at,
-                         struct deadline d, struct err *err)
+static enum status conn_greet(struct redis_conn *c,
+                              const struct redis_address *at, struct deadline d,
+                              struct err *err)
 {
     char password[REDIS_PASSWORD_MAX], db[12];
     redisReply *reply = NULL;
@@ -345,7 +347,7 @@ static enum status conn_try(struct redis_conn *c,
 
     if (!st && at->tls)
         st = redis_socket_secure(&c->socket, at->host, at->ca_file, d, err);
-    return st ? st : greet(c, at, d, err);
+    return st ? st : conn_greet(c, at, d, err);
 }
 
 static enum status conn_unix(struct redis_conn *c,

@@ -21,7 +21,7 @@ bool redis_is_random(struct str s)
     return true;
 }
 
-static bool take_line(struct str *rest, struct str *line)
+static bool entry_line(struct str *rest, struct str *line)
 {
     const char *end = rest->n ? memchr(rest->p, '\n', rest->n) : NULL;
 
@@ -42,7 +42,7 @@ static bool is_alnum(struct str s)
 }
 
 /* The word behind a blank, at the end of a line. */
-static bool take_user(struct str *line, struct str *user)
+static bool entry_user(struct str *line, struct str *user)
 {
     const char *blank = line->n ? memchr(line->p, ' ', line->n) : NULL;
     size_t n = blank ? (size_t)(blank - line->p) : line->n;
@@ -86,12 +86,12 @@ bool redis_entry_read(struct str text, const struct redis_ages *ages,
     struct str token, fill, began;
     int64_t age_ms;
 
-    if (!take_crc(&text) || !take_line(&text, &token))
+    if (!take_crc(&text) || !entry_line(&text, &token))
         return false;
     if (!str_is(token, out->token.z))
         return true;
-    if (!take_line(&text, &fill) || !redis_is_random(fill) ||
-        !take_line(&text, &began) || !take_user(&began, &out->user) ||
+    if (!entry_line(&text, &fill) || !redis_is_random(fill) ||
+        !entry_line(&text, &began) || !entry_user(&began, &out->user) ||
         !str_to_i64(began, &out->read_began_ms))
         return false;
     age_ms = clock_wall_us() / 1000 - out->read_began_ms;
@@ -110,7 +110,7 @@ bool redis_seen_is(struct str seen, const struct cache_entry *e)
 {
     struct str user;
 
-    return (e->hit || e->aged) && take_user(&seen, &user) &&
+    return (e->hit || e->aged) && entry_user(&seen, &user) &&
            str_is(seen, e->token.z) && str_eq(user, e->user);
 }
 

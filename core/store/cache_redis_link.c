@@ -14,8 +14,8 @@
 
 /* ---- the connection: kept, dropped, spared ---- */
 
-static enum status failed(struct redis_link *l, enum status st,
-                          const struct err *err)
+static enum status link_failed(struct redis_link *l, enum status st,
+                               const struct err *err)
 {
     redis_conn_close(&l->conn);
     l->pause_ms = l->pause_ms ? l->pause_ms * 2 : PAUSE_FIRST_MS;
@@ -29,7 +29,7 @@ static enum status failed(struct redis_link *l, enum status st,
     return st;
 }
 
-static void worked(struct redis_link *l)
+static void link_worked(struct redis_link *l)
 {
     l->pause_ms = 0;
     if (l->refused)
@@ -77,13 +77,13 @@ static enum status link_open(struct redis_link *l, struct deadline d,
                                      &l->conn, err);
 
     if (st)
-        return failed(l, st, err);
+        return link_failed(l, st, err);
     note_history(l);
     return ST_OK;
 }
 
-static enum status connected(struct redis_link *l, enum link_urgency u,
-                             struct deadline d, struct err *err)
+static enum status link_connected(struct redis_link *l, enum link_urgency u,
+                                  struct deadline d, struct err *err)
 {
     /* The server was restarted, say, while nobody asked: no failure. */
     if (l->conn && !redis_conn_idle(l->conn))
@@ -109,8 +109,8 @@ static bool code_is(const struct err *err, const char *code)
  * serves the rest, so the connection stays; whatever else it is (loading, a
  * replica, no rights) may be over, or another server, after the pause.
  */
-static enum status refused(struct redis_link *l, enum status st,
-                           const struct err *err)
+static enum status link_refused(struct redis_link *l, enum status st,
+                                const struct err *err)
 {
     if (code_is(err, "cache_full")) {
         if (!l->full)
@@ -122,29 +122,29 @@ static enum status refused(struct redis_link *l, enum status st,
         l->refused = true;
         l->probe_at_ms = clock_mono_ms() + REFUSED_MS;
     }
-    return failed(l, st, err);
+    return link_failed(l, st, err);
 }
 
 enum status redis_link_probe(struct redis_link *l, struct deadline d,
                              struct err *err)
 {
-    enum status st = connected(l, LINK_INSISTENT, d, err);
+    enum status st = link_connected(l, LINK_INSISTENT, d, err);
 
     if (st)
         return st;
     st = redis_probe(l->conn, deadline_sooner(d, l->timeout_ms), err);
     if (st == ST_UNAVAILABLE)
-        return refused(l, st, err);
+        return link_refused(l, st, err);
     if (st)
-        return failed(l, st, err);
+        return link_failed(l, st, err);
     l->refused = false;
-    worked(l);
+    link_worked(l);
     return ST_OK;
 }
 
 /* While something is refused, only a removal goes on as if nothing were. */
-static enum status permitted(struct redis_link *l, enum link_urgency u,
-                             struct deadline d, struct err *err)
+static enum status link_permitted(struct redis_link *l, enum link_urgency u,
+                                  struct deadline d, struct err *err)
 {
     if (!l->refused || u != LINK_PATIENT)
         return ST_OK;
@@ -167,11 +167,11 @@ void redis_link_close(struct redis_link *l)
 
 /* ---- asking ---- */
 
-static enum status surprised(struct redis_link *l, struct err *err)
+static enum status link_surprised(struct redis_link *l, struct err *err)
 {
     (void)err_set(err, ST_UNAVAILABLE, "cache_protocol",
                   "redis: a reply of another type than the command's");
-    return failed(l, ST_UNAVAILABLE, err);
+    return link_failed(l, ST_UNAVAILABLE, err);
 }
 
 /* Of a value that is no string: somebody else's, and no failure of the server.
@@ -183,11 +183,12 @@ static bool is_wrong_type(const redisReply *reply)
 }
 
 /* What came of a command; *reply is then NULL or one that is no error. */
-static enum status judged(struct redis_link *l, const char *command,
-                          enum status st, redisReply **reply, struct err *err)
+static enum status reply_judged(struct redis_link *l, const char *command,
+                                enum status st, redisReply **reply,
+                                struct err *err)
 {
     if (st)
-        return failed(l, st, err);
+        return link_failed(l, st, err);
     if (*reply && is_wrong_type(*reply)) {
         freeReplyObject(*reply);
         *reply = NULL;
@@ -195,12 +196,12 @@ static enum status judged(struct redis_link *l, const char *command,
                        "redis: under that key lies something else");
     }
     if (*reply && (*reply)->type == REDIS_REPLY_ERROR) {
-        st = refused(l, redis_refused(command, (*reply)->str, err), err);
+        st = link_refused(l, redis_refused(command, (*reply)->str, err), err);
         freeReplyObject(*reply);
         *reply = NULL;
         return st;
     }
-    worked(l);
+    link_worked(l);
     return ST_OK;
 }
 
@@ -209,8 +210,8 @@ static enum status judged(struct redis_link *l, const char *command,
  * wants. Only of a connection that had been made for an earlier command: a
  * fresh one that says so has been where the name leads.
  */
-static bool elsewhere(enum status st, const redisReply *reply,
-                      const struct err *err)
+static bool answered_elsewhere(enum status st, const redisReply *reply,
+                               const struct err *err)
 {
     static const char *const says[] = {"READONLY", "LOADING", "MASTERDOWN"};
 
@@ -233,20 +234,21 @@ static enum status ask_once(struct redis_link *l,
                : redis_conn_call(l->conn, cmd->arg, cmd->n, d, reply, err);
 }
 
-static enum status ask(struct redis_link *l, const struct link_command *cmd,
-                       struct deadline d, redisReply **reply, struct err *err)
+static enum status link_try(struct redis_link *l,
+                            const struct link_command *cmd, struct deadline d,
+                            redisReply **reply, struct err *err)
 {
     bool fresh;
-    enum status st = permitted(l, cmd->urgency, d, err);
+    enum status st = link_permitted(l, cmd->urgency, d, err);
 
     *reply = NULL;
     fresh = !l->conn;
     if (!st)
-        st = connected(l, cmd->urgency, d, err);
+        st = link_connected(l, cmd->urgency, d, err);
     if (st)
         return st;
     st = ask_once(l, cmd, d, reply, err);
-    if (!fresh && elsewhere(st, *reply, err)) {
+    if (!fresh && answered_elsewhere(st, *reply, err)) {
         freeReplyObject(*reply);
         *reply = NULL;
         redis_conn_close(&l->conn);
@@ -256,7 +258,7 @@ static enum status ask(struct redis_link *l, const struct link_command *cmd,
             return st;
         st = ask_once(l, cmd, d, reply, err);
     }
-    return judged(l, cmd->arg[0].p, st, reply, err);
+    return reply_judged(l, cmd->arg[0].p, st, reply, err);
 }
 
 enum status redis_link_number(struct redis_link *l,
@@ -264,14 +266,14 @@ enum status redis_link_number(struct redis_link *l,
                               long long *out, struct err *err)
 {
     redisReply *reply;
-    enum status st = ask(l, cmd, d, &reply, err);
+    enum status st = link_try(l, cmd, d, &reply, err);
 
     if (st)
         return st;
     if (reply->type == REDIS_REPLY_INTEGER)
         *out = reply->integer;
     else
-        st = surprised(l, err);
+        st = link_surprised(l, err);
     freeReplyObject(reply);
     return st;
 }
@@ -280,13 +282,13 @@ enum status redis_link_set(struct redis_link *l, const struct link_command *cmd,
                            struct deadline d, bool *set, struct err *err)
 {
     redisReply *reply;
-    enum status st = ask(l, cmd, d, &reply, err);
+    enum status st = link_try(l, cmd, d, &reply, err);
 
     if (st)
         return st;
     *set = reply->type == REDIS_REPLY_STATUS;
     if (!*set && reply->type != REDIS_REPLY_NIL)
-        st = surprised(l, err);
+        st = link_surprised(l, err);
     freeReplyObject(reply);
     if (*set && l->full) {
         log_line(LOG_WARN, "cache_not_full", "history=%s",
@@ -310,18 +312,18 @@ enum status redis_link_texts(struct redis_link *l,
                              struct err *err)
 {
     redisReply *reply;
-    enum status st = ask(l, cmd, d, &reply, err);
+    enum status st = link_try(l, cmd, d, &reply, err);
 
     if (st)
         return st;
     arena_defer(a, freeReplyObject, reply);
     if (n == 1)
-        return take_text(reply, out) ? ST_OK : surprised(l, err);
+        return take_text(reply, out) ? ST_OK : link_surprised(l, err);
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != n)
-        return surprised(l, err);
+        return link_surprised(l, err);
     for (size_t i = 0; i < n; i++)
         if (!take_text(reply->element[i], out + i))
-            return surprised(l, err);
+            return link_surprised(l, err);
     return ST_OK;
 }
 
@@ -330,15 +332,15 @@ enum status redis_link_value(struct redis_link *l,
                              char *out, size_t size, struct err *err)
 {
     redisReply *reply = NULL;
-    enum status st = permitted(l, cmd->urgency, d, err);
+    enum status st = link_permitted(l, cmd->urgency, d, err);
 
     if (!st)
-        st = connected(l, cmd->urgency, d, err);
+        st = link_connected(l, cmd->urgency, d, err);
     if (st)
         return st;
     st = redis_conn_call_value(l->conn, cmd->arg, cmd->n, out, size,
                                deadline_sooner(d, l->timeout_ms), &reply, err);
-    st = judged(l, cmd->arg[0].p, st, &reply, err);
+    st = reply_judged(l, cmd->arg[0].p, st, &reply, err);
     if (!st && reply)
         st = err_set(err, ST_NOT_FOUND, NULL,
                      "the value is gone from the cache");

@@ -49,8 +49,8 @@ static bool own_reply(int code, struct str head, struct str body)
     return text.n >= 2 && text.p[0] == '{' && text.p[text.n - 1] == '}';
 }
 
-static struct aws_request request(const char *operation, struct str body,
-                                  struct arena *a)
+static struct aws_request operation_request(const char *operation,
+                                            struct str body, struct arena *a)
 {
     struct sigv4_pair *h = arena_alloc_n(a, 2, sizeof *h);
 
@@ -82,8 +82,8 @@ static bool judge_no_index(struct str said)
 }
 
 /* What the HTTP layer cannot know: which refusals have a meaning here. */
-static enum status judge(const char *operation, enum status st,
-                         const struct aws_reply *reply, struct err *err)
+static enum status reply_status(const char *operation, enum status st,
+                                const struct aws_reply *reply, struct err *err)
 {
     bool invalid = strcmp(reply->fault, "ValidationException") == 0;
     struct str said = reply->body;
@@ -153,7 +153,7 @@ enum status ddb_call(struct ddb *db, const char *operation, struct str body,
                      struct deadline d, struct arena *a, struct ddb_reply *out,
                      struct err *err)
 {
-    struct aws_request r = request(operation, body, a);
+    struct aws_request r = operation_request(operation, body, a);
     struct aws_reply reply;
     enum status st = aws_call(db->aws, &r, d, a, &reply, err);
 
@@ -162,7 +162,7 @@ enum status ddb_call(struct ddb *db, const char *operation, struct str body,
         .no_table = strcmp(reply.fault, "ResourceNotFoundException") == 0,
         .invalid = strcmp(reply.fault, "ValidationException") == 0};
     if (st != ST_OK)
-        return judge(operation, st, &reply, err);
+        return reply_status(operation, st, &reply, err);
     return read_reply(operation, reply.body, &out->root, err);
 }
 
@@ -185,7 +185,7 @@ static bool run_next(void *ctx, struct arena *a, struct aws_request *out)
 
     if (!run->next(run->ctx, a, &body, &user))
         return false;
-    *out = request(run->operation, body, a);
+    *out = operation_request(run->operation, body, a);
     out->user = user;
     return true;
 }
@@ -200,7 +200,7 @@ static enum status run_done(void *ctx, const struct aws_request *r,
     if (st != ST_OK) {
         if (run->err)
             *run->err = *err;
-        return judge(run->operation, st, reply, run->err);
+        return reply_status(run->operation, st, reply, run->err);
     }
     st = read_reply(run->operation, arena_copy(run->arena, reply->body), &root,
                     run->err);

@@ -24,7 +24,7 @@ void ddb_tables(const struct conf *c, struct ddb_table out[DDB_TABLES])
 
 /* ---- the request ---- */
 
-static void put_key(struct json_out *o, const char *name, const char *kind)
+static void table_key(struct json_out *o, const char *name, const char *kind)
 {
     if (!name)
         return;
@@ -37,8 +37,8 @@ static void put_key(struct json_out *o, const char *name, const char *kind)
 static void put_schema(struct json_out *o, const char *hash, const char *range)
 {
     json_begin_array(o, "KeySchema");
-    put_key(o, hash, "HASH");
-    put_key(o, range, "RANGE");
+    table_key(o, hash, "HASH");
+    table_key(o, range, "RANGE");
     json_end_array(o);
 }
 

@@ -15,13 +15,14 @@ struct reading {
     void *ctx;
 };
 
-static size_t fitting(const struct str *key, size_t n)
+static size_t keys_fitting(const struct str *key, size_t n)
 {
     (void)key;
     return n < KEYS_AT_ONCE ? n : KEYS_AT_ONCE;
 }
 
-static void ask(void *ctx, struct json_out *o, const struct str *key, size_t n)
+static void keys_request(void *ctx, struct json_out *o, const struct str *key,
+                         size_t n)
 {
     const struct ddb_batch_get *w = ((struct reading *)ctx)->what;
 
@@ -39,7 +40,7 @@ static void ask(void *ctx, struct json_out *o, const struct str *key, size_t n)
     json_end_object(o);
 }
 
-static struct json unprocessed(void *ctx, struct json reply)
+static struct json keys_unprocessed(void *ctx, struct json reply)
 {
     struct reading *r = ctx;
 
@@ -77,9 +78,9 @@ enum status ddb_batch_get(struct ddb *db, const struct ddb_batch_get *what,
     const struct ddb_rounds rounds = {.operation = "BatchGetItem",
                                       .item = what->key,
                                       .n = what->n,
-                                      .fitting = fitting,
-                                      .ask = ask,
-                                      .unprocessed = unprocessed,
+                                      .fitting = keys_fitting,
+                                      .ask = keys_request,
+                                      .unprocessed = keys_unprocessed,
                                       .again = key_again,
                                       .got = got_items,
                                       .ctx = &r};

@@ -49,7 +49,7 @@ static void use_names(struct ddb_expr *e, const char *text)
     }
 }
 
-static const char *colon(const char *name, char space[64])
+static const char *value_name(const char *name, char space[64])
 {
     snprintf(space, 64, ":%.60s", name);
     return space;
@@ -59,19 +59,19 @@ void ddb_value_s(struct ddb_expr *e, const char *placeholder, struct str v)
 {
     char z[64];
 
-    ddb_put_s(&e->value, colon(placeholder, z), v);
+    ddb_put_s(&e->value, value_name(placeholder, z), v);
 }
 
 void ddb_value_n(struct ddb_expr *e, const char *placeholder, int64_t v)
 {
     char z[64];
 
-    ddb_put_n(&e->value, colon(placeholder, z), v);
+    ddb_put_n(&e->value, value_name(placeholder, z), v);
 }
 
 /* ---- clauses ---- */
 
-static void clause(struct ddb_expr *e, struct buf *to, const char *text)
+static void expr_clause(struct ddb_expr *e, struct buf *to, const char *text)
 {
     use_names(e, text);
     buf_printf(to, "%s%s", to->n ? ", " : "", text);
@@ -82,7 +82,7 @@ static void set_to_value(struct ddb_expr *e, const char *name)
     char text[100];
 
     snprintf(text, sizeof text, "#%s = :%s", name, name);
-    clause(e, &e->set, text);
+    expr_clause(e, &e->set, text);
 }
 
 void ddb_set_s(struct ddb_expr *e, const char *name, struct str v)
@@ -104,7 +104,7 @@ void ddb_set_time(struct ddb_expr *e, const char *name, int64_t us)
     if (us == TIME_NONE)
         return;
     set_to_value(e, name);
-    ddb_put_time(&e->value, colon(name, z), us);
+    ddb_put_time(&e->value, value_name(name, z), us);
 }
 
 void ddb_set_json(struct ddb_expr *e, const char *name, struct json v)
@@ -112,7 +112,7 @@ void ddb_set_json(struct ddb_expr *e, const char *name, struct json v)
     char z[64];
 
     set_to_value(e, name);
-    ddb_put_json(&e->value, colon(name, z), v);
+    ddb_put_json(&e->value, value_name(name, z), v);
 }
 
 void ddb_set_raw(struct ddb_expr *e, const char *name, struct str typed)
@@ -120,7 +120,7 @@ void ddb_set_raw(struct ddb_expr *e, const char *name, struct str typed)
     char z[64];
 
     set_to_value(e, name);
-    json_put_raw(&e->value, colon(name, z), typed);
+    json_put_raw(&e->value, value_name(name, z), typed);
 }
 
 void ddb_remove(struct ddb_expr *e, const char *name)
@@ -128,7 +128,7 @@ void ddb_remove(struct ddb_expr *e, const char *name)
     char text[48];
 
     snprintf(text, sizeof text, "#%s", name);
-    clause(e, &e->remove, text);
+    expr_clause(e, &e->remove, text);
 }
 
 void ddb_set_or_remove(struct ddb_expr *e, const char *name, struct str v)
@@ -170,7 +170,7 @@ void ddb_count_up(struct ddb_expr *e, const char *name)
 
     snprintf(text, sizeof text, "#%s = if_not_exists(#%s, :%s_0) + :%s_1", name,
              name, name, name);
-    clause(e, &e->set, text);
+    expr_clause(e, &e->set, text);
     snprintf(text, sizeof text, "%s_0", name);
     ddb_value_n(e, text, 0);
     snprintf(text, sizeof text, "%s_1", name);
@@ -183,7 +183,7 @@ void ddb_keep(struct ddb_expr *e, const char *name)
 
     snprintf(text, sizeof text, "#%s = if_not_exists(#%s, :%s)", name, name,
              name);
-    clause(e, &e->set, text);
+    expr_clause(e, &e->set, text);
 }
 
 void ddb_copy(struct ddb_expr *e, const char *name, const char *from,
@@ -193,7 +193,7 @@ void ddb_copy(struct ddb_expr *e, const char *name, const char *from,
 
     snprintf(text, sizeof text, "#%s = if_not_exists(#%s, :%s)", name, from,
              name);
-    clause(e, &e->set, text);
+    expr_clause(e, &e->set, text);
     ddb_value_n(e, name, otherwise);
 }
 
@@ -203,9 +203,9 @@ static void change_set(struct ddb_expr *e, struct buf *how, const char *name,
     char text[100], member[32], z[64];
 
     snprintf(text, sizeof text, "#%s :%s", name, name);
-    clause(e, how, text);
+    expr_clause(e, how, text);
     snprintf(member, sizeof member, "%lld", (long long)number);
-    json_begin_object(&e->value, colon(name, z));
+    json_begin_object(&e->value, value_name(name, z));
     json_begin_array(&e->value, "NS");
     json_put_z(&e->value, NULL, member);
     json_end_array(&e->value);

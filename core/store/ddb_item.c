@@ -40,7 +40,7 @@ void ddb_put_time(struct json_out *o, const char *key, int64_t us)
 }
 
 /* A member's name is copied as it stands, escapes and all. */
-static void put_member(struct json_out *o, struct json key)
+static void attribute_member(struct json_out *o, struct json key)
 {
     if (o->comma)
         buf_putc(o->b, ',');
@@ -49,7 +49,7 @@ static void put_member(struct json_out *o, struct json key)
     o->comma = false;
 }
 
-static void put_value(struct json_out *o, struct json v);
+static void attribute_value(struct json_out *o, struct json v);
 
 static void put_children(struct json_out *o, struct json v)
 {
@@ -58,12 +58,12 @@ static void put_children(struct json_out *o, struct json v)
 
     while (json_next(&it, &key, &child)) {
         if (v.type == JSON_OBJECT)
-            put_member(o, key);
-        put_value(o, child);
+            attribute_member(o, key);
+        attribute_value(o, child);
     }
 }
 
-static void put_value(struct json_out *o, struct json v)
+static void attribute_value(struct json_out *o, struct json v)
 {
     json_begin_object(o, NULL);
     switch (v.type) {
@@ -105,14 +105,15 @@ void ddb_put_json(struct json_out *o, const char *key, struct json v)
 
 void ddb_put_member(struct json_out *o, struct json key, struct json v)
 {
-    put_member(o, key);
-    put_value(o, v);
+    attribute_member(o, key);
+    attribute_value(o, v);
 }
 
 /* ---- reading ---- */
 
 /* The one member of an attribute value: its type and its content. */
-static bool typed(struct json attribute, struct json *type, struct json *v)
+static bool attribute_typed(struct json attribute, struct json *type,
+                            struct json *v)
 {
     struct json_iter it = json_iter(attribute);
 
@@ -179,7 +180,8 @@ bool ddb_is(struct json item, const char *name, const char *type,
 {
     struct json key;
 
-    return typed(json_member(item, name), &key, out) && json_key_is(key, type);
+    return attribute_typed(json_member(item, name), &key, out) &&
+           json_key_is(key, type);
 }
 
 struct str ddb_str(struct json item, const char *name, struct arena *a)
@@ -191,7 +193,7 @@ struct str ddb_str(struct json item, const char *name, struct arena *a)
     return STR_NONE;
 }
 
-static struct str unquoted(struct json v)
+static struct str text_unquoted(struct json v)
 {
     return v.type == JSON_STRING && v.raw.n >= 2
                ? (struct str){v.raw.p + 1, v.raw.n - 2}
@@ -204,7 +206,7 @@ bool ddb_double(struct json item, const char *name, double *out)
 
     /* Digits are never escaped, so the quotes are all there is to take off. */
     return (ddb_is(item, name, "N", &v) || ddb_is(item, name, "S", &v)) &&
-           str_to_double(unquoted(v), out);
+           str_to_double(text_unquoted(v), out);
 }
 
 bool ddb_int(struct json item, const char *name, int64_t *out)
@@ -236,7 +238,7 @@ size_t ddb_list_count(struct json item, const char *name)
 /* UTF-8 bytes of a JSON string, without unescaping it. */
 static int64_t text_size(struct json v)
 {
-    struct str s = unquoted(v);
+    struct str s = text_unquoted(v);
     char digits[5] = "";
     int64_t n = 0;
 
@@ -261,7 +263,7 @@ static int64_t text_size(struct json v)
 /* Two digits a byte, and one for the exponent. */
 static int64_t number_size(struct json v)
 {
-    struct str s = unquoted(v);
+    struct str s = text_unquoted(v);
     int64_t digits = 0;
 
     for (size_t i = 0; i < s.n && s.p[i] != 'e' && s.p[i] != 'E'; i++)
@@ -270,7 +272,7 @@ static int64_t number_size(struct json v)
     return (digits + 1) / 2 + 1;
 }
 
-static int64_t value_size(struct json attribute);
+static int64_t attribute_size(struct json attribute);
 
 static int64_t members_size(struct json v, int64_t each,
                             int64_t (*size)(struct json child))
@@ -285,11 +287,11 @@ static int64_t members_size(struct json v, int64_t each,
 }
 
 /* Depth is bounded: json_check has refused what nests deeper. */
-static int64_t value_size(struct json attribute)
+static int64_t attribute_size(struct json attribute)
 {
     struct json type, v;
 
-    if (!typed(attribute, &type, &v))
+    if (!attribute_typed(attribute, &type, &v))
         return 0;
     if (json_key_is(type, "S"))
         return text_size(v);
@@ -302,32 +304,33 @@ static int64_t value_size(struct json attribute)
     if (json_key_is(type, "NS"))
         return members_size(v, 0, number_size);
     if (json_key_is(type, "L") || json_key_is(type, "M"))
-        return 3 + members_size(v, 1, value_size);
+        return 3 + members_size(v, 1, attribute_size);
     return 1; /* BOOL, NULL */
 }
 
 int64_t ddb_item_size(struct json item)
 {
-    return members_size(item, 0, value_size);
+    return members_size(item, 0, attribute_size);
 }
 
 /* ---- back to plain JSON ---- */
 
-static enum status corrupt(struct json v, struct err *err)
+static enum status attribute_corrupt(struct json v, struct err *err)
 {
     return err_set(err, ST_CORRUPT, NULL,
                    "an attribute that is no JSON value: %.*s",
                    v.raw.n > 80 ? 80 : (int)v.raw.n, v.raw.p);
 }
 
-static enum status put_number(struct json v, struct buf *out, struct err *err)
+static enum status attribute_number(struct json v, struct buf *out,
+                                    struct err *err)
 {
-    struct str text = unquoted(v);
+    struct str text = text_unquoted(v);
     struct json number;
 
     if (json_check(text, 1, &number, NULL) != ST_OK ||
         number.type != JSON_NUMBER)
-        return corrupt(v, err);
+        return attribute_corrupt(v, err);
     buf_put(out, number.raw); /* without blanks around it */
     return ST_OK;
 }
@@ -367,7 +370,7 @@ static enum status put_set(struct json v, bool numbers, struct buf *out,
         buf_putz(out, comma);
         comma = ",";
         if (numbers)
-            st = put_number(child, out, err);
+            st = attribute_number(child, out, err);
         else
             buf_put(out, child.raw);
     }
@@ -379,14 +382,14 @@ enum status ddb_to_json(struct json attribute, struct buf *out, struct err *err)
 {
     struct json type, v;
 
-    if (!typed(attribute, &type, &v))
-        return corrupt(attribute, err);
+    if (!attribute_typed(attribute, &type, &v))
+        return attribute_corrupt(attribute, err);
     if (json_key_is(type, "L") && v.type == JSON_ARRAY)
         return put_container(v, '[', ']', out, err);
     if (json_key_is(type, "M") && v.type == JSON_OBJECT)
         return put_container(v, '{', '}', out, err);
     if (json_key_is(type, "N"))
-        return put_number(v, out, err);
+        return attribute_number(v, out, err);
     if ((json_key_is(type, "NS") || json_key_is(type, "SS")) &&
         v.type == JSON_ARRAY)
         return put_set(v, json_key_is(type, "NS"), out, err);
@@ -396,7 +399,7 @@ enum status ddb_to_json(struct json attribute, struct buf *out, struct err *err)
              json_key_is(type, "BOOL"))
         buf_put(out, v.raw);
     else
-        return corrupt(attribute, err);
+        return attribute_corrupt(attribute, err);
     return ST_OK;
 }
 

@@ -119,8 +119,8 @@ static bool kept_etag(int fd, const struct stat *sb, struct etag *out)
 /*
     MD5, as S3 computes it, of bytes and then of the file (fd -1: none).
  */
-static enum status hash(int fd, struct str bytes, struct etag *out,
-                        struct err *err)
+static enum status file_hash(int fd, struct str bytes, struct etag *out,
+                             struct err *err)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     unsigned char md5[EVP_MAX_MD_SIZE];
@@ -162,7 +162,7 @@ static enum status etag_anew(struct dir_file *f, struct etag *out,
         enum status st;
 
         errno = 0;
-        st = hash(f->fd, STR_NONE, out, err);
+        st = file_hash(f->fd, STR_NONE, out, err);
 
         if (st != ST_OK) {
             f->shut = is_of_one_file(errno) ? errno : 0;
@@ -311,7 +311,7 @@ static enum status write_all(int fd, struct str body,
                              const struct object_meta *meta, bool sync,
                              struct etag *etag, struct err *err)
 {
-    enum status st = hash(-1, body, etag, err);
+    enum status st = file_hash(-1, body, etag, err);
     struct stat sb;
 
     if (st == ST_OK)

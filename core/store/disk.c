@@ -7,7 +7,7 @@
 
 /* In bytes; a file system that has no size (some are made of others) is no
  * reason to keep nothing. */
-static int64_t blocks(const struct statvfs *v, fsblkcnt_t n)
+static int64_t blocks_bytes(const struct statvfs *v, fsblkcnt_t n)
 {
     return (int64_t)(n * (v->f_frsize ? v->f_frsize : v->f_bsize));
 }
@@ -19,10 +19,10 @@ int64_t disk_lacks(int fd)
 
     if (fstatvfs(fd, &v) != 0)
         return 0;
-    reserve = blocks(&v, v.f_blocks) / RESERVE_SHARE;
+    reserve = blocks_bytes(&v, v.f_blocks) / RESERVE_SHARE;
     if (reserve > RESERVE_MAX)
         reserve = RESERVE_MAX;
-    left = blocks(&v, v.f_bavail);
+    left = blocks_bytes(&v, v.f_bavail);
     return left < reserve ? reserve - left : 0;
 }
 
@@ -33,6 +33,6 @@ int64_t disk_share(int fd, int64_t wanted)
 
     if (fstatvfs(fd, &v) != 0 || v.f_blocks == 0)
         return wanted;
-    half = blocks(&v, v.f_blocks) / 2;
+    half = blocks_bytes(&v, v.f_blocks) / 2;
     return wanted < half ? wanted : half;
 }

@@ -140,9 +140,9 @@ static enum status write_part(void *to, struct str part)
 }
 
 /* Its age stands in its times: maintenance knows nothing else of it. */
-static enum status finish(struct files *f, int fd, const char *temp,
-                          const struct file_name *name, int64_t began_ms,
-                          struct err *err)
+static enum status file_finish(struct files *f, int fd, const char *temp,
+                               const struct file_name *name, int64_t began_ms,
+                               struct err *err)
 {
     struct timespec began = {began_ms / 1000, began_ms % 1000 * 1000000};
 
@@ -168,7 +168,7 @@ enum status files_write(struct files *f, const struct file_name *name,
         return st;
     st = source(ctx, write_part, &w, err);
     if (st == ST_OK)
-        st = finish(f, w.fd, temp, name, read_began_ms, err);
+        st = file_finish(f, w.fd, temp, name, read_began_ms, err);
     close(w.fd);
     if (st != ST_OK)
         (void)unlinkat(f->fd, temp, 0); /* else maintenance finds it */
@@ -219,8 +219,8 @@ static enum status list_all(struct files *f, struct arena *a, struct aged **out,
     return ST_OK;
 }
 
-static enum status evict(struct files *f, struct arena *a, int64_t now_ms,
-                         struct err *err)
+static enum status files_trim(struct files *f, struct arena *a, int64_t now_ms,
+                              struct err *err)
 {
     struct aged *file;
     size_t n, i;
@@ -257,7 +257,7 @@ enum status files_evict(struct files *f, struct err *err)
     if (changed_ms == f->seen_ms && now_ms < f->due_ms && !disk_lacks(f->fd))
         return ST_OK;
     a = arena_new(0);
-    st = evict(f, a, now_ms, err);
+    st = files_trim(f, a, now_ms, err);
     arena_free(&a);
     f->seen_ms = now_ms - changed_ms > SETTLED_MS ? changed_ms : 0;
     return st;

@@ -102,7 +102,7 @@ enum status folder_open(const char *path, int *fd, struct err *err)
     return st;
 }
 
-static int by_bytes(const void *a, const void *b)
+static int name_by_bytes(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
@@ -147,7 +147,7 @@ enum status folder_names(int fd, enum folder_which which, struct arena *a,
     if (failed)
         return file_errno(err, "read", "a folder");
     if (out->n)
-        qsort(out->v, out->n, sizeof *out->v, by_bytes);
+        qsort(out->v, out->n, sizeof *out->v, name_by_bytes);
     return ST_OK;
 }
 

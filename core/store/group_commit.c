@@ -124,7 +124,7 @@ static void wait_for_change(struct place *at, uint32_t seen, int64_t ms)
     (void)syscall(SYS_futex, &at->word, FUTEX_WAIT, seen, &t, NULL, 0);
 }
 
-static void wake(struct place *at)
+static void place_wake(struct place *at)
 {
     (void)syscall(SYS_futex, &at->word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
@@ -210,7 +210,7 @@ static bool call_place(struct group_commit *g, int number)
         return true; /* and on its way */
     if (phase_of(word) != PLACE_WAITING || !move_phase(at, word, PLACE_CALLED))
         return false;
-    wake(at);
+    place_wake(at);
     return true;
 }
 
@@ -241,7 +241,8 @@ struct gathering {
     size_t n, bytes;
 };
 
-static void tell(struct group_commit *g, int number, const struct group_row *r)
+static void place_tell(struct group_commit *g, int number,
+                       const struct group_row *r)
 {
     struct place *at = &g->place[number];
     uint32_t word = atomic_load(&at->word);
@@ -253,7 +254,7 @@ static void tell(struct group_commit *g, int number, const struct group_row *r)
     memcpy(at->result, r->result, sizeof at->result);
     moved = move_phase(at, word, PLACE_DONE);
     assert(moved); /* a taken place is the leader's */
-    wake(at);
+    place_wake(at);
 }
 
 static void take_row(struct gathering *all, int number)
@@ -276,7 +277,7 @@ static void take_row(struct gathering *all, int number)
     if (deadline_over(at->deadline)) {
         r->st = err_set(&r->err, ST_TIMEOUT, NULL,
                         "no time was left when its turn to write came");
-        tell(g, number, r);
+        place_tell(g, number, r);
         return;
     }
     all->number[all->n++] = number;
@@ -290,7 +291,7 @@ static bool gathered_enough(const struct gathering *all)
 
 /* The leader's own first, then round the table from where the last one ended.
  */
-static void gather(struct gathering *all, int own)
+static void rows_gather(struct gathering *all, int own)
 {
     struct group_commit *g = all->g;
     int first = g->next < g->places ? g->next : 0;
@@ -313,14 +314,14 @@ static void lead_group(const struct group_place *p, group_write write,
     struct group_row row[GROUP_ROWS_MAX];
     struct gathering all = {.g = p->group, .row = row};
 
-    gather(&all, p->number);
+    rows_gather(&all, p->number);
     if (all.n) {
         fault_point("group.taken");
         write(ctx, row, all.n);
         fault_point("group.written");
     }
     for (size_t i = 0; i < all.n; i++)
-        tell(p->group, all.number[i], &row[i]);
+        place_tell(p->group, all.number[i], &row[i]);
     fault_point("group.told");
 }
 
@@ -375,7 +376,8 @@ static enum status put_request(const struct group_place *p,
     return ST_OK;
 }
 
-static enum status withdraw(struct place *at, uint32_t word, struct err *err)
+static enum status row_withdraw(struct place *at, uint32_t word,
+                                struct err *err)
 {
     /* In vain when it is taken: then it may be written. */
     if (phase_of(word) != PLACE_TAKEN)
@@ -384,9 +386,9 @@ static enum status withdraw(struct place *at, uint32_t word, struct err *err)
                    "its turn to write did not come in time");
 }
 
-static enum status fetch(const struct group_place *p, uint32_t word,
-                         unsigned char result[GROUP_RESULT_MAX],
-                         struct err *err)
+static enum status result_fetch(const struct group_place *p, uint32_t word,
+                                unsigned char result[GROUP_RESULT_MAX],
+                                struct err *err)
 {
     struct place *at = &p->group->place[p->number];
     char *request = p->group->requests + (size_t)p->number * GROUP_REQUEST_MAX;
@@ -421,9 +423,9 @@ enum status group_commit(const struct group_place *p, const struct str *part,
         int64_t left = deadline_left_ms(d);
 
         if (phase_of(word) == PLACE_DONE)
-            return fetch(p, word, result, err);
+            return result_fetch(p, word, result, err);
         if (left == 0 || (left < least && phase_of(word) == PLACE_CALLED))
-            return withdraw(at, word, err);
+            return row_withdraw(at, word, err);
         if (left >= least && lead_try(p->group)) {
             lead_group(p, write, ctx);
             lead_over(p->group);

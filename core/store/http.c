@@ -150,7 +150,7 @@ static int on_send(void *user, char *to, char *from, int to_port, int from_port)
 
 /* ---- one call ---- */
 
-static struct line *take_line(struct http *h)
+static struct line *line_take(struct http *h)
 {
     struct line *l = h->idle;
 
@@ -229,7 +229,7 @@ static void set_connection(CURL *e, const struct http *h, int64_t timeout_ms)
 
 void http_start(struct http *h, struct http_call *c)
 {
-    struct line *l = take_line(h);
+    struct line *l = line_take(h);
     int64_t timeout = c->timeout_ms > 0 ? c->timeout_ms : 1;
 
     assert(!c->under_way && h->owner == getpid());
@@ -259,7 +259,7 @@ void http_start(struct http *h, struct http_call *c)
     h->running++;
 }
 
-static void put_back(struct http *h, struct line *l)
+static void line_back(struct http *h, struct line *l)
 {
     /* libcurl drops the connection of a transfer that is removed unfinished. */
     multi_ok(curl_multi_remove_handle(h->multi, l->easy));
@@ -275,12 +275,13 @@ static void put_back(struct http *h, struct line *l)
 void http_cancel(struct http *h, struct http_call *c)
 {
     if (c->under_way)
-        put_back(h, c->under_way);
+        line_back(h, c->under_way);
 }
 
 /* ---- how it ended ---- */
 
-static enum status judge(struct http_call *c, CURLcode rc, const char *why)
+static enum status transfer_status(struct http_call *c, CURLcode rc,
+                                   const char *why)
 {
     const char *text = why[0] ? why : curl_easy_strerror(rc);
 
@@ -321,8 +322,8 @@ static struct http_call *take_ended(struct http *h)
     easy_ok(curl_easy_getinfo(l->easy, CURLINFO_RESPONSE_CODE, &code));
     c = l->call;
     c->code = (int)code;
-    c->st = judge(c, m->data.result, l->why);
-    put_back(h, l);
+    c->st = transfer_status(c, m->data.result, l->why);
+    line_back(h, l);
     return c;
 }
 

@@ -14,7 +14,7 @@
 
 /* ---- reading ---- */
 
-static bool refused(const struct object_want *w, const struct etag *now)
+static bool etag_refused(const struct object_want *w, const struct etag *now)
 {
     return (w->match.z[0] && strcmp(w->match.z, now->z) != 0) ||
            strcmp(w->unless.z, now->z) == 0;
@@ -32,7 +32,7 @@ static enum status get_at(int root, const struct object_want *want, size_t max,
     st = dir_file_open(root, path, &f, err);
     if (st == ST_OK)
         st = dir_file_etag(&f, &out->etag, err);
-    if (st == ST_OK && refused(want, &out->etag))
+    if (st == ST_OK && etag_refused(want, &out->etag))
         st = err_set(err, ST_PRECONDITION, NULL, "%s: %s version is there",
                      path, want->match.z[0] ? "another" : "the same");
     if (st == ST_OK && (uintmax_t)f.sb.st_size > max)

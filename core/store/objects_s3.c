@@ -8,14 +8,14 @@
 
 #define ACCEPTED_MS 10000
 
-static struct objects_s3 *of(struct objects *base)
+static struct objects_s3 *s3_of(struct objects *base)
 {
     return (struct objects_s3 *)base;
 }
 
 static void s3_objects_close(struct objects *base)
 {
-    struct objects_s3 *s = of(base);
+    struct objects_s3 *s = s3_of(base);
 
     s3_close(&s->s3);
     arena_free(&s->arena);
@@ -53,7 +53,7 @@ static enum status check_writing(struct objects_s3 *s, struct deadline d,
 static enum status s3_objects_check(struct objects *base, struct deadline d,
                                     struct err *err)
 {
-    struct objects_s3 *s = of(base);
+    struct objects_s3 *s = s3_of(base);
     struct s3_listing what = {STR_LIT("users/"), true, STR_NONE};
     int pages;
     enum status st = s3_list(&s->s3, &what, d, ignore_entry, NULL, &pages, err);
@@ -85,7 +85,7 @@ static enum status s3_objects_drivers(struct objects *base, struct deadline d,
     struct drivers dr = {each, ctx};
     int pages;
 
-    return s3_list(&of(base)->s3, &what, d, one_driver, &dr, &pages, err);
+    return s3_list(&s3_of(base)->s3, &what, d, one_driver, &dr, &pages, err);
 }
 
 /* Writers leave nothing here: a PUT is all or nothing. */

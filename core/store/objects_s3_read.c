@@ -12,7 +12,7 @@
 /* ---- get ---- */
 
 /* As HTTP has it. Each server that was tried takes it so in a GET. */
-static struct str quoted(const struct etag *etag, struct arena *a)
+static struct str etag_quoted(const struct etag *etag, struct arena *a)
 {
     return etag->z[0] ? arena_printf(a, "\"%s\"", etag->z) : STR_NONE;
 }
@@ -21,7 +21,7 @@ static struct str quoted(const struct etag *etag, struct arena *a)
  * Where the ETag is the body's MD5 (not with a key of KMS or the customer's,
  * not for an upload in parts), a body that does not fit it is damaged.
  */
-static bool body_fits(const struct object *o, struct str head)
+static bool text_fits(const struct object *o, struct str head)
 {
     struct str sse = http_header(head, "x-amz-server-side-encryption");
     unsigned char md[MD5_SIZE];
@@ -90,7 +90,7 @@ static enum status read_object(struct str key, struct str head, struct str body,
                        "%.*s: the reply's length, ETag or date is missing or "
                        "wrong",
                        STR_ARG(key));
-    if (!body_fits(o, head)) {
+    if (!text_fits(o, head)) {
         if (!is_unpacked(key, head, body))
             return err_set(err, ST_CORRUPT, NULL,
                            "%.*s: the body does not fit its ETag",
@@ -119,8 +119,8 @@ static enum status of_this_object(enum status st, const char *code,
 
 /* Archived, cut short at each try, or larger than any may be: this object is
  * the trouble, not the store. */
-static enum status damaged(enum status st, const struct aws_reply *reply,
-                           struct err *err)
+static enum status reply_damaged(enum status st, const struct aws_reply *reply,
+                                 struct err *err)
 {
     if (st == ST_DENIED && strcmp(reply->fault, "InvalidObjectState") == 0)
         return of_this_object(ST_CORRUPT, "archived", err);
@@ -137,7 +137,7 @@ enum status objects_s3_get(struct objects *base, struct str key,
                            struct object *out, struct err *err)
 {
     struct sigv4_pair header = {STR_LIT("if-match"),
-                                match ? quoted(match, a) : STR_NONE};
+                                match ? etag_quoted(match, a) : STR_NONE};
     struct s3_ask ask = {.method = "GET",
                          .key = key,
                          .header = &header,
@@ -152,7 +152,7 @@ enum status objects_s3_get(struct objects *base, struct str key,
 
     if (st == ST_OK)
         return read_object(key, reply.head, reply.body, a, out, err);
-    st = damaged(st, &reply, &why);
+    st = reply_damaged(st, &reply, &why);
     if (err)
         *err = why;
     return st;
@@ -195,10 +195,10 @@ static void ask_object(struct look *l, const struct object_want *w,
 
     if (w->unless.z[0])
         *header = (struct sigv4_pair){STR_LIT("if-none-match"),
-                                      quoted(&w->unless, a)};
+                                      etag_quoted(&w->unless, a)};
     else
         *header =
-            (struct sigv4_pair){STR_LIT("if-match"), quoted(&w->match, a)};
+            (struct sigv4_pair){STR_LIT("if-match"), etag_quoted(&w->match, a)};
     *out = (struct aws_request){.method = "GET",
                                 .path = s3_path(&l->s->s3, w->key, a),
                                 .header = header,
@@ -244,7 +244,7 @@ static enum status got_object(struct look *l, const struct object_want *w,
         st = read_object(w->key, reply->head, reply->body, l->s->arena, &o,
                          &bad);
     else
-        st = damaged(st, reply, &bad);
+        st = reply_damaged(st, reply, &bad);
     /* A server that knows no If-None-Match sends it all the same. */
     if (st == ST_OK && strcmp(o.etag.z, w->unless.z) == 0)
         st = err_set(&bad, ST_PRECONDITION, NULL,
@@ -293,9 +293,9 @@ static enum status got_page(struct look *l, struct walk *w, struct str body)
     return st;
 }
 
-static enum status one_done(void *ctx, const struct aws_request *r,
-                            enum status st, const struct aws_reply *reply,
-                            const struct err *err)
+static enum status want_done(void *ctx, const struct aws_request *r,
+                             enum status st, const struct aws_reply *reply,
+                             const struct err *err)
 {
     struct look *l = ctx;
     const struct asked *asked = r->user;
@@ -333,7 +333,7 @@ enum status objects_s3_look(struct objects *base, struct object_range *range,
                           .what = {range[i].prefix, false, range[i].after}};
         buf_init(&l.walk[i].token, TOKEN_MAX);
     }
-    st = aws_run(s->s3.aws, next_ask, one_done, &l, d);
+    st = aws_run(s->s3.aws, next_ask, want_done, &l, d);
     for (size_t i = 0; i < ranges; i++)
         buf_free(&l.walk[i].token);
     arena_reset(s->arena);

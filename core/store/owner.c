@@ -38,8 +38,8 @@ static void become_home(const struct passwd *user)
         unsetenv("HOME"); /* it would be root's */
 }
 
-static enum status become(uid_t uid, gid_t gid, const char *spool,
-                          struct err *err)
+static enum status user_become(uid_t uid, gid_t gid, const char *spool,
+                               struct err *err)
 {
     const struct passwd *user = getpwuid(uid);
     int groups = user ? initgroups(user->pw_name, gid) : setgroups(1, &gid);
@@ -105,10 +105,11 @@ enum status owner_become(const struct conf *c, struct err *err)
     if (!stat_upward(spool, &is, &there))
         return err_set(err, ST_UNAVAILABLE, NULL, "%s: %m", spool);
     if (is.st_uid != 0)
-        return become(is.st_uid, is.st_gid, spool, err);
+        return user_become(is.st_uid, is.st_gid, spool, err);
     user = getpwnam(OWNER_NAME);
     if (there == strlen(spool) || !user)
         return ST_OK;
     st = make_folders(spool, there, user, err);
-    return st == ST_OK ? become(user->pw_uid, user->pw_gid, spool, err) : st;
+    return st == ST_OK ? user_become(user->pw_uid, user->pw_gid, spool, err)
+                       : st;
 }

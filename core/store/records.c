@@ -34,7 +34,7 @@ void records_close(struct records **r)
 /*
     Before every call: tests make the store fail here ("records.fail").
  */
-static enum status enter(struct err *err)
+static enum status records_enter(struct err *err)
 {
     if (fault_point("records.fail"))
         return err_set(err, ST_UNAVAILABLE, NULL, "fault point records.fail");
@@ -43,7 +43,7 @@ static enum status enter(struct err *err)
 
 enum status records_check(struct records *r, struct deadline d, struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     return store_counted(st == ST_OK ? r->ops->check(r, d, err) : st);
 }
@@ -74,7 +74,7 @@ void records_upkeep(struct records *r, struct deadline d)
 enum status records_indexes(struct records *r, struct deadline d,
                             struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     return store_counted(
         st == ST_OK && r->ops->indexes ? r->ops->indexes(r, d, err) : st);
@@ -83,7 +83,7 @@ enum status records_indexes(struct records *r, struct deadline d,
 enum status records_identity(struct records *r, struct deadline d,
                              struct arena *a, struct str *out, struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     return store_counted(st == ST_OK ? r->ops->identity(r, d, a, out, err)
                                      : st);
@@ -93,7 +93,7 @@ enum status records_user(struct records *r, struct str user_id,
                          struct deadline d, struct arena *a, struct user *out,
                          struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     return store_counted(st == ST_OK ? r->ops->user(r, user_id, d, a, out, err)
                                      : st);
@@ -103,7 +103,7 @@ enum status records_user_by_email(struct records *r, struct str email,
                                   struct deadline d, struct arena *a,
                                   struct user *out, struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     return store_counted(
         st == ST_OK ? r->ops->user_by_email(r, email, d, a, out, err) : st);
@@ -113,7 +113,7 @@ enum status records_ids_by_email(struct records *r, struct str email,
                                  struct deadline d, struct arena *a,
                                  struct email_ids *out, struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     return store_counted(
         st == ST_OK ? r->ops->ids_by_email(r, email, d, a, out, err) : st);
@@ -122,7 +122,7 @@ enum status records_ids_by_email(struct records *r, struct str email,
 enum status records_user_put(struct records *r, const struct user *u,
                              struct deadline d, struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     assert(u->user_id.n);
     return store_counted(st == ST_OK ? r->ops->user_put(r, u, d, err) : st);
@@ -132,7 +132,7 @@ enum status records_users_put(struct records *r, const struct user *u, size_t n,
                               struct deadline d, records_user_ended ended,
                               void *ctx, struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     return store_counted(
         st == ST_OK ? r->ops->users_put(r, u, n, d, ended, ctx, err) : st);
@@ -142,7 +142,7 @@ enum status records_user_foreign(struct records *r, struct str user_id,
                                  struct deadline d, struct arena *a,
                                  struct str *out, struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     return store_counted(
         st == ST_OK ? r->ops->user_foreign(r, user_id, d, a, out, err) : st);
@@ -151,7 +151,7 @@ enum status records_user_foreign(struct records *r, struct str user_id,
 enum status records_user_remove(struct records *r, struct str user_id,
                                 struct deadline d, struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     return store_counted(st == ST_OK ? r->ops->user_remove(r, user_id, d, err)
                                      : st);
@@ -160,7 +160,7 @@ enum status records_user_remove(struct records *r, struct str user_id,
 enum status records_users(struct records *r, struct deadline d,
                           records_user_each each, void *ctx, struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     return store_counted(st == ST_OK ? r->ops->users(r, d, each, ctx, err)
                                      : st);
@@ -170,7 +170,7 @@ enum status records_batch_store(struct records *r, const struct batch *b,
                                 int64_t now_us, struct deadline d,
                                 struct batch_stored *out, struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     assert(b->batch_id.n && b->trip_id.n && b->user_id.n);
     assert(b->number > 0 && b->number <= BATCH_MAX_NUMBER);
@@ -200,7 +200,7 @@ enum status records_batches(struct records *r, const struct trip *t,
                             struct deadline d, struct arena *a,
                             struct trip_batches *out, struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     return store_counted(st == ST_OK ? r->ops->batches(r, t, d, a, out, err)
                                      : st);
@@ -210,7 +210,7 @@ enum status records_trip(struct records *r, struct str trip_id,
                          struct deadline d, struct arena *a, struct trip *out,
                          struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     return store_counted(st == ST_OK ? r->ops->trip(r, trip_id, d, a, out, err)
                                      : st);
@@ -220,7 +220,7 @@ enum status records_trip_claim(struct records *r, const struct trip_claim *c,
                                struct deadline d, struct arena *a,
                                struct trip *out, struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     assert(c->trip_id.n && c->user_id.n);
     assert(!(c->create && c->rescore));
@@ -234,7 +234,7 @@ enum status records_trip_raise(struct records *r, const struct trip *t,
                                int64_t to_revision, struct deadline d,
                                struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     assert(t->revision > 0 && to_revision > t->revision);
     assert(t->analysis_status == ANALYSIS_PENDING);
@@ -247,7 +247,7 @@ enum status records_trip_stored(struct records *r, struct str trip_id,
                                 struct str analysis_key, struct deadline d,
                                 struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     assert(as == ANALYSIS_STORED || as == ANALYSIS_INSUFFICIENT);
     return store_counted(st == ST_OK
@@ -260,7 +260,7 @@ enum status records_trips_of(struct records *r, struct str user_id,
                              struct deadline d, records_trip_each each,
                              void *ctx, struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     return store_counted(
         st == ST_OK ? r->ops->trips_of(r, user_id, d, each, ctx, err) : st);
@@ -269,7 +269,7 @@ enum status records_trips_of(struct records *r, struct str user_id,
 enum status records_pending_count(struct records *r, struct deadline d,
                                   int64_t *out, struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     return store_counted(st == ST_OK ? r->ops->pending_count(r, d, out, err)
                                      : st);
@@ -279,7 +279,7 @@ enum status records_walk(struct records *r, struct trip_walk *w,
                          struct deadline d, records_trip_seen each, void *ctx,
                          struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     return store_counted(st == ST_OK ? r->ops->walk(r, w, d, each, ctx, err)
                                      : st);
@@ -290,7 +290,7 @@ enum status records_trip_forward(struct records *r, struct str trip_id,
                                  struct str analysis_key, int64_t end_us,
                                  struct deadline d, struct err *err)
 {
-    enum status st = enter(err);
+    enum status st = records_enter(err);
 
     assert(revision > 0 && to_revision > revision);
     return store_counted(

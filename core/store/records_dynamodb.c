@@ -97,8 +97,8 @@ struct index_wanted {
     const char *without; /* what happens then */
 };
 
-static enum status pass_over(void *ctx, struct json item, struct arena *a,
-                             struct err *err)
+static enum status item_passed(void *ctx, struct json item, struct arena *a,
+                               struct err *err)
 {
     (void)ctx, (void)item, (void)a, (void)err;
     return ST_OK;
@@ -116,7 +116,7 @@ static enum status index_probe(struct dynamodb *s, const struct index_wanted *x,
         .names = arena_printf(s->arena, "{\"#k\":\"%s\"}", x->key).p,
         .values = "{\":k\":{\"S\":\"check\"}}"};
 
-    return dynamodb_query(s, &q, d, pass_over, NULL, err);
+    return dynamodb_query(s, &q, d, item_passed, NULL, err);
 }
 
 static enum status index_check(struct dynamodb *s, const struct index_wanted *x,

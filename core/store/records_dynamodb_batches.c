@@ -183,7 +183,7 @@ static enum status get_unlisted(struct reader *r, struct deadline d,
 
 /* ---- by the index ---- */
 
-static bool have(const struct reader *r, struct str id)
+static bool reader_has(const struct reader *r, struct str id)
 {
     for (size_t i = 0; i < r->out->n; i++)
         if (str_eq(r->out->batch[i].batch_id, id))
@@ -198,7 +198,7 @@ static enum status note_missing(void *ctx, struct json item, struct arena *a,
     struct str id = ddb_str(item, "batch_id", a);
 
     (void)err;
-    if (id.n == 0 || have(r, id))
+    if (id.n == 0 || reader_has(r, id))
         return ST_OK;
     r->id = list_room(r->arena, r->id, r->ids, sizeof *r->id);
     r->id[r->ids++] = arena_copy(r->arena, id);
@@ -242,7 +242,7 @@ static enum status get_beyond(struct reader *r, struct deadline d,
     for (int64_t i = 1; i <= most; i++) {
         struct str id = batch_id_of(t->trip_id, last + i, r->arena);
 
-        if (!have(r, id))
+        if (!reader_has(r, id))
             key[n++] = id;
     }
     return get_by_key(r, key, n, d, err);
@@ -267,7 +267,7 @@ static enum status get_by_index(struct reader *r, struct deadline d,
     return st == ST_OK ? get_by_key(r, r->id, r->ids, d, err) : st;
 }
 
-static int by_number(const void *x, const void *y)
+static int batch_by_number(const void *x, const void *y)
 {
     const struct batch *a = x, *b = y;
 
@@ -296,6 +296,6 @@ enum status dynamodb_batches(struct records *rec, const struct trip *t,
     if (st == ST_OK && (out->n == 0 || lacks_some(&r)))
         st = get_by_index(&r, d, err);
     if (st == ST_OK && out->n)
-        qsort(out->batch, out->n, sizeof *out->batch, by_number);
+        qsort(out->batch, out->n, sizeof *out->batch, batch_by_number);
     return st;
 }

@@ -43,7 +43,7 @@ static void ids_add(struct email_ids *out, struct str id, struct arena *a)
     out->n++;
 }
 
-static enum status nobody(struct err *err)
+static enum status email_of_nobody(struct err *err)
 {
     return err_set(err, ST_NOT_FOUND, NULL, "nobody has that e-mail");
 }
@@ -156,8 +156,8 @@ struct reading_all {
     struct finding found;
 };
 
-static enum status note_user(void *ctx, struct json item, struct arena *a,
-                             struct err *err)
+static enum status email_user(void *ctx, struct json item, struct arena *a,
+                              struct err *err)
 {
     struct reading_all *r = ctx;
     struct str email = arena_lower(a, ddb_str(item, "email", a));
@@ -206,7 +206,7 @@ static enum status roll_read(struct dynamodb *s, struct str email,
 
     out->n = 0;
     stat_add(STAT_email_scans, 1);
-    st = dynamodb_scan(s, &q, d, note_user, &r, err);
+    st = dynamodb_scan(s, &q, d, email_user, &r, err);
     if (st == ST_OK)
         roll_keep(s, r.draft, began_ms);
     else
@@ -277,14 +277,14 @@ enum status dynamodb_ids_by_email(struct records *r, struct str email,
 
     out->n = 0;
     if (!email.n)
-        return nobody(err);
+        return email_of_nobody(err);
     if (s->db.email_index[0] && clock_mono_ms() >= s->email_index_due_ms)
         st = find_by_index(s, email, d, a, out, err);
     if (st == ST_NOT_FOUND) {
         err_clear(err);
         st = find_by_roll(s, email, d, a, out, err);
     }
-    return st == ST_OK && !out->n ? nobody(err) : st;
+    return st == ST_OK && !out->n ? email_of_nobody(err) : st;
 }
 
 enum status dynamodb_user_by_email(struct records *r, struct str email,
@@ -304,7 +304,7 @@ enum status dynamodb_user_by_email(struct records *r, struct str email,
             st = ST_OK;
         }
     }
-    return st == ST_OK ? nobody(err) : st;
+    return st == ST_OK ? email_of_nobody(err) : st;
 }
 
 /* A failure costs a minute: until the next reading. */

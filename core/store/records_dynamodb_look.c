@@ -157,7 +157,7 @@ static enum status get_stored(struct upload *u, struct err *err)
                                BATCH_FIELDS, u->d, u->arena, note_more, u, err);
 }
 
-static enum status find_place(struct upload *u, struct err *err)
+static enum status place_find(struct upload *u, struct err *err)
 {
     enum status st = ST_OK;
 
@@ -171,7 +171,7 @@ static enum status find_place(struct upload *u, struct err *err)
     return ST_OK;
 }
 
-static enum status look(struct upload *u, struct err *err)
+static enum status place_look(struct upload *u, struct err *err)
 {
     enum status st;
 
@@ -182,13 +182,13 @@ static enum status look(struct upload *u, struct err *err)
         return err_set(err, ST_NOT_OWNER, NULL,
                        "trip %.*s belongs to another user",
                        STR_ARG(u->b->trip_id));
-    return st == ST_OK ? find_place(u, err) : st;
+    return st == ST_OK ? place_find(u, err) : st;
 }
 
 enum status upload_look(struct upload *u, struct err *err)
 {
     struct err why = ERR_NONE;
-    enum status st = look(u, err);
+    enum status st = place_look(u, err);
 
     if (st != ST_NOT_OWNER || !u->counted || upload_take_back(u, &why) == ST_OK)
         return st;

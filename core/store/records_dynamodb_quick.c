@@ -47,7 +47,7 @@ static void use_form(struct ddb_expr *e)
 
 /* AND binds before OR. More parentheses say no more, and dynalite takes 50 ms
  * instead of 5 to parse them. */
-static void put_condition(struct ddb_expr *e, const struct batch *b)
+static void quick_condition(struct ddb_expr *e, const struct batch *b)
 {
     struct buf cond;
 
@@ -89,7 +89,7 @@ static struct str update_body(const struct upload *u, struct arena *a)
     ddb_count_up(&e, "total_batches");
     ddb_set_n(&e, "highest_batch", b->number);
     ddb_add_to_set(&e, "batch_numbers", b->number);
-    put_condition(&e, b);
+    quick_condition(&e, b);
     e.returns = "UPDATED_OLD";
     return ddb_expr_end(&e, a);
 }
@@ -116,8 +116,8 @@ enum status upload_quick(struct upload *u, struct batch_stored *out,
 
 /* ---- back ---- */
 
-static void put_back(struct ddb_expr *e, const struct upload *u,
-                     const char *name)
+static void counts_back(struct ddb_expr *e, const struct upload *u,
+                        const char *name)
 {
     struct json was = json_member(u->before, name);
 
@@ -135,10 +135,10 @@ static void put_back_all(struct ddb_expr *e, const struct upload *u)
         ddb_set_n(e, "highest_batch", 0);
         return;
     }
-    put_back(e, u, "total_batches");
-    put_back(e, u, "highest_batch");
-    put_back(e, u, "end_timestamp");
-    put_back(e, u, "last_updated");
+    counts_back(e, u, "total_batches");
+    counts_back(e, u, "highest_batch");
+    counts_back(e, u, "end_timestamp");
+    counts_back(e, u, "last_updated");
 }
 
 enum status upload_take_back(struct upload *u, struct err *err)

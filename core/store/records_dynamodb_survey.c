@@ -26,7 +26,7 @@ static const char *table_name(const struct ddb *db, enum survey_table table)
 
 /* ---- what DynamoDB says of a table ---- */
 
-static int64_t count_of(struct json object, const char *name)
+static int64_t estimate_of(struct json object, const char *name)
 {
     int64_t n = 0;
 
@@ -99,9 +99,9 @@ enum status dynamodb_survey_look(struct records *r, enum survey_table table,
     }
     t = json_member(reply.root, "Table");
     out->there = true;
-    out->items = count_of(t, "ItemCount");
-    out->read_units =
-        count_of(json_member(t, "ProvisionedThroughput"), "ReadCapacityUnits");
+    out->items = estimate_of(t, "ItemCount");
+    out->read_units = estimate_of(json_member(t, "ProvisionedThroughput"),
+                                  "ReadCapacityUnits");
     if (table == SURVEY_USERS) {
         out->index_name = s->db.email_index;
         look_at_indexes(t, "email", a, out);

@@ -100,7 +100,7 @@ static enum status count_batches(struct upload *u, const struct trip *t,
 
 /* Not fewer than others have counted: the batch of one of them may be on its
  * way, and who scores must wait for it. They count what stands beside, too. */
-static int64_t count_of(const struct counted *c, const struct trip *t)
+static int64_t counted_of(const struct counted *c, const struct trip *t)
 {
     bool counts = !batch_is_beside(c->ours);
     int64_t found = (int64_t)c->n + (counts && !(c->known && c->has_ours));
@@ -114,7 +114,7 @@ static void put_count(struct ddb_expr *e, const struct counted *c,
 {
     struct buf set;
 
-    ddb_set_n(e, "total_batches", count_of(c, t));
+    ddb_set_n(e, "total_batches", counted_of(c, t));
     if (c->known) {
         ddb_add_to_set(e, "batch_numbers", c->ours);
         return;
@@ -176,7 +176,7 @@ static bool has_trip(const struct upload *u)
     return u->trip.type == JSON_OBJECT;
 }
 
-static bool replaces(const struct upload *u)
+static bool upload_replaces(const struct upload *u)
 {
     return u->place.how == PLACE_REPLACES;
 }
@@ -187,7 +187,7 @@ static void put_trip(struct ddb_expr *e, const struct upload *u,
     ddb_set_time(e, "last_updated", u->now_us);
     put_count(e, c, t);
     /* Of a trip that another finalized no claim of ours could end wrongly. */
-    if (replaces(u) && !trip_is_unclaimed(t))
+    if (upload_replaces(u) && !trip_is_unclaimed(t))
         ddb_add_to_set(e, "replacing", u->as.number);
     if (has_trip(u))
         put_widened(e, u, t);
@@ -270,11 +270,12 @@ static enum status put_item(struct json_out *o, const struct batch *b,
 /* What was found under its number is still as found. */
 static void put_condition(struct json_out *o, const struct upload *u)
 {
-    struct json seen = replaces(u) ? json_member(u->stored.item[u->place.at],
-                                                 "upload_timestamp")
-                                   : JSON_ABSENT;
+    struct json seen =
+        upload_replaces(u)
+            ? json_member(u->stored.item[u->place.at], "upload_timestamp")
+            : JSON_ABSENT;
 
-    if (!replaces(u)) {
+    if (!upload_replaces(u)) {
         json_put_z(o, "ConditionExpression", "attribute_not_exists(batch_id)");
         return;
     }
@@ -434,9 +435,10 @@ static enum status put_batch(struct upload *u, struct batch_stored *out,
         st = update_trip(u, out, err);
     if (st == ST_OK)
         st = put_body(u, body, err);
-    if (st == ST_OK && replaces(u) && fault_point("dynamodb.batch.replaced"))
+    if (st == ST_OK && upload_replaces(u) &&
+        fault_point("dynamodb.batch.replaced"))
         st = err_set(err, ST_UNAVAILABLE, NULL, "fault point");
-    if (st == ST_OK && replaces(u))
+    if (st == ST_OK && upload_replaces(u))
         st = end_replacing(u, u->as.number, out, err);
     return st;
 }
@@ -458,8 +460,8 @@ static enum status store_unseen(struct upload *u, struct batch_stored *out,
 }
 
 /* One try; ST_PRECONDITION: what was found is not as found any more. */
-static enum status store(struct upload *u, struct batch_stored *out,
-                         struct err *err)
+static enum status upload_store(struct upload *u, struct batch_stored *out,
+                                struct err *err)
 {
     enum status st = upload_look(u, err);
 
@@ -485,14 +487,14 @@ enum status dynamodb_batch_store(struct records *r, const struct batch *b,
     st = store_unseen(&u, out, err);
     if (st == ST_PRECONDITION) {
         err_clear(err);
-        st = store(&u, out, err);
+        st = upload_store(&u, out, err);
     }
     while (st == ST_PRECONDITION) {
         err_clear(err);
         u.counted = false;
         arena_reset(u.arena);
         clock_sleep_ms(random_below(PAUSE_MOST_MS));
-        st = store(&u, out, err);
+        st = upload_store(&u, out, err);
     }
     arena_free(&u.arena);
     return st;

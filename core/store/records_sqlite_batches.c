@@ -104,8 +104,8 @@ static enum status put_batch(struct sql *sql, const struct batch *b,
 }
 
 /* b as it is stored. */
-static void widen(struct trip *t, const struct batch *b, bool is_new,
-                  int64_t now_us)
+static void span_widen(struct trip *t, const struct batch *b, bool is_new,
+                       int64_t now_us)
 {
     t->updated_us = now_us;
     t->total_batches += is_new && !batch_is_beside(b->number);
@@ -126,7 +126,7 @@ static enum status store_at(struct sql *sql, const struct batch *b,
     struct batch as = batch_placed(b, to, a);
     enum status st;
 
-    widen(trip, &as, to->how != PLACE_REPLACES, now_us);
+    span_widen(trip, &as, to->how != PLACE_REPLACES, now_us);
     st = sqlite_put_trip(sql, trip, d, err);
     return st == ST_OK && to->how != PLACE_HELD ? put_batch(sql, &as, d, err)
                                                 : st;

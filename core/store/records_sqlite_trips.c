@@ -245,9 +245,10 @@ struct page {
     size_t n;
 };
 
-static enum status read_page(struct sql *sql, struct str user_id,
-                             struct str after_trip, struct deadline d,
-                             struct arena *a, struct page *out, struct err *err)
+static enum status trips_page(struct sql *sql, struct str user_id,
+                              struct str after_trip, struct deadline d,
+                              struct arena *a, struct page *out,
+                              struct err *err)
 {
     struct sql_query q;
     bool row = true;
@@ -280,7 +281,7 @@ enum status sqlite_trips_of(struct records *r, struct str user_id,
 
     do {
         arena_release(a, mark);
-        st = read_page(sql_of(r), user_id, trip_id, d, a, page, err);
+        st = trips_page(sql_of(r), user_id, trip_id, d, a, page, err);
         for (size_t i = 0; st == ST_OK && i < page->n; i++)
             st = each(ctx, &page->trip[i]);
         if (st != ST_OK || page->n == 0)

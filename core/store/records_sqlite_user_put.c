@@ -75,7 +75,7 @@ enum status sqlite_user_foreign(struct records *r, struct str user_id,
     return st;
 }
 
-static void put_member(struct buf *b, struct json key, struct json v)
+static void foreign_member(struct buf *b, struct json key, struct json v)
 {
     if (b->n > 1)
         buf_putc(b, ',');
@@ -123,10 +123,10 @@ static enum status merge_foreign(const struct user *u, struct str old,
     buf_putc(&b, '{');
     while (json_next(&before, &key, &v))
         if (!foreign_goes(u, key, a))
-            put_member(&b, key, v);
+            foreign_member(&b, key, v);
     while (json_next(&given, &key, &v))
         if (v.type != JSON_NULL)
-            put_member(&b, key, v);
+            foreign_member(&b, key, v);
     buf_putc(&b, '}');
     if (buf_ok(&b))
         *out = b.n > 2 ? arena_copy(a, buf_str(&b)) : STR_NONE;

@@ -115,9 +115,9 @@ struct page {
     size_t n;
 };
 
-static enum status read_page(struct sql *sql, struct str after,
-                             struct deadline d, struct arena *a,
-                             struct page *out, struct err *err)
+static enum status users_page(struct sql *sql, struct str after,
+                              struct deadline d, struct arena *a,
+                              struct page *out, struct err *err)
 {
     struct sql_query q;
     bool row = true;
@@ -148,7 +148,7 @@ enum status sqlite_users(struct records *r, struct deadline d,
 
     do {
         arena_release(a, mark);
-        st = read_page(sql_of(r), last, d, a, page, err);
+        st = users_page(sql_of(r), last, d, a, page, err);
         for (size_t i = 0; st == ST_OK && i < page->n; i++)
             st = each(ctx, &page->user[i]);
         if (st != ST_OK || page->n == 0)

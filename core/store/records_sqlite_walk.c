@@ -146,7 +146,7 @@ static enum status walk_read_page(struct sql *sql, struct str after,
     return st;
 }
 
-static enum status walk_segment(struct records *r, struct trip_walk *w,
+static enum status segment_walk(struct records *r, struct trip_walk *w,
                                 int segment, struct deadline d, struct arena *a,
                                 records_trip_seen each, void *ctx,
                                 struct err *err)
@@ -183,7 +183,7 @@ enum status sqlite_walk(struct records *r, struct trip_walk *w,
         if (trip_walk_ended(w, i))
             continue;
         arena_reset(a);
-        st = walk_segment(r, w, i, d, a, each, ctx, err);
+        st = segment_walk(r, w, i, d, a, each, ctx, err);
     }
     arena_free(&a);
     return st;

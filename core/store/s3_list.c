@@ -18,7 +18,7 @@ static int hex_digit(char c)
 }
 
 /* encoding-type=url: %XX, and + for a blank. */
-static struct str decoded(struct str s, struct arena *a)
+static struct str key_decoded(struct str s, struct arena *a)
 {
     char *out = arena_alloc(a, s.n + 1);
     size_t n = 0;
@@ -38,7 +38,7 @@ static struct str decoded(struct str s, struct arena *a)
 }
 
 /* It says nothing of any object: the store is not itself. */
-static enum status malformed(const struct s3 *s, struct err *err)
+static enum status listing_malformed(const struct s3 *s, struct err *err)
 {
     return err_set(err, ST_UNAVAILABLE, "listing_unreadable",
                    "bucket %s: a page of the listing cannot be read",
@@ -82,13 +82,13 @@ static enum status open_page(const struct s3 *s, struct str body,
                              struct arena *a, struct page *out, struct err *err)
 {
     if (!xml_root(body, "ListBucketResult", &out->root))
-        return malformed(s, err);
+        return listing_malformed(s, err);
     out->encoded = str_is(xml_child_text(out->root, "EncodingType", a), "url");
     out->next = STR_NONE;
     if (!str_is(xml_child_text(out->root, "IsTruncated", a), "true"))
         return ST_OK;
     out->next = xml_child_text(out->root, "NextContinuationToken", a);
-    return out->next.n ? ST_OK : malformed(s, err);
+    return out->next.n ? ST_OK : listing_malformed(s, err);
 }
 
 /* Some servers list what is no object ("folders") without what objects have:
@@ -98,7 +98,7 @@ static bool read_entry(const struct page *p, struct xml e, struct arena *a,
 {
     out->key = xml_child_text(e, "Key", a);
     if (p->encoded)
-        out->key = decoded(out->key, a);
+        out->key = key_decoded(out->key, a);
     if (!str_to_i64(xml_child_text(e, "Size", a), &out->size) ||
         out->size < 0 || !s3_etag(xml_child_text(e, "ETag", a), &out->etag) ||
         !time_parse(xml_child_text(e, "LastModified", a), &out->modified_us))
@@ -111,7 +111,7 @@ static bool read_folder(const struct page *p, struct xml e, struct arena *a,
 {
     out->key = xml_child_text(e, "Prefix", a);
     if (p->encoded)
-        out->key = decoded(out->key, a);
+        out->key = key_decoded(out->key, a);
     return out->key.n > 0;
 }
 
@@ -133,10 +133,10 @@ static enum status walk_page(const struct s3 *s, const struct page *p,
                       : read_entry(p, e, a, &entry))
             st = each(ctx, &entry);
         else
-            st = malformed(s, err);
+            st = listing_malformed(s, err);
         arena_release(a, m);
     }
-    return it.bad ? malformed(s, err) : st;
+    return it.bad ? listing_malformed(s, err) : st;
 }
 
 enum status s3_list_page(const struct s3 *s, const struct s3_listing *what,

@@ -9,8 +9,8 @@
 
 #define PUT_HEADERS 7
 
-static size_t put_headers(struct sigv4_pair h[PUT_HEADERS],
-                          const struct s3_put *p, struct arena *a)
+static size_t object_headers(struct sigv4_pair h[PUT_HEADERS],
+                             const struct s3_put *p, struct arena *a)
 {
     const struct object_meta *m = p->meta;
     const struct sigv4_pair all[] = {
@@ -44,7 +44,7 @@ enum status s3_put(const struct s3 *s, const struct s3_put *p, struct arena *a,
     struct s3_ask ask = {.method = "PUT",
                          .key = p->key,
                          .header = header,
-                         .headers = put_headers(header, p, a),
+                         .headers = object_headers(header, p, a),
                          .body = p->body,
                          .max = S3_XML_MAX,
                          .own = s3_own_version};
@@ -173,7 +173,7 @@ static bool race_next(void *ctx, struct arena *a, struct aws_request *out)
     *out = (struct aws_request){.method = "PUT",
                                 .path = s3_path(r->s, p.key, a),
                                 .header = header,
-                                .headers = put_headers(header, &p, a),
+                                .headers = object_headers(header, &p, a),
                                 .body = p.body,
                                 .max_body = S3_XML_MAX,
                                 .own = s3_own_version};

@@ -5,7 +5,7 @@
 #define DIGITS_(n) #n
 #define DIGITS(n) DIGITS_(n)
 
-static struct str nothing(struct xml root, struct arena *a)
+static struct str nothing_wanted(struct xml root, struct arena *a)
 {
     (void)root;
     (void)a;
@@ -41,7 +41,7 @@ static struct str block_access(struct xml root, struct arena *a)
 
 /* ---- encryption ---- */
 
-static bool encrypted(struct xml root, struct arena *a)
+static bool encryption_set(struct xml root, struct arena *a)
 {
     struct xml rule = xml_child(xml_child(root, "Rule"),
                                 "ApplyServerSideEncryptionByDefault");
@@ -49,7 +49,7 @@ static bool encrypted(struct xml root, struct arena *a)
     return xml_child_text(rule, "SSEAlgorithm", a).n > 0;
 }
 
-static struct str encrypt(struct xml root, struct arena *a)
+static struct str encryption_wanted(struct xml root, struct arena *a)
 {
     (void)root;
     (void)a;
@@ -60,7 +60,7 @@ static struct str encrypt(struct xml root, struct arena *a)
 
 /* ---- versions ---- */
 
-static bool versioned(struct xml root, struct arena *a)
+static bool versions_set(struct xml root, struct arena *a)
 {
     return str_is(xml_child_text(root, "Status", a), "Enabled");
 }
@@ -87,7 +87,7 @@ static bool is_our_rule(struct xml rule, struct arena *a)
 }
 
 /* Rules of others stay what they are: ours is looked for by its name. */
-static bool expires(struct xml root, struct arena *a)
+static bool expiry_set(struct xml root, struct arena *a)
 {
     struct xml rule;
     struct xml_iter it;
@@ -113,7 +113,7 @@ static struct str rules_of_others(struct xml root, struct arena *a)
     return out;
 }
 
-static struct str expire(struct xml root, struct arena *a)
+static struct str expiry_wanted(struct xml root, struct arena *a)
 {
     static const char rule[] =
         "<Rule><ID>" RULE "</ID><Filter><Prefix></Prefix></Filter>"
@@ -133,14 +133,14 @@ const struct s3_setting s3_settings[] = {
     {"public-access-block", "publicAccessBlock",
      "PublicAccessBlockConfiguration",
      "BlockPublicAccessBlockConfiguration", /* Ceph's gateway */
-     "taken back", access_blocked, block_access, nothing},
+     "taken back", access_blocked, block_access, nothing_wanted},
     {"encryption", "encryption", "ServerSideEncryptionConfiguration", NULL,
-     "taken back", encrypted, encrypt, nothing},
+     "taken back", encryption_set, encryption_wanted, nothing_wanted},
     {"versioning", "versioning", "VersioningConfiguration", NULL,
-     "taken back as far as can be, suspended", versioned, keep_versions,
+     "taken back as far as can be, suspended", versions_set, keep_versions,
      suspend_versions},
     {"expiry", "lifecycle", "LifecycleConfiguration", NULL, "taken back",
-     expires, expire, rules_of_others},
+     expiry_set, expiry_wanted, rules_of_others},
 };
 const size_t s3_settings_count = sizeof s3_settings / sizeof *s3_settings;
 

@@ -9,19 +9,19 @@
 
 /* ---- canonical forms ---- */
 
-static bool unreserved(char c)
+static bool char_unreserved(char c)
 {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
            (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
            c == '~';
 }
 
-static void encode(struct buf *out, struct str s, char keep)
+static void uri_encode(struct buf *out, struct str s, char keep)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
 
-        if (unreserved(c) || (keep && c == keep))
+        if (char_unreserved(c) || (keep && c == keep))
             buf_putc(out, c);
         else
             buf_printf(out, "%%%02X", (unsigned char)c);
@@ -30,12 +30,12 @@ static void encode(struct buf *out, struct str s, char keep)
 
 void sigv4_encode(struct buf *out, struct str s)
 {
-    encode(out, s, '\0');
+    uri_encode(out, s, '\0');
 }
 
 void sigv4_encode_path(struct buf *out, struct str s)
 {
-    encode(out, s, '/');
+    uri_encode(out, s, '/');
 }
 
 static int pair_cmp(const void *x, const void *y)
@@ -46,7 +46,7 @@ static int pair_cmp(const void *x, const void *y)
     return c ? c : str_cmp(a->value, b->value);
 }
 
-static struct str encoded(struct str s, struct arena *a)
+static struct str uri_encoded(struct str s, struct arena *a)
 {
     struct buf b;
     struct str out;
@@ -67,8 +67,8 @@ struct str sigv4_query(const struct sigv4_pair *param, size_t n,
     struct str out;
 
     for (size_t i = 0; i < n; i++) {
-        p[i].name = encoded(param[i].name, a);
-        p[i].value = encoded(param[i].value, a);
+        p[i].name = uri_encoded(param[i].name, a);
+        p[i].value = uri_encoded(param[i].value, a);
     }
     if (n)
         qsort(p, n, sizeof *p, pair_cmp); /* by the encoded text */

@@ -140,8 +140,8 @@ enum status sql_exec(struct sql *db, const char *text, const char *doing,
 /*
     The first column of the first row; for pragmas and counts.
  */
-static enum status ask(struct sql *db, const char *text, char out[32],
-                       struct err *err)
+static enum status pragma_ask(struct sql *db, const char *text, char out[32],
+                              struct err *err)
 {
     sqlite3_stmt *stmt;
     int rc = sqlite3_prepare_v2(db->handle, text, -1, &stmt, NULL);
@@ -160,7 +160,7 @@ static enum status ask_int(struct sql *db, const char *text, int64_t *out,
                            struct err *err)
 {
     char z[32];
-    enum status st = ask(db, text, z, err);
+    enum status st = pragma_ask(db, text, z, err);
 
     *out = 0;
     if (st == ST_OK && !str_to_i64(str_of(z), out))
@@ -207,7 +207,7 @@ static enum status check_schema(struct sql *db, struct err *err)
 static enum status use_wal(struct sql *db, struct err *err)
 {
     char mode[32];
-    enum status st = ask(db, "PRAGMA journal_mode = WAL", mode, err);
+    enum status st = pragma_ask(db, "PRAGMA journal_mode = WAL", mode, err);
 
     if (st == ST_OK && strcmp(mode, "wal"))
         return err_set(err, ST_UNAVAILABLE, NULL,

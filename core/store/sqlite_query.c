@@ -61,15 +61,15 @@ int sql_changed(const struct sql *db)
 /*
     Binding fails only for a wrong index or without memory.
  */
-static void must(int rc)
+static void sqlite_must(int rc)
 {
     assert(rc == SQLITE_OK);
 }
 
 void sql_bind_key(struct sql_query *q, struct str v)
 {
-    must(sqlite3_bind_text64(q->stmt, ++q->bound, v.n ? v.p : "", v.n,
-                             SQLITE_STATIC, SQLITE_UTF8));
+    sqlite_must(sqlite3_bind_text64(q->stmt, ++q->bound, v.n ? v.p : "", v.n,
+                                    SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void sql_bind_str(struct sql_query *q, struct str v)
@@ -87,7 +87,7 @@ void sql_bind_z(struct sql_query *q, const char *v)
 
 void sql_bind_int(struct sql_query *q, int64_t v)
 {
-    must(sqlite3_bind_int64(q->stmt, ++q->bound, v));
+    sqlite_must(sqlite3_bind_int64(q->stmt, ++q->bound, v));
 }
 
 void sql_bind_time(struct sql_query *q, int64_t us)
@@ -100,12 +100,12 @@ void sql_bind_time(struct sql_query *q, int64_t us)
 
 void sql_bind_double(struct sql_query *q, double v)
 {
-    must(sqlite3_bind_double(q->stmt, ++q->bound, v));
+    sqlite_must(sqlite3_bind_double(q->stmt, ++q->bound, v));
 }
 
 void sql_bind_null(struct sql_query *q)
 {
-    must(sqlite3_bind_null(q->stmt, ++q->bound));
+    sqlite_must(sqlite3_bind_null(q->stmt, ++q->bound));
 }
 
 bool sql_is_null(const struct sql_query *q, int column)

@@ -59,7 +59,7 @@ struct leading {
     void *ctx;
 };
 
-static void lead(void *ctx, struct group_row *row, size_t n)
+static void group_lead(void *ctx, struct group_row *row, size_t n)
 {
     struct leading *l = ctx;
 
@@ -76,7 +76,8 @@ enum status sql_group(struct sql *db, const struct str *part, size_t parts,
     struct leading l = {db, write, ctx};
 
     assert(sql_shared(db));
-    return group_commit(&db->place, part, parts, d, lead, &l, result, err);
+    return group_commit(&db->place, part, parts, d, group_lead, &l, result,
+                        err);
 }
 
 /* ---- the write-ahead log ---- */

@@ -16,7 +16,7 @@ struct tag {
     const char *begin; /* its '<' */
 };
 
-static void skip(struct str *s, size_t n)
+static void text_skip(struct str *s, size_t n)
 {
     s->p += n;
     s->n -= n;
@@ -29,7 +29,7 @@ static bool skip_past(struct str *s, const char *mark)
 
     if (!at)
         return false;
-    skip(s, (size_t)(at - s->p) + n);
+    text_skip(s, (size_t)(at - s->p) + n);
     return true;
 }
 
@@ -49,14 +49,14 @@ static struct tag read_tag(struct str *s)
     bool close = s->n > 1 && s->p[1] == '/';
     const char *end;
 
-    skip(s, close ? 2 : 1);
+    text_skip(s, close ? 2 : 1);
     t.name.p = s->p;
     t.name.n = name_length(*s);
     end = s->n ? memchr(s->p, '>', s->n) : NULL;
     if (!end || t.name.n == 0)
         return t;
     t.kind = close ? TAG_CLOSE : end[-1] == '/' ? TAG_EMPTY : TAG_OPEN;
-    skip(s, (size_t)(end - s->p) + 1);
+    text_skip(s, (size_t)(end - s->p) + 1);
     return t;
 }
 
@@ -65,7 +65,7 @@ static struct tag next_tag(struct str *s)
     const char *lt;
 
     while (s->n && (lt = memchr(s->p, '<', s->n))) {
-        skip(s, (size_t)(lt - s->p));
+        text_skip(s, (size_t)(lt - s->p));
         if (str_starts(*s, STR_LIT("<!--"))) {
             if (!skip_past(s, "-->"))
                 return (struct tag){.kind = TAG_BAD};
@@ -191,24 +191,24 @@ static void put_cdata(struct buf *b, struct str *s)
 {
     const char *end;
 
-    skip(s, strlen(CDATA));
+    text_skip(s, strlen(CDATA));
     end = memmem(s->p, s->n, CDATA_END, strlen(CDATA_END));
     buf_put(b, (struct str){s->p, end ? (size_t)(end - s->p) : s->n});
-    skip(s, end ? (size_t)(end - s->p) + strlen(CDATA_END) : s->n);
+    text_skip(s, end ? (size_t)(end - s->p) + strlen(CDATA_END) : s->n);
 }
 
 /* A reference or a character. */
-static void put_piece(struct buf *b, struct str *s)
+static void text_piece(struct buf *b, struct str *s)
 {
     const char *semi =
         s->p[0] == '&' ? memchr(s->p, ';', s->n < 12 ? s->n : 12) : NULL;
     size_t n = semi ? (size_t)(semi - s->p) : 0;
 
     if (n && put_reference(b, (struct str){s->p + 1, n - 1})) {
-        skip(s, n + 1);
+        text_skip(s, n + 1);
     } else {
         buf_putc(b, s->p[0]);
-        skip(s, 1);
+        text_skip(s, 1);
     }
 }
 
@@ -225,7 +225,7 @@ struct str xml_text(struct xml e, struct arena *a)
         if (str_starts(s, STR_LIT(CDATA)))
             put_cdata(&b, &s);
         else
-            put_piece(&b, &s);
+            text_piece(&b, &s);
     assert(buf_ok(&b));
     out = arena_copy(a, buf_str(&b));
     buf_free(&b);
