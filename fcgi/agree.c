@@ -1,5 +1,6 @@
 #include "fcgi/agree.h"
 
+#include <stdatomic.h>
 #include "fcgi/errand.h"
 #include "fcgi/worker.h"
 #include "service/service.h"
@@ -21,7 +22,7 @@ static int agree_in_child(void *ctx)
     enum status st = service_open(w->conf, &s, &err);
 
     if (st == ST_OK) {
-        s->stores->agreed = scoreboard_agreed(w->board);
+        stores_know(s->stores, scoreboard_agreed(w->board));
         st = installation_start(s->stores, INSTALLATION_HOST,
                                 deadline_in(AGREE_MS), &err);
         service_close(&s);
@@ -30,6 +31,14 @@ static int agree_in_child(void *ctx)
         return CHILD_DONE;
     log_err(LOG_WARN, "installation_unknown", &err);
     return CHILD_FAILED;
+}
+
+void agree_on_others(struct scoreboard *board)
+{
+    struct agreed *agreed = scoreboard_agreed(board);
+
+    atomic_store(&agreed->objects, 0);
+    atomic_store(&agreed->records, 0);
 }
 
 void agree_with_hosts(const struct conf *c, struct scoreboard *board)

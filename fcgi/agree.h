@@ -13,4 +13,10 @@ void agree_with_hosts(const struct conf *c, struct scoreboard *board);
     may have is reckoned with.
  */
 
+void agree_on_others(struct scoreboard *board);
+/*
+    Before it, when objects.url or records.url is another one than it was:
+    whose they are is not known yet.
+ */
+
 #endif

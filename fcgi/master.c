@@ -183,6 +183,9 @@ static void reload(void)
     trial_log_open(c, "master");
     log_line(LOG_INFO, "reload", "generation=%u", master.generation);
     scoreboard_generation(master.board, master.generation);
+    if (strcmp(master.conf->objects_url, c->objects_url) != 0 ||
+        strcmp(master.conf->records_url, c->records_url) != 0)
+        agree_on_others(master.board);
     agree_with_hosts(c, master.board);
     crew_staff(master.crew, c, master.generation);
     arena_free(&master.memory);

@@ -86,7 +86,7 @@ enum status process_service(const struct process *p, struct service **out,
 
     if (st != ST_OK)
         return st;
-    (*out)->stores->agreed = scoreboard_agreed(p->board);
+    stores_know((*out)->stores, scoreboard_agreed(p->board));
     (*out)->stores->sharer = (struct sharer){scoreboard_share(p->board),
                                              p->slot, dear_places(p->conf)};
     records_share((*out)->stores->records, &place);

@@ -137,6 +137,12 @@ void scoreboard_remove(struct scoreboard *b)
 
 void scoreboard_generation(struct scoreboard *b, unsigned generation)
 {
+    const struct agreed *was = scoreboard_agreed(b);
+    struct agreed *is = &b->board->agreed[generation % 2];
+
+    agreed_tell(is, atomic_load(&was->timeout_ms), atomic_load(&was->read_us));
+    atomic_store(&is->objects, atomic_load(&was->objects));
+    atomic_store(&is->records, atomic_load(&was->records));
     atomic_store(&b->board->generation, generation);
 }
 
@@ -195,7 +201,7 @@ void scoreboard_release(struct scoreboard *b, int slot)
 
 struct agreed *scoreboard_agreed(struct scoreboard *b)
 {
-    return &b->board->agreed;
+    return &b->board->agreed[atomic_load(&b->board->generation) % 2];
 }
 
 struct share *scoreboard_share(struct scoreboard *b)

@@ -54,7 +54,8 @@ void scoreboard_remove(struct scoreboard *b);
  */
 void scoreboard_generation(struct scoreboard *b, unsigned generation);
 /*
-    The configuration that new processes get; 1 at first.
+    The configuration that new processes get; 1 at first. What was agreed goes
+    over to the processes of that one.
  */
 int scoreboard_take(struct scoreboard *b, enum slot_role role, int number,
                     unsigned generation, struct deadline started);
@@ -76,7 +77,8 @@ void scoreboard_release(struct scoreboard *b, int slot);
 
 struct agreed *scoreboard_agreed(struct scoreboard *b);
 /*
-    What the host knows of the others (store/stores.h); one for all slots.
+    What the host knows of the others (store/stores.h): one for all processes of
+    a configuration, since that of the next may have other stores.
  */
 struct share *scoreboard_share(struct scoreboard *b);
 /*

@@ -35,7 +35,7 @@ struct board {
     int64_t started_us;
     char version[32];
     _Atomic uint32_t generation;
-    struct agreed agreed;
+    struct agreed agreed[2]; /* by the generation: odd, even */
     struct share share;
     _Atomic uint32_t used; /* slots that ever had a process: the rest of the
                               file is a hole and stays one */

@@ -1,6 +1,7 @@
 #include "store/installation.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include "base/isotime.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -147,6 +148,28 @@ static enum status installation_raise(struct stores *s, struct deadline d,
     return st;
 }
 
+/*
+    A store that was this installation's, and has none or another now, is
+    another store: nothing is made in it, or raised.
+ */
+static enum status installation_still(const struct stores *s,
+                                      const struct installation *is,
+                                      enum status st, struct err *err)
+{
+    uint64_t mark = atomic_load(&s->agreed->objects);
+
+    if (!mark || (st == ST_OK && objects_mark(is->id) == mark))
+        return st;
+    err_clear(err);
+    if (st == ST_NOT_FOUND)
+        return err_set(err, ST_UNAVAILABLE, "objects_gone",
+                       "%s has no %.*s any more: is it the right one?",
+                       s->conf->objects_url, STR_ARG(key_installation()));
+    return err_set(err, ST_UNAVAILABLE, "objects_other",
+                   "%s is now that of the installation %.*s",
+                   s->conf->objects_url, STR_ARG(is->id));
+}
+
 static enum status installation_step(struct stores *s,
                                      enum installation_role role,
                                      struct deadline d, struct arena *a,
@@ -155,6 +178,8 @@ static enum status installation_step(struct stores *s,
     bool host = role == INSTALLATION_HOST;
     enum status st = installation_read(s, d, a, f, err);
 
+    if (st == ST_OK || st == ST_NOT_FOUND)
+        st = installation_still(s, f->is, st, err);
     if (st == ST_NOT_FOUND && host) {
         err_clear(err);
         st = installation_make(s, d, a, f, err);
@@ -187,8 +212,10 @@ enum status installation_agree(struct stores *s, enum installation_role role,
         err_clear(err);
         return ST_OK;
     }
-    if (st == ST_OK)
+    if (st == ST_OK) {
         agreed_tell(s->agreed, out->timeout_ms, began_us);
+        atomic_store(&s->agreed->objects, objects_mark(out->id));
+    }
     return st;
 }
 
@@ -213,12 +240,15 @@ static void installation_say(const struct stores *s,
                  (long long)own, (long long)is->timeout_ms);
 }
 
-static void installation_compare(const struct installation *is,
+static void installation_compare(const struct stores *s,
+                                 const struct installation *is,
                                  struct str records)
 {
     struct log_value ours, theirs;
 
-    if (is->records.n && !str_eq(is->records, records))
+    if (!is->records.n || str_eq(is->records, records))
+        atomic_store(&s->agreed->records, objects_mark(records));
+    else
         log_line(LOG_WARN, "installation_of_other_records",
                  "id=%.*s its_records=%s records=%s text=\"objects.url and "
                  "records.url do not belong together\"",
@@ -239,7 +269,7 @@ enum status installation_start(struct stores *s, enum installation_role role,
     if (st == ST_OK && is.id.n)
         st = records_identity(s->records, d, a, &records, err);
     if (st == ST_OK && is.id.n)
-        installation_compare(&is, records);
+        installation_compare(s, &is, records);
     arena_free(&a);
     return st;
 }

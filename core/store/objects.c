@@ -1,6 +1,8 @@
 #include "store/objects_impl.h"
 
 #include <assert.h>
+#include <string.h>
+#include "base/digest.h"
 #include "store/failure.h"
 #include "store/keys.h"
 
@@ -28,6 +30,21 @@ void objects_close(struct objects **s)
     if (*s)
         (*s)->ops->close(*s);
     *s = NULL;
+}
+
+uint64_t objects_mark(struct str installation_id)
+{
+    unsigned char md[MD5_SIZE];
+    uint64_t mark;
+
+    digest_md5(installation_id, md);
+    memcpy(&mark, md, sizeof mark);
+    return mark ? mark : 1;
+}
+
+void objects_belong(struct objects *s, const _Atomic uint64_t *mark)
+{
+    s->mark = mark;
 }
 
 enum status objects_check(struct objects *s, struct deadline d, struct err *err)

@@ -70,6 +70,17 @@ enum status objects_open(const struct conf *c, struct objects **out,
  */
 void objects_close(struct objects **s);
 
+uint64_t objects_mark(struct str installation_id);
+/*
+    A number for it that is not 0, and most likely no other id's.
+ */
+void objects_belong(struct objects *s, const _Atomic uint64_t *mark);
+/*
+    The objects are those of the installation with that mark, once it is not 0
+    (it outlives s). From then on a folder that is not there is not made: it is
+    an outage, and so is one with another installation.json or none.
+ */
+
 enum status objects_check(struct objects *s, struct deadline d,
                           struct err *err) MUST_CHECK;
 /*

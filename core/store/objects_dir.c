@@ -27,6 +27,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,16 +44,34 @@ static struct dir *dir_of(struct objects *s)
     return (struct dir *)s;
 }
 
+/* The folder of that installation, which is there or away. */
+static enum status open_own(struct dir *dir, uint64_t mark, int *root,
+                            struct err *err)
+{
+    enum status st;
+
+    *root = open(dir->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*root < 0)
+        return file_errno(err, "open folder", dir->root);
+    st = dir_own_check(&dir->own, *root, dir->root, mark, err);
+    if (st != ST_OK)
+        fd_close(root);
+    return st;
+}
+
 enum status objects_dir_begin(struct objects *s, const char *fail,
                               struct deadline d, int *root, struct err *err)
 {
+    uint64_t mark = s->mark ? atomic_load(s->mark) : 0;
+
     *root = -1;
     if (fault_point(fail))
         return err_set(err, ST_UNAVAILABLE, NULL, "fault point %s", fail);
     if (deadline_over(d))
         return err_set(err, ST_TIMEOUT, NULL, "no time left for %s",
                        dir_of(s)->root);
-    return folder_open(dir_of(s)->root, root, err);
+    return mark ? open_own(dir_of(s), mark, root, err)
+                : folder_open(dir_of(s)->root, root, err);
 }
 
 /* ---- writing ---- */

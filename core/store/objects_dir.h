@@ -3,11 +3,13 @@
 #define DG_STORE_OBJECTS_DIR_H
 
 #include <limits.h>
+#include "store/dir_own.h"
 #include "store/objects_impl.h"
 
 struct dir {
     struct objects base;
     char root[PATH_MAX];
+    struct dir_own own;
 };
 
 enum status objects_dir_begin(struct objects *s, const char *fail,
@@ -16,7 +18,8 @@ enum status objects_dir_begin(struct objects *s, const char *fail,
 /*
     What each call begins with; fail is its fault point. The root is opened for
     each call: a folder that was moved or mounted over meanwhile would else go
-    on being used, unseen. *root is -1 on failure.
+    on being used, unseen. Once it is known whose objects they are, it must be
+    theirs (dir_own.h), and is not made. *root is -1 on failure.
  */
 
 enum status objects_dir_list_driver(int root, struct str user_id,

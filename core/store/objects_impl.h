@@ -38,6 +38,7 @@ struct objects_ops {
 
 struct objects {
     const struct objects_ops *ops;
+    const _Atomic uint64_t *mark; /* objects_belong; NULL: nobody knows */
 };
 
 enum status objects_dir_open(struct str folder, struct objects **out,

@@ -54,6 +54,12 @@ void records_share(struct records *r, const struct group_place *place)
         r->ops->share(r, place);
 }
 
+void records_belong(struct records *r, const _Atomic uint64_t *mark)
+{
+    if (r->ops->belong)
+        r->ops->belong(r, mark);
+}
+
 bool records_upkeep_due(const struct records *r)
 {
     return r->ops->upkeep_due && r->ops->upkeep_due(r);

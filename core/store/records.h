@@ -135,6 +135,14 @@ void records_share(struct records *r, const struct group_place *place);
     writing cheaper, they do it together. place is copied, its group outlives r.
  */
 
+void records_belong(struct records *r, const _Atomic uint64_t *mark);
+/*
+    The records have the identity with that mark (objects_mark), once it is not
+    0 (it outlives r). From then on a file that is not there is not made: it is
+    an outage, and so is one with another identity. Where the records are by
+    settings alone it does nothing.
+ */
+
 bool records_upkeep_due(const struct records *r);
 void records_upkeep(struct records *r, struct deadline d);
 /*

@@ -10,11 +10,12 @@
 #include "store/records.h"
 #include "store/survey.h"
 
-/* Each as the function of records.h of that name; share and the two of upkeep
- * may be NULL: there is nothing to do. */
+/* Each as the function of records.h of that name; belong, share and the two of
+ * upkeep may be NULL: there is nothing to do. */
 struct records_ops {
     void (*close)(struct records *r);
     enum status (*check)(struct records *r, struct deadline d, struct err *err);
+    void (*belong)(struct records *r, const _Atomic uint64_t *mark);
     void (*share)(struct records *r, const struct group_place *place);
     bool (*upkeep_due)(const struct records *r);
     void (*upkeep)(struct records *r, struct deadline d);

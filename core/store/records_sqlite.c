@@ -76,8 +76,9 @@ static const char *const queries[QUERY_COUNT] = {
 };
 
 static const struct sql_plan plan = {queries, QUERY_COUNT, schema_steps,
-                                     sizeof schema_steps /
-                                         sizeof *schema_steps};
+                                     sizeof schema_steps / sizeof *schema_steps,
+                                     "SELECT 'sqlite:' || value FROM meta"
+                                     " WHERE name = 'identity'"};
 
 struct sql *sql_of(struct records *r)
 {
@@ -156,6 +157,11 @@ static void sqlite_share(struct records *r, const struct group_place *place)
     sql_share(sql_of(r), place);
 }
 
+static void sqlite_belong(struct records *r, const _Atomic uint64_t *mark)
+{
+    sql_belong(sql_of(r), mark);
+}
+
 static bool sqlite_upkeep_due(const struct records *r)
 {
     return sql_log_is_long(((const struct sqlite *)r)->sql);
@@ -169,6 +175,7 @@ static void sqlite_upkeep(struct records *r, struct deadline d)
 static const struct records_ops ops = {
     .close = sqlite_close,
     .check = sqlite_check,
+    .belong = sqlite_belong,
     .share = sqlite_share,
     .upkeep_due = sqlite_upkeep_due,
     .upkeep = sqlite_upkeep,

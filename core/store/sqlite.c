@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "base/random.h"
 #include "store/folder.h"
+#include "store/objects.h"
 
 /* "dgrd": marks the file as ours, so that another program's is not touched. */
 #define APPLICATION_ID 0x64677264
@@ -40,6 +42,11 @@ void sql_close_handle(struct sql *db)
     assert(rc == SQLITE_OK); /* else a statement is not in the table */
     db->handle = NULL;
     db->broken = false;
+}
+
+void sql_belong(struct sql *db, const _Atomic uint64_t *mark)
+{
+    db->mark = mark;
 }
 
 void sql_free(struct sql **db)
@@ -292,15 +299,62 @@ static enum status lock_folder(const struct sql *db, int *fd, struct err *err)
     return st;
 }
 
+static enum status own_other(const struct sql *db, struct err *err)
+{
+    return err_set(err, ST_UNAVAILABLE, "records_other",
+                   "%s is not the file that it was: it has other records; "
+                   "bring the right one back",
+                   db->path);
+}
+
+/* Before SQLite looks: it would make a schema in an empty file, and take the
+ * log beside it, which is the right one's, for that of this file. */
+static enum status own_there(const struct sql *db, struct err *err)
+{
+    struct stat sb;
+
+    if (stat(db->path, &sb) == 0)
+        return sb.st_size ? ST_OK : own_other(db, err);
+    if (errno != ENOENT)
+        return file_errno(err, "look for", db->path);
+    return err_set(err, ST_UNAVAILABLE, "records_gone",
+                   "%s is not there any more: is its file system mounted?",
+                   db->path);
+}
+
+static enum status own_compare(struct sql *db, uint64_t mark, struct err *err)
+{
+    sqlite3_stmt *stmt;
+    int rc =
+        sqlite3_prepare_v2(db->handle, db->plan->identity, -1, &stmt, NULL);
+    const char *id = NULL;
+    bool same;
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW)
+        id = (const char *)sqlite3_column_text(stmt, 0);
+    same = id && objects_mark(str_of(id)) == mark;
+    sqlite3_finalize(stmt);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return sql_fail(db, rc, "read its identity", err);
+    return same ? ST_OK : own_other(db, err);
+}
+
 static enum status open_handle(struct sql *db, struct err *err)
 {
+    uint64_t mark = db->mark ? atomic_load(db->mark) : 0;
     int folder = -1;
-    enum status st = lock_folder(db, &folder, err);
+    enum status st = mark ? own_there(db, err) : ST_OK;
 
     if (st == ST_OK)
+        st = lock_folder(db, &folder, err);
+    if (st == ST_OK && !mark)
         st = create_file(db, err);
     if (st == ST_OK)
         st = connect_handle(db, err);
+    if (st == ST_OK && mark)
+        st = own_compare(db, mark, err);
     if (st != ST_OK)
         sql_close_handle(db);
     if (folder >= 0)

@@ -29,6 +29,7 @@ struct sql_plan {
     int n_queries;
     const char *const *steps; /* step i takes the schema from i to i + 1 */
     int n_steps;
+    const char *identity; /* a query for it; of sql_belong */
 };
 
 struct sql *sql_new(const char *path, const struct sql_plan *plan);
@@ -36,6 +37,11 @@ struct sql *sql_new(const char *path, const struct sql_plan *plan);
     plan is static, path is copied. Nothing is opened yet.
  */
 void sql_free(struct sql **db);
+
+void sql_belong(struct sql *db, const _Atomic uint64_t *mark);
+/*
+    records_belong: looked at whenever the file is opened.
+ */
 
 void sql_share(struct sql *db, const struct group_place *place);
 /*

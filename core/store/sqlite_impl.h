@@ -14,6 +14,7 @@
 #define LOG_PAGES_MOST 16000
 
 struct sql {
+    const _Atomic uint64_t *mark; /* sql_belong; NULL: any file will do */
     char path[PATH_MAX];
     const struct sql_plan *plan;
     sqlite3 *handle;

@@ -12,7 +12,6 @@ enum status stores_open(const struct conf *c, struct stores **out,
 
     assert(s);
     s->conf = c;
-    s->agreed = &s->own_agreed;
     if ((st = objects_open(c, &s->objects, err)) != ST_OK ||
         (st = records_open(c, &s->records, err)) != ST_OK ||
         (st = cache_open(c, &s->cache, err)) != ST_OK ||
@@ -20,6 +19,7 @@ enum status stores_open(const struct conf *c, struct stores **out,
         stores_close(&s);
         return st;
     }
+    stores_know(s, &s->own_agreed);
     /* What may be done without stops nobody; /readyz and -t say it. */
     if (files_open(c, &s->files, &s->no_files) != ST_OK)
         assert(!s->files);
@@ -44,6 +44,13 @@ void stores_close(struct stores **sp)
         objects_close(&s->objects);
     free(s);
     *sp = NULL;
+}
+
+void stores_know(struct stores *s, struct agreed *agreed)
+{
+    s->agreed = agreed;
+    objects_belong(s->objects, &agreed->objects);
+    records_belong(s->records, &agreed->records);
 }
 
 /* In this order, and read in the other: who finds the new time finds the new

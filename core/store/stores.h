@@ -21,6 +21,8 @@
 struct agreed {
     _Atomic int64_t timeout_ms; /* the longest request_timeout of all hosts */
     _Atomic int64_t read_us;    /* when that was read; 0: never */
+    _Atomic uint64_t objects;   /* objects_mark of the installation's id, and */
+    _Atomic uint64_t records;   /* of the records' identity; 0: not known */
 };
 void agreed_tell(struct agreed *g, int64_t timeout_ms, int64_t read_us);
 bool agreed_known(const struct agreed *g);
@@ -31,7 +33,7 @@ bool agreed_known(const struct agreed *g);
 
 struct stores {
     const struct conf *conf;
-    struct agreed *agreed; /* its own, until a process of a host sets it */
+    struct agreed *agreed; /* its own, until stores_know */
     struct agreed own_agreed;
     struct sharer sharer; /* bounds nobody, until a worker sets it */
     struct objects *objects;
@@ -51,6 +53,12 @@ enum status stores_open(const struct conf *c, struct stores **out,
     work is ST_BAD_REQUEST. After the fork; one owner.
  */
 void stores_close(struct stores **s);
+
+void stores_know(struct stores *s, struct agreed *agreed);
+/*
+    What this process knows of the others is there from now on: in memory that
+    it shares. agreed outlives s.
+ */
 
 bool stores_past(const struct stores *s, int64_t at_us, int timeouts);
 /*

@@ -216,7 +216,7 @@ static void not_ours(void)
     struct stores *s = host("one", 400);
     struct installation is;
 
-    s->own_agreed = (struct agreed){1234, 5678};
+    s->own_agreed = (struct agreed){.timeout_ms = 1234, .read_us = 5678};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         put_text("one", bad[i]);
         CHECK(agree(s, INSTALLATION_HOST, &is) == ST_CORRUPT &&
@@ -240,6 +240,47 @@ static void away(void)
     CHECK(installation_agree(s, INSTALLATION_HOST, past, arena, &is, &err) ==
           ST_TIMEOUT);
     CHECK(s->agreed->read_us == 0);
+    stores_close(&s);
+}
+
+/* ---- the store is the store ---- */
+
+static bool refused(struct stores *s, const char *code)
+{
+    struct installation is;
+    struct err why = ERR_NONE;
+
+    err_clear(&err);
+    return installation_agree(s, INSTALLATION_HOST, soon(), arena, &is, &err) ==
+               ST_UNAVAILABLE &&
+           !strcmp(err.code, code) &&
+           objects_check(s->objects, soon(), &why) == ST_UNAVAILABLE &&
+           !strcmp(why.code, code);
+}
+
+/* A folder whose file has the number, size and times of the one that was seen
+ * is still it; each other one is looked into. */
+static void still_the_same(void)
+{
+    struct stores *s = host("still", 400);
+    struct installation is;
+    const char *first;
+
+    CHECK(agree(s, INSTALLATION_HOST, &is) == ST_OK && is.made);
+    CHECK(objects_check(s->objects, soon(), &err) == ST_OK);
+    first = text_of("still");
+    put_text("still", "{\"format\":1,\"installation_id\":\"another\","
+                      "\"request_timeout_ms\":5}");
+    CHECK(refused(s, "objects_other") && refused(s, "objects_other"));
+    CHECK(strstr(err.text, "another") && strstr(text_of("still"), ":5}"));
+    put_text("still", "spoilt"); /* it says nothing of the folder */
+    CHECK(objects_check(s->objects, soon(), &err) == ST_OK);
+    unlink(
+        arena_printf(arena, "%s/objects/installation.json", below("still")).p);
+    CHECK(refused(s, "objects_gone") && !text_of("still"));
+    put_text("still", first);
+    CHECK(agree(s, INSTALLATION_HOST, &is) == ST_OK && !is.made);
+    CHECK(objects_check(s->objects, soon(), &err) == ST_OK);
     stores_close(&s);
 }
 
@@ -383,6 +424,7 @@ int main(void)
     raised_meanwhile();
     not_ours();
     away();
+    still_the_same();
     belonging();
     beside_users();
     judging();
