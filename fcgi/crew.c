@@ -16,7 +16,8 @@
 #define GRACE_MS 2000            /* past a deadline, and between two blows */
 #define HEALTHY_MS 10000         /* who lived so long did not fail at start */
 #define BACKOFF_MIN_MS 100
-#define BACKOFF_MAX_MS 5000
+/* All may be waiting when what killed them is over: clients wait no longer. */
+#define BACKOFF_MAX_MS 1000
 #define REPEAT_MS 200 /* a signal to stop is sent again */
 #define IDLE_MS 1000  /* between two looks for who is stuck */
 #define QUICK_MS 20   /* the same while something is under way */
