@@ -24,6 +24,14 @@
 static char redis_dir[64];
 static pid_t redis_pid;
 
+/* Another server of Redis' family, to be tried (t/README). */
+static const char *redis_server(void)
+{
+    const char *other = getenv("DG_REDIS");
+
+    return other && *other ? other : "redis-server";
+}
+
 static const char *redis_file(const char *name)
 {
     static char z[96];
@@ -118,7 +126,7 @@ __attribute__((unused)) static void redis_start(void)
         log = open("log", O_WRONLY | O_CREAT | O_APPEND, 0600);
         dup2(log, 1);
         dup2(log, 2);
-        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket",
+        execlp(redis_server(), "redis-server", "--port", "0", "--unixsocket",
                "redis.sock", "--save", "", "--enable-debug-command", "yes",
                (char *)NULL);
         _exit(127);
@@ -139,7 +147,11 @@ __attribute__((unused)) static void redis_kill(void)
 
 static bool redis_installed(void)
 {
-    return system("redis-server --version >/dev/null 2>&1") == 0;
+    char command[512];
+
+    snprintf(command, sizeof command, "'%s' --version >/dev/null 2>&1",
+             redis_server());
+    return system(command) == 0;
 }
 
 /* False, with the plan said, when there is no redis-server to test with. */
