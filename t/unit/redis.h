@@ -112,28 +112,38 @@ static bool redis_answers(void)
     return up;
 }
 
-/* In redis_dir, so that a second start finds the first one's dump. */
-__attribute__((unused)) static void redis_start(void)
+/* In redis_dir, so that a second start finds the first one's dump. With these
+ * options, too (up to a NULL), or NULL. */
+__attribute__((unused)) static void redis_start_with(const char *const *more)
 {
     redis_pid = fork();
     assert(redis_pid >= 0);
     if (redis_pid == 0) {
-        int log;
+        const char *argv[24] = {
+            "redis-server", "--port", "0", "--unixsocket",
+            "redis.sock",   "--save", "",  "--enable-debug-command",
+            "yes"};
+        int log, n = 9;
 
+        while (more && *more && n < 23)
+            argv[n++] = *more++;
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (chdir(redis_dir) != 0)
             _exit(126);
         log = open("log", O_WRONLY | O_CREAT | O_APPEND, 0600);
         dup2(log, 1);
         dup2(log, 2);
-        execlp(redis_server(), "redis-server", "--port", "0", "--unixsocket",
-               "redis.sock", "--save", "", "--enable-debug-command", "yes",
-               (char *)NULL);
+        execvp(redis_server(), (char *const *)argv);
         _exit(127);
     }
     for (int i = 0; i < 500 && !redis_answers(); i++)
         clock_sleep_ms(10);
     assert(redis_answers());
+}
+
+__attribute__((unused)) static void redis_start(void)
+{
+    redis_start_with(NULL);
 }
 
 __attribute__((unused)) static void redis_kill(void)
@@ -171,8 +181,8 @@ __attribute__((unused)) static bool redis_begin(void)
 
 __attribute__((unused)) static void redis_end(void)
 {
-    static const char *const files[] = {"redis.sock", "dump.rdb", "log",
-                                        "password", "cache.log"};
+    static const char *const files[] = {
+        "redis.sock", "dump.rdb", "log", "password", "cache.log", "nodes.conf"};
 
     if (redis_pid)
         redis_kill();
