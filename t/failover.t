@@ -63,7 +63,7 @@ class Sentinel(process.Redis):
                     "sentinel failover-timeout it 4000\n"
                     f"bind 127.0.0.1\nport {self.argv[2]}\n"
                     f"unixsocket {self.socket}\ndir {folder}\n")
-        self.argv = ["redis-server", conf, "--sentinel"]
+        self.argv = [process.REDIS, conf, "--sentinel"]
 
     def master(self):
         return int(self("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "it")[1])

@@ -113,6 +113,10 @@ class Process:
         return ""
 
 
+# Another server of Redis' family, to be tried (README).
+REDIS = os.environ.get("DG_REDIS") or "redis-server"
+
+
 class Redis(Process):
     """redis-server on a unix socket (and a port of 127.0.0.1, if one is given),
     nothing on disk unless save=True."""
@@ -121,7 +125,7 @@ class Redis(Process):
         self.socket = os.path.join(folder, "redis.sock")
         keep = ["--dbfilename", "dump.rdb"] if save else ["--save", ""]
         super().__init__(
-            ["redis-server", "--port", str(port), "--bind", "127.0.0.1",
+            [REDIS, "--port", str(port), "--bind", "127.0.0.1",
              "--unixsocket", self.socket,
              "--appendonly", "no", "--dir", folder] + keep,
             os.path.join(folder, "redis.log"))
@@ -132,7 +136,7 @@ class Redis(Process):
 
     def _ready(self):
         if not self.alive():
-            raise RuntimeError("redis-server ended:\n" + self.tail())
+            raise RuntimeError(REDIS + " ended:\n" + self.tail())
         with contextlib.suppress(OSError, RuntimeError):
             return self("PING") == b"PONG"
 

@@ -26,6 +26,14 @@
 static char redis_dir[64];
 static pid_t redis_pid;
 
+/* Another server of Redis' family, to be tried (t/README). */
+static const char *redis_server(void)
+{
+    const char *other = getenv("DG_REDIS");
+
+    return other && *other ? other : "redis-server";
+}
+
 static const char *redis_file(const char *name)
 {
     static char z[96];
@@ -106,28 +114,38 @@ static bool redis_answers(void)
     return up;
 }
 
-/* In redis_dir, so that a second start finds the first one's dump. */
-__attribute__((unused)) static void redis_start(void)
+/* In redis_dir, so that a second start finds the first one's dump. With these
+ * options, too (up to a NULL), or NULL. */
+__attribute__((unused)) static void redis_start_with(const char *const *more)
 {
     redis_pid = fork();
     assert(redis_pid >= 0);
     if (redis_pid == 0) {
-        int log;
+        const char *argv[24] = {
+            "redis-server", "--port", "0", "--unixsocket",
+            "redis.sock",   "--save", "",  "--enable-debug-command",
+            "yes"};
+        int log, n = 9;
 
+        while (more && *more && n < 23)
+            argv[n++] = *more++;
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (chdir(redis_dir) != 0)
             _exit(126);
         log = open("log", O_WRONLY | O_CREAT | O_APPEND, 0600);
         dup2(log, 1);
         dup2(log, 2);
-        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket",
-               "redis.sock", "--save", "", "--enable-debug-command", "yes",
-               (char *)NULL);
+        execvp(redis_server(), (char *const *)argv);
         _exit(127);
     }
     for (int i = 0; i < 500 && !redis_answers(); i++)
         clock_sleep_ms(10);
     assert(redis_answers());
+}
+
+__attribute__((unused)) static void redis_start(void)
+{
+    redis_start_with(NULL);
 }
 
 __attribute__((unused)) static void redis_kill(void)
@@ -141,7 +159,11 @@ __attribute__((unused)) static void redis_kill(void)
 
 static bool redis_installed(void)
 {
-    return system("redis-server --version >/dev/null 2>&1") == 0;
+    char command[512];
+
+    snprintf(command, sizeof command, "'%s' --version >/dev/null 2>&1",
+             redis_server());
+    return system(command) == 0;
 }
 
 /* False, with the plan said, when there is no redis-server to test with. */
@@ -161,8 +183,8 @@ __attribute__((unused)) static bool redis_begin(void)
 
 __attribute__((unused)) static void redis_end(void)
 {
-    static const char *const files[] = {"redis.sock", "dump.rdb", "log",
-                                        "password", "cache.log"};
+    static const char *const files[] = {
+        "redis.sock", "dump.rdb", "log", "password", "cache.log", "nodes.conf"};
 
     if (redis_pid)
         redis_kill();
