@@ -122,8 +122,10 @@ static enum status not_ready(const struct store_state *state, struct err *err)
 /* Stores that answer are of no use when nobody takes the calls. */
 static bool all_ready(struct exchange *x, struct store_state state[READY_PARTS])
 {
-    bool ready = stores_ready(
-        x->call.stores, deadline_sooner(x->call.deadline, READY_MS), state);
+    struct tried tried[RIGHTS];
+    bool ready =
+        stores_ready(x->call.stores,
+                     deadline_sooner(x->call.deadline, READY_MS), state, tried);
     struct store_state *workers = &state[STORES_CHECKED];
 
     *workers = (struct store_state){.name = "workers", .required = true};
