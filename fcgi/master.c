@@ -32,6 +32,7 @@
 #include "fcgi/sender.h"
 #include "fcgi/trial.h"
 #include "fcgi/worker.h"
+#include "store/cache.h"
 
 /* One a process, like the signals whose handlers use it. */
 static struct master {
@@ -322,6 +323,7 @@ int master_run(const char *conf_file, const struct conf *c,
     }
     trial_log_open(c, "master");
     once_share();
+    cache_share();
     log_line(LOG_INFO, "start", "version=%s settings=\"%s\"", PACKAGE_VERSION,
              conf_file ? conf_file : "all at their defaults");
     agree_with_hosts(c, master.board);
