@@ -116,11 +116,50 @@ def compared(s):
     ok(lines and all(x.endswith(": ok") for x in lines), "a line a right, all of them ok")
 
 
-with harness.Stack({"server.finalize_timeout": "4s"}, kind="s3", proxy=True, redis=False,
+def real(s):
+    """A real call may be refused where no try is: /readyz carries it until one passes."""
+    for proxy, name, key, call in (
+            (s.stores.objects_proxy, "PUT", "/trips/", "s3:PutObject"),
+            (s.stores.objects_proxy, "GET", "summary.json.gz", "s3:GetObject")):
+        is_(s.get("/readyz").json()["refusals"], [], "none")
+        proxy.on(name, DENIED["s3"], key=key)
+        t = trips.trip(next(number))
+        drivers.drive(s, t)
+        s.quiet()
+        r = s.get("/readyz")
+        found = [x for x in r.json()["refusals"] if x["call"].startswith(call)]
+        if name == "PUT":
+            is_((r.status, [x["code"] for x in found]), (200, ["AccessDenied"]), "carried")
+            state = {b["name"]: b for b in r.json()["backends"]}["objects"]
+            is_(state["state"], "warning", "as a warning")
+            in_(call, state["message"], "that names it")
+            ok("127.0.0.1" not in state["message"] + str(found), "and no address")
+            is_(s.get("/readyz").json()["refusals"], r.json()["refusals"],
+                "a try that passes does not end it")
+        proxy.clear()
+        harness.wait_for("its end", lambda: (s.driver(email=trips.EMAIL),
+                                             s.get("/readyz").json()["refusals"] == [])[1])
+    records = s.stores.records_proxy
+    records.on("UpdateItem", DENIED["dynamodb"])
+    t = trips.trip(next(number))
+    s.post("/store-trajectory-batch", t["batches"][0])
+    found = s.get("/readyz").json()["refusals"]
+    is_([(x["call"], x["code"]) for x in found],
+        [("dynamodb:UpdateItem on the trips table", "AccessDeniedException")], "of a table, too")
+    records.clear()
+    s.post("/store-trajectory-batch", t["batches"][0])
+    is_(s.get("/readyz").json()["refusals"], [], "until one passes")
+
+
+number = iter(range(20, 1000))
+
+with harness.Stack({"server.finalize_timeout": "4s", "maintenance.interval": "100ms"}, kind="s3", proxy=True, redis=False,
                    workers=2) as s:
     s.users([trips.user()])
     with subtest("policy, code and trial"):
         compared(s)
     with subtest("each right by itself"):
         each_right(s)
+    with subtest("what a real call met"):
+        real(s)
 done()

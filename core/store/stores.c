@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include "store/refusals.h"
 
 enum status stores_open(const struct conf *c, struct stores **out,
                         struct err *err)
@@ -125,6 +126,22 @@ static void state_by_rights(struct store_state *s, const struct tried *tried,
         right_refused(&s->warning, r, t);
 }
 
+/* A real call may be refused where a try is not: by its key, or its tags. */
+static void state_by_refusals(struct store_state *s, enum right_place from,
+                              enum right_place to)
+{
+    for (int r = 0; r < RIGHTS && s->ok && s->warning.st == ST_OK; r++) {
+        const struct right_text *x = right_text((enum right)r);
+        struct refusal last;
+
+        if (x->place >= from && x->place <= to &&
+            refusal_last((enum right)r, &last))
+            err_set(&s->warning, ST_DENIED, "refused",
+                    "the last %s on %s was refused: %s", x->action,
+                    right_place_text(x->place), last.code);
+    }
+}
+
 /* Nothing more is asked of a store that does not answer; one that refuses may
  * refuse only some. */
 static bool may_try(const struct store_state *s)
@@ -142,6 +159,7 @@ static void objects_state(struct stores *s, struct deadline d,
     if (may_try(out))
         objects_rights(s->objects, d, tried);
     state_by_rights(out, tried, PLACE_BUCKET, PLACE_INSTALLATION);
+    state_by_refusals(out, PLACE_BUCKET, PLACE_INSTALLATION);
 }
 
 /* The indexes have a share of their own. Their lack is no failure: nothing but
@@ -162,6 +180,7 @@ static void records_state(struct stores *s, struct deadline d, int64_t share_ms,
     if (may_try(out))
         records_rights(s->records, deadline_sooner(d, share_ms), tried);
     state_by_rights(out, tried, PLACE_USERS, PLACE_SUMMARIES);
+    state_by_refusals(out, PLACE_USERS, PLACE_SUMMARIES);
 }
 
 bool stores_ready(struct stores *s, struct deadline d,
@@ -173,8 +192,10 @@ bool stores_ready(struct stores *s, struct deadline d,
     bool ready = true;
 
     memset(tried, 0, RIGHTS * sizeof *tried); /* FOUND_UNTRIED */
+    refusals_trying(true);
     objects_state(s, deadline_sooner(d, share_ms), &out[0], tried);
     records_state(s, d, share_ms, &out[1], tried);
+    refusals_trying(false);
     out[2] = (struct store_state){.name = "spool", .required = true};
     out[2].ok = spool_check(s->spool, &out[2].err) == ST_OK;
     out[3] = (struct store_state){.name = "cache", .required = false};
