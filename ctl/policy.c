@@ -1,82 +1,16 @@
 /*
  * policy.c - driveguardctl bucket policy: the least rights, as IAM policies.
  *
- * What each needs is a table here, beside which stands why.
+ * What each needs is store/rights.def, beside which stands why.
  */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/json.h"
 #include "ctl/ctl.h"
+#include "store/rights.h"
 
 #define POLICY_MAX (64 * 1024)
-
-enum who { SERVICE = 1, OPERATOR = 2, BOTH = 3 };
-enum where {
-    BUCKET,
-    OBJECTS,
-    INSTALLATION,
-    USERS,
-    TRIPS,
-    BATCHES,
-    SUMMARIES,
-    INDEXES,
-    PLACES
-};
-
-static const struct {
-    enum where where;
-    enum who who;
-    const char *action;
-} rights[] = {
-    {BUCKET, BOTH, "s3:ListBucket"},
-    {OBJECTS, BOTH, "s3:GetObject"},
-    {OBJECTS, BOTH, "s3:PutObject"},
-    {OBJECTS, BOTH, "s3:DeleteObject"},
-    /* what the hosts agreed on: the operator's commands only read it */
-    {INSTALLATION, BOTH, "s3:GetObject"},
-    {INSTALLATION, SERVICE, "s3:PutObject"},
-    /* bucket init */
-    {BUCKET, OPERATOR, "s3:CreateBucket"},
-    {BUCKET, OPERATOR, "s3:GetBucketPublicAccessBlock"},
-    {BUCKET, OPERATOR, "s3:PutBucketPublicAccessBlock"},
-    {BUCKET, OPERATOR, "s3:GetEncryptionConfiguration"},
-    {BUCKET, OPERATOR, "s3:PutEncryptionConfiguration"},
-    {BUCKET, OPERATOR, "s3:GetBucketVersioning"},
-    {BUCKET, OPERATOR, "s3:PutBucketVersioning"},
-    {BUCKET, OPERATOR, "s3:GetLifecycleConfiguration"},
-    {BUCKET, OPERATOR, "s3:PutLifecycleConfiguration"},
-    /* erasure takes the old versions, too */
-    {BUCKET, OPERATOR, "s3:ListBucketVersions"},
-    {OBJECTS, OPERATOR, "s3:DeleteObjectVersion"},
-
-    {USERS, BOTH, "dynamodb:GetItem"},
-    {USERS, OPERATOR, "dynamodb:UpdateItem"},
-    {USERS, OPERATOR, "dynamodb:DeleteItem"},
-    {USERS, BOTH, "dynamodb:Scan"}, /* when there is no index of e-mails */
-    {INDEXES, BOTH, "dynamodb:Query"},
-    {TRIPS, BOTH, "dynamodb:GetItem"},
-    {TRIPS, BOTH, "dynamodb:UpdateItem"},
-    {TRIPS, BOTH, "dynamodb:Scan"}, /* reconcile: what was left pending */
-    {BATCHES, BOTH, "dynamodb:GetItem"},
-    {BATCHES, BOTH, "dynamodb:BatchGetItem"},
-    {BATCHES, BOTH, "dynamodb:PutItem"},
-    /* inspect, before a migration */
-    {BATCHES, OPERATOR, "dynamodb:Scan"},
-    {SUMMARIES, OPERATOR, "dynamodb:Scan"},
-    /* tables init; inspect describes them, too */
-    {USERS, OPERATOR, "dynamodb:CreateTable"},
-    {USERS, OPERATOR, "dynamodb:DescribeTable"},
-    {USERS, OPERATOR, "dynamodb:UpdateTable"},
-    {TRIPS, OPERATOR, "dynamodb:CreateTable"},
-    {TRIPS, OPERATOR, "dynamodb:DescribeTable"},
-    {BATCHES, OPERATOR, "dynamodb:CreateTable"},
-    {BATCHES, OPERATOR, "dynamodb:DescribeTable"},
-    {BATCHES, OPERATOR, "dynamodb:UpdateTable"},
-    {SUMMARIES, OPERATOR, "dynamodb:CreateTable"},
-    {SUMMARIES, OPERATOR, "dynamodb:DescribeTable"},
-};
-#define RIGHTS (sizeof rights / sizeof *rights)
 
 /* ---- which resources ---- */
 
@@ -108,34 +42,36 @@ static void put_objects(struct json_out *o, const struct conf *c,
 }
 
 static void put_resources(struct json_out *o, const struct conf *c,
-                          enum where where)
+                          enum right_place where)
 {
     switch (where) {
-    case BUCKET:
+    case PLACE_BUCKET:
         put_objects(o, c, "");
         break;
-    case OBJECTS:
+    case PLACE_OBJECTS:
         put_objects(o, c, "/users/*");
         /* what the server can do, and whether it accepts objects */
         put_objects(o, c, "/probe/*");
         break;
-    case INSTALLATION:
+    case PLACE_INSTALLATION:
         put_objects(o, c, "/installation.json");
         break;
-    case USERS:
+    case PLACE_USERS:
         put_table(o, c, c->dynamodb_users_table, "");
         break;
-    case TRIPS:
+    case PLACE_TRIPS:
         put_table(o, c, c->dynamodb_trips_table, "");
         break;
-    case BATCHES:
+    case PLACE_BATCHES:
         put_table(o, c, c->dynamodb_batches_table, "");
         break;
-    case SUMMARIES:
+    case PLACE_SUMMARIES:
         put_table(o, c, c->dynamodb_summaries_table, "");
         break;
-    case INDEXES:
+    case PLACE_USERS_INDEX:
         put_table(o, c, c->dynamodb_users_table, "/index/*");
+        break;
+    case PLACE_BATCHES_INDEX:
         put_table(o, c, c->dynamodb_batches_table, "/index/*");
         break;
     case PLACES:
@@ -145,23 +81,30 @@ static void put_resources(struct json_out *o, const struct conf *c,
 
 /* ---- the document ---- */
 
-static bool any_right(enum where where, enum who who)
+static bool is_right(int r, enum right_place where, enum right_who who)
 {
-    for (size_t i = 0; i < RIGHTS; i++)
-        if (rights[i].where == where && rights[i].who & who)
+    const struct right_text *x = right_text((enum right)r);
+
+    return x->place == where && x->who & who;
+}
+
+static bool any_right(enum right_place where, enum right_who who)
+{
+    for (int r = 0; r < RIGHTS; r++)
+        if (is_right(r, where, who))
             return true;
     return false;
 }
 
 static void put_statement(struct json_out *o, const struct conf *c,
-                          enum where where, enum who who)
+                          enum right_place where, enum right_who who)
 {
     json_begin_object(o, NULL);
     json_put_z(o, "Effect", "Allow");
     json_begin_array(o, "Action");
-    for (size_t i = 0; i < RIGHTS; i++)
-        if (rights[i].where == where && rights[i].who & who)
-            json_put_z(o, NULL, rights[i].action);
+    for (int r = 0; r < RIGHTS; r++)
+        if (is_right(r, where, who))
+            json_put_z(o, NULL, right_text((enum right)r)->action);
     json_end_array(o);
     json_begin_array(o, "Resource");
     put_resources(o, c, where);
@@ -170,7 +113,7 @@ static void put_statement(struct json_out *o, const struct conf *c,
 }
 
 static void put_policy(struct json_out *o, const char *key,
-                       const struct conf *c, enum who who)
+                       const struct conf *c, enum right_who who)
 {
     bool bucket = strncmp(c->objects_url, "s3://", 5) == 0;
     bool tables = strcmp(c->records_url, "dynamodb:") == 0;
@@ -178,10 +121,10 @@ static void put_policy(struct json_out *o, const char *key,
     json_begin_object(o, key);
     json_put_z(o, "Version", "2012-10-17");
     json_begin_array(o, "Statement");
-    for (int where = BUCKET; where < PLACES; where++)
-        if ((where <= INSTALLATION ? bucket : tables) &&
-            any_right((enum where)where, who))
-            put_statement(o, c, (enum where)where, who);
+    for (int where = PLACE_BUCKET; where < PLACES; where++)
+        if ((where <= PLACE_INSTALLATION ? bucket : tables) &&
+            any_right((enum right_place)where, who))
+            put_statement(o, c, (enum right_place)where, who);
     json_end_array(o);
     json_end_object(o);
 }
@@ -216,9 +159,9 @@ int ctl_bucket_policy(const struct ctl *ctl, int argc, char **argv)
     if (argc == 1)
         json_begin_object(&o, NULL);
     if (!operates)
-        put_policy(&o, argc == 1 ? "service" : NULL, ctl->conf, SERVICE);
+        put_policy(&o, argc == 1 ? "service" : NULL, ctl->conf, WHO_SERVICE);
     if (!service)
-        put_policy(&o, argc == 1 ? "operator" : NULL, ctl->conf, OPERATOR);
+        put_policy(&o, argc == 1 ? "operator" : NULL, ctl->conf, WHO_OPERATOR);
     if (argc == 1)
         json_end_object(&o);
     assert(buf_ok(&b));

@@ -101,19 +101,47 @@ static void check_print(const struct store_state *s)
         printf("%s: ok\n", s->name);
 }
 
+static bool right_print(enum right r, const struct tried *t)
+{
+    static const char *const found[] = {[FOUND_THERE] = "ok",
+                                        [FOUND_REFUSED] = "refused: ",
+                                        [FOUND_UNTOLD] = "cannot be told: "};
+    const struct right_text *x = right_text(r);
+
+    if (t->found == FOUND_UNTRIED)
+        return true;
+    printf("  %s on %s: %s%s\n", x->action, right_place_text(x->place),
+           found[t->found], t->err.text);
+    return t->found != FOUND_REFUSED;
+}
+
+/* Each one of the policy's that could be tried; false when one is refused. */
+static bool rights_print(const struct tried *tried)
+{
+    bool all = true;
+
+    for (int r = 0; r < RIGHTS; r++)
+        all = right_print((enum right)r, &tried[r]) && all;
+    if (!all)
+        puts("What the service needs: driveguardctl bucket policy service");
+    return all;
+}
+
 static int check(const char *path, const struct conf *c)
 {
     struct store_state state[STORES_CHECKED];
+    struct tried tried[RIGHTS];
     struct err err = ERR_NONE;
     struct stores *s;
     bool ready;
 
     if (owner_become(c, &err) != ST_OK || stores_open(c, &s, &err) != ST_OK)
         return complain(&err);
-    ready = stores_ready(s, deadline_in(CHECK_MS), state);
+    ready = stores_ready(s, deadline_in(CHECK_MS), state, tried);
     printf("configuration: %s is valid\n", path ? path : "the default");
     for (int i = 0; i < STORES_CHECKED; i++)
         check_print(&state[i]);
+    ready = rights_print(tried) && ready;
     stores_close(&s);
     return ready && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

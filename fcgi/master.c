@@ -32,6 +32,8 @@
 #include "fcgi/sender.h"
 #include "fcgi/trial.h"
 #include "fcgi/worker.h"
+#include "store/cache.h"
+#include "store/refusals.h"
 
 /* One a process, like the signals whose handlers use it. */
 static struct master {
@@ -325,6 +327,8 @@ int master_run(const char *conf_file, const struct conf *c,
     }
     trial_log_open(c, "master");
     once_share();
+    cache_share();
+    refusals_share();
     log_line(LOG_INFO, "start", "version=%s settings=\"%s\"", PACKAGE_VERSION,
              conf_file ? conf_file : "all at their defaults");
     agree_with_hosts(c, master.board);

@@ -1,8 +1,10 @@
 #include "config.h"
 #include "fcgi/routes.h"
 
+#include <stdio.h>
 #include <unistd.h>
 #include "base/fault.h"
+#include "base/isotime.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "fcgi/respond.h"
@@ -10,6 +12,7 @@
 #include "service/analytics.h"
 #include "service/batch.h"
 #include "service/finalize.h"
+#include "store/refusals.h"
 
 #define ANSWER_MAX (4 * 1024 * 1024)
 #define READY_MS 3000
@@ -89,6 +92,28 @@ static enum status route_healthz(struct exchange *x)
     return ST_OK;
 }
 
+/* What real calls met, tried or not. */
+static void put_refusals(struct json_out *o)
+{
+    json_begin_array(o, "refusals");
+    for (int r = 0; r < RIGHTS; r++) {
+        const struct right_text *x = right_text((enum right)r);
+        char at[TIME_TEXT_MAX], call[96];
+        struct refusal last;
+
+        if (!refusal_last((enum right)r, &last))
+            continue;
+        snprintf(call, sizeof call, "%s on %s", x->action,
+                 right_place_text(x->place));
+        json_begin_object(o, NULL);
+        json_put_z(o, "call", call);
+        json_put_z(o, "code", last.code);
+        json_put_str(o, "at", time_print(last.at_us, at));
+        json_end_object(o);
+    }
+    json_end_array(o);
+}
+
 /* `"ready":...,"backends":[...]`, a piece of either answer. */
 static void put_backends(struct json_out *o, bool ready,
                          const struct store_state *state)
@@ -108,6 +133,7 @@ static void put_backends(struct json_out *o, bool ready,
         json_end_object(o);
     }
     json_end_array(o);
+    put_refusals(o);
 }
 
 /* The log's line names the first that fails; the answer shows all. */
@@ -122,8 +148,10 @@ static enum status not_ready(const struct store_state *state, struct err *err)
 /* Stores that answer are of no use when nobody takes the calls. */
 static bool all_ready(struct exchange *x, struct store_state state[READY_PARTS])
 {
-    bool ready = stores_ready(
-        x->call.stores, deadline_sooner(x->call.deadline, READY_MS), state);
+    struct tried tried[RIGHTS];
+    bool ready =
+        stores_ready(x->call.stores,
+                     deadline_sooner(x->call.deadline, READY_MS), state, tried);
     struct store_state *workers = &state[STORES_CHECKED];
 
     *workers = (struct store_state){.name = "workers", .required = true};

@@ -138,11 +138,16 @@ def no_object_accepted(s):
     objects = s.stores.objects_proxy
     drivers.drive(s, trips.trip(next(number)))
     ready(s)
-    for code, name in ((403, "AccessDenied"), (400, "InvalidRequest")):
+    for code, name, words in ((403, "AccessDenied", ["s3:PutObject"]),
+                              (400, "InvalidRequest", ["no object is accepted", "probe/write"])):
         objects.on("PUT", status(code, name))
-        # A good answer stands for 10 s.
+        # What is no refusal of a right is seen by the check, whose good answer stands
+        # for 10 s.
         harness.wait_for("/readyz to notice", lambda: s.get("/readyz").status == 503)
-        unready(s, "objects", "no object is accepted", "probe/write", name)
+        unready(s, "objects", name)
+        state = {b["name"]: b for b in s.get("/readyz").json()["backends"]}["objects"]
+        for word in words:
+            in_(word, state["message"], f"{name}: {word}")
         is_(read(s).status, 200, f"{name}: reads go on")
         t = trips.trip(next(number))
         s.upload(t)
@@ -158,7 +163,7 @@ def no_object_accepted(s):
     asked = len(objects.seen)
     for _ in range(20):
         s.get("/readyz")
-    puts = [x for x in objects.seen[asked:] if x.name == "PUT"]
+    puts = [x for x in objects.seen[asked:] if x.name == "PUT" and "probe/write" in x.key]
     ok(len(puts) <= 1, f"20 calls of /readyz put at most once ({puts})")
 
 

@@ -40,6 +40,9 @@ struct slot {
 struct aws {
     struct http *http; /* opened on first use: after the fork */
     struct aws_credentials *credentials;
+    void (*answered)(const void *ctx, const struct aws_request *r,
+                     enum status st, const struct aws_reply *reply);
+    const void *ctx; /* for it */
     char *service, *region, *base, *ca_file;
     const char *host; /* in base */
     int window;
@@ -111,6 +114,8 @@ enum status aws_open(const struct aws_options *o, struct aws **out,
     w->ca_file = text("%s", o->ca_file);
     w->window = o->connections;
     w->budget = BUDGET_MAX;
+    w->answered = o->answered;
+    w->ctx = o->ctx;
     w->credentials = aws_credentials_open(o->region);
     assert(w->slot);
     *out = w;
@@ -154,6 +159,8 @@ static void slot_finish(struct run *run, struct slot *s,
                                          v->step == AWS_FINISH};
 
     snprintf(reply.fault, sizeof reply.fault, "%s", v->fault);
+    if (run->w->answered && reply.code)
+        run->w->answered(run->w->ctx, &s->req, v->st, &reply);
     run->st = run->done(run->ctx, &s->req, v->st, &reply, err);
     if (s->call.body_in.cap > SLOT_BUFFER)
         buf_free(&s->call.body_in);

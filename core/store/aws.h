@@ -26,6 +26,9 @@
 
 struct aws;
 
+struct aws_request;
+struct aws_reply;
+
 struct aws_options {
     const char *service; /* "s3", "dynamodb" */
     const char *region;
@@ -33,6 +36,10 @@ struct aws_options {
     const char *host_prefix; /* "bucket." in front of the host, or "" */
     const char *ca_file;     /* as of http.h */
     int connections;         /* calls at once */
+    /* Of each request that the service answered; NULL: nobody wants to know. */
+    void (*answered)(const void *ctx, const struct aws_request *r,
+                     enum status st, const struct aws_reply *reply);
+    const void *ctx;
 };
 
 enum status aws_open(const struct aws_options *o, struct aws **out,

@@ -1,6 +1,8 @@
 #include "store/aws_verdict.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <string.h>
 #include "base/json.h"
 #include "store/xml.h"
 
@@ -14,6 +16,20 @@ static const struct {
 #include "store/aws_faults.def"
 #undef FAULT
 };
+
+int aws_fault_number(const char *fault)
+{
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        if (strcmp(faults[i].fault, fault) == 0)
+            return (int)i + 1;
+    return 0;
+}
+
+const char *aws_fault_name(int number)
+{
+    assert(number > 0 && (size_t)number <= sizeof faults / sizeof *faults);
+    return faults[number - 1].fault;
+}
 
 /* ---- without a name that is known ---- */
 

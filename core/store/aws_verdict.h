@@ -32,6 +32,12 @@ struct aws_verdict aws_judge(const struct aws_request *r,
     an outage, ST_UNAVAILABLE.
  */
 
+int aws_fault_number(const char *fault);
+const char *aws_fault_name(int number);
+/*
+    From 1 on, by aws_faults.def; 0 for one that is not there.
+ */
+
 #define AWS_SKEW_US (15 * 60 * 1000000LL)
 /*
     The services refuse a request that is signed further from their time.

@@ -35,6 +35,11 @@ enum status cache_open(const struct conf *c, struct cache **out,
     return ST_OK;
 }
 
+void cache_share(void)
+{
+    cache_redis_share();
+}
+
 void cache_close(struct cache **c)
 {
     if (!*c)

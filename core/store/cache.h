@@ -77,6 +77,11 @@ enum status cache_open(const struct conf *c, struct cache **out,
     connected yet; a URL or password file that cannot be used is
     ST_BAD_REQUEST.
  */
+void cache_share(void);
+/*
+    Before the forks: what the server does not allow is then said, and looked at
+    again, once a host and not once a process.
+ */
 void cache_close(struct cache **c);
 enum status cache_check(struct cache *c, struct deadline d,
                         struct err *err) MUST_CHECK;

@@ -471,6 +471,7 @@ enum status cache_redis_open(const struct conf *conf, struct cache_redis **out,
         return st;
     *out = calloc(1, sizeof **out);
     assert(*out);
+    redis_link_begin(&(*out)->link);
     (*out)->link.at = at;
     (*out)->link.timeout_ms = conf->cache_timeout;
     (*out)->ages.ttl_ms = conf->cache_ttl;
@@ -478,6 +479,11 @@ enum status cache_redis_open(const struct conf *conf, struct cache_redis **out,
     (*out)->views = conf->cache_views;
     random_hex((*out)->fill);
     return ST_OK;
+}
+
+void cache_redis_share(void)
+{
+    redis_link_share();
 }
 
 void cache_redis_close(struct cache_redis **c)

@@ -13,6 +13,7 @@ struct cache_redis;
 
 enum status cache_redis_open(const struct conf *c, struct cache_redis **out,
                              struct err *err) MUST_CHECK;
+void cache_redis_share(void);
 void cache_redis_close(struct cache_redis **c);
 enum status cache_redis_check(struct cache_redis *c, struct deadline d,
                               struct err *err) MUST_CHECK;

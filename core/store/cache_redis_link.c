@@ -1,7 +1,10 @@
 #include "store/cache_redis_link.h"
 
+#include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <hiredis/hiredis.h>
 #include "base/log.h"
 #include "store/cache_redis_conn.h"
@@ -12,10 +15,27 @@
 #define PAUSE_MAX_MS 1000
 #define REFUSED_MS 30000
 
+/* ---- what is not allowed on this host ---- */
+
+static struct link_refusal *shared_refusal;
+
+void redis_link_share(void)
+{
+    if (shared_refusal)
+        return;
+    shared_refusal = mmap(NULL, sizeof *shared_refusal, PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert(shared_refusal != MAP_FAILED);
+}
+
+void redis_link_begin(struct redis_link *l)
+{
+    l->refusal = shared_refusal ? shared_refusal : &l->own_refusal;
+}
+
 /* ---- the connection: kept, dropped, spared ---- */
 
-static enum status link_failed(struct redis_link *l, enum status st,
-                               const struct err *err)
+static void link_spare(struct redis_link *l, const struct err *err)
 {
     redis_conn_close(&l->conn);
     l->pause_ms = l->pause_ms ? l->pause_ms * 2 : PAUSE_FIRST_MS;
@@ -23,6 +43,12 @@ static enum status link_failed(struct redis_link *l, enum status st,
         l->pause_ms = PAUSE_MAX_MS;
     l->pause_until_ms = clock_mono_ms() + l->pause_ms;
     l->why = *err;
+}
+
+static enum status link_failed(struct redis_link *l, enum status st,
+                               const struct err *err)
+{
+    link_spare(l, err);
     if (!l->down)
         log_err(LOG_WARN, "cache_down", err);
     l->down = true;
@@ -32,7 +58,7 @@ static enum status link_failed(struct redis_link *l, enum status st,
 static void link_worked(struct redis_link *l)
 {
     l->pause_ms = 0;
-    if (l->refused)
+    if (atomic_load(&l->refusal->refused))
         return; /* one command was allowed, which another was not */
     if (l->down)
         log_line(LOG_WARN, "cache_up", "history=%s",
@@ -104,6 +130,17 @@ static bool code_is(const struct err *err, const char *code)
     return strcmp(err->code, code) == 0;
 }
 
+/* Whoever of the host meets it first says so. */
+static enum status link_forbidden(struct redis_link *l, enum status st,
+                                  const struct err *err)
+{
+    link_spare(l, err);
+    atomic_store(&l->refusal->probe_at_ms, clock_mono_ms() + REFUSED_MS);
+    if (!atomic_exchange(&l->refusal->refused, true))
+        log_err(LOG_WARN, "cache_down", err);
+    return st;
+}
+
 /*
  * The server answered with an error. Full memory refuses what needs some and
  * serves the rest, so the connection stays; whatever else it is (loading, a
@@ -118,10 +155,8 @@ static enum status link_refused(struct redis_link *l, enum status st,
         l->full = true;
         return st;
     }
-    if (code_is(err, "cache_forbidden")) {
-        l->refused = true;
-        l->probe_at_ms = clock_mono_ms() + REFUSED_MS;
-    }
+    if (code_is(err, "cache_forbidden"))
+        return link_forbidden(l, st, err);
     return link_failed(l, st, err);
 }
 
@@ -137,21 +172,34 @@ enum status redis_link_probe(struct redis_link *l, struct deadline d,
         return link_refused(l, st, err);
     if (st)
         return link_failed(l, st, err);
-    l->refused = false;
+    if (atomic_exchange(&l->refusal->refused, false) && !l->down)
+        log_line(LOG_WARN, "cache_up", "history=%s",
+                 redis_conn_history(l->conn));
     link_worked(l);
     return ST_OK;
+}
+
+/* One of the host's processes, once in a while. */
+static bool probe_is_mine(struct redis_link *l)
+{
+    int64_t now = clock_mono_ms();
+    int64_t due = atomic_load(&l->refusal->probe_at_ms);
+
+    return now >= due && atomic_compare_exchange_strong(
+                             &l->refusal->probe_at_ms, &due, now + REFUSED_MS);
 }
 
 /* While something is refused, only a removal goes on as if nothing were. */
 static enum status link_permitted(struct redis_link *l, enum link_urgency u,
                                   struct deadline d, struct err *err)
 {
-    if (!l->refused || u != LINK_PATIENT)
+    if (!atomic_load(&l->refusal->refused) || u != LINK_PATIENT)
         return ST_OK;
-    if (clock_mono_ms() < l->probe_at_ms)
+    if (!probe_is_mine(l))
         return err_set(err, ST_UNAVAILABLE, NULL,
                        "the cache is left alone for a while after: %s",
-                       l->why.text);
+                       l->why.text[0] ? l->why.text
+                                      : "a refusal that the log names");
     return redis_link_probe(l, d, err);
 }
 

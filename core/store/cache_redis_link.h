@@ -29,13 +29,19 @@
 #include "store/cache_redis_address.h"
 #include "store/cache_redis_conn.h"
 
+/* What is not allowed is so for all processes of a host: in memory that they
+ * share, or, where nobody shared any, the link's own. */
+struct link_refusal {
+    _Atomic bool refused;        /* something that the cache does */
+    _Atomic int64_t probe_at_ms; /* when that is looked at again, by one */
+};
+
 struct redis_link {
+    struct link_refusal *refusal, own_refusal;
     struct redis_address at;
     int64_t timeout_ms;      /* longest wait for a connection or a reply */
     struct redis_conn *conn; /* NULL: none */
     bool down, full;         /* as last logged */
-    bool refused;            /* something that the cache does is not allowed */
-    int64_t probe_at_ms;     /* when that is looked at again */
     /* Of the data at the last connection; empty: none yet. */
     char history[REDIS_HISTORY_MAX + 1];
     struct err why;   /* of the last failure */
@@ -67,6 +73,17 @@ struct link_command {
                             sizeof((struct str[]){__VA_ARGS__}) /              \
                                 sizeof(struct str),                            \
                             (struct str[]){__VA_ARGS__}})
+
+void redis_link_share(void);
+/*
+    Before the forks: the links that are begun from here on know of each other's
+    refusals, so that a host says it once and asks again once.
+ */
+
+void redis_link_begin(struct redis_link *l);
+/*
+    Of one that is zeroed but for its settings, and stays where it is.
+ */
 
 const char *redis_link_history(const struct redis_link *l);
 /*

@@ -2,8 +2,67 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include "store/refusals.h"
 
 #define PREFIX "DynamoDB_20120810."
+
+/* ---- refusals ---- */
+
+static bool operation_is(const struct aws_request *r, const char *action)
+{
+    const char *colon = strchr(action, ':');
+    struct str op = r->header[1].value;
+
+    return str_starts(op, STR_LIT(PREFIX)) &&
+           str_is((struct str){op.p + strlen(PREFIX), op.n - strlen(PREFIX)},
+                  colon + 1);
+}
+
+/* The name of the table that it asks: a BatchGetItem has it as a key. */
+static struct str body_table(struct json root, struct arena *a)
+{
+    struct json_iter it = json_iter(json_member(root, "RequestItems"));
+    struct str table = json_string(json_member(root, "TableName"), a);
+    struct json key, v;
+
+    return !table.n && json_next(&it, &key, &v) ? json_string(key, a) : table;
+}
+
+static enum right_place body_place(const struct conf *c, struct json root,
+                                   struct arena *a)
+{
+    bool index = json_member(root, "IndexName").type != JSON_NONE;
+    struct str table = body_table(root, a);
+
+    if (str_is(table, c->dynamodb_users_table))
+        return index ? PLACE_USERS_INDEX : PLACE_USERS;
+    if (str_is(table, c->dynamodb_batches_table))
+        return index ? PLACE_BATCHES_INDEX : PLACE_BATCHES;
+    return str_is(table, c->dynamodb_trips_table) ? PLACE_TRIPS : PLACES;
+}
+
+/* The body is taken apart only when there is a refusal to note, or to end. */
+static void ddb_answered(const void *ctx, const struct aws_request *r,
+                         enum status st, const struct aws_reply *reply)
+{
+    struct arena *a;
+    struct json root;
+
+    if (st != ST_DENIED && !refusals_any())
+        return;
+    a = arena_new(0);
+    if (json_check(r->body, DDB_DEPTH, &root, NULL) == ST_OK) {
+        enum right_place place = body_place(ctx, root, a);
+
+        for (int i = 0; i < RIGHTS; i++) {
+            const struct right_text *x = right_text((enum right)i);
+
+            if (x->place == place && operation_is(r, x->action))
+                refusal_note((enum right)i, st, reply);
+        }
+    }
+    arena_free(&a);
+}
 
 enum status ddb_open(struct ddb *db, const struct conf *c, struct err *err)
 {
@@ -30,7 +89,8 @@ enum status ddb_open(struct ddb *db, const struct conf *c, struct err *err)
                        .batches_index = c->dynamodb_batches_index};
     return aws_open(&(struct aws_options){"dynamodb", c->dynamodb_region,
                                           endpoint, "", c->dynamodb_ca_file,
-                                          (int)c->dynamodb_connections},
+                                          (int)c->dynamodb_connections,
+                                          ddb_answered, c},
                     &db->aws, err);
 }
 

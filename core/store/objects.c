@@ -52,6 +52,13 @@ enum status objects_check(struct objects *s, struct deadline d, struct err *err)
     return store_counted(s->ops->check(s, d, err));
 }
 
+void objects_rights(struct objects *s, struct deadline d,
+                    struct tried tried[RIGHTS])
+{
+    if (s->ops->rights)
+        s->ops->rights(s, d, tried);
+}
+
 /*
     A key that is not one of ours never becomes a path or a URL. Callers make
     keys from checked ids, so this is a defect, but one that a request's data

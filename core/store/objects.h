@@ -25,6 +25,7 @@
 #include "base/conf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "store/rights.h"
 
 #define ETAG_MAX 64
 struct etag {
@@ -89,6 +90,12 @@ enum status objects_check(struct objects *s, struct deadline d,
     often as anybody asks: a folder is written into and left as it was. A
     bucket gets one small object, probe/write, when a process first asks and
     after a failure; else nothing is written, and a good answer stands for 10 s.
+ */
+void objects_rights(struct objects *s, struct deadline d,
+                    struct tried tried[RIGHTS]);
+/*
+    Tries the service's rights here that are not found yet; none where nobody
+    grants any. Nothing is changed, and nothing left.
  */
 
 enum status objects_put(struct objects *s, struct str key, struct str body,

@@ -15,6 +15,9 @@
 struct objects_ops {
     void (*close)(struct objects *s);
     enum status (*check)(struct objects *s, struct deadline d, struct err *err);
+    /* NULL: nobody grants rights here */
+    void (*rights)(struct objects *s, struct deadline d,
+                   struct tried tried[RIGHTS]);
     enum status (*put)(struct objects *s, struct str key, struct str body,
                        const struct object_meta *meta, bool derived,
                        enum object_condition cond, const struct etag *match,

@@ -101,6 +101,7 @@ static enum status s3_objects_sweep(struct objects *base, struct deadline d,
 static const struct objects_ops ops = {
     .close = s3_objects_close,
     .check = s3_objects_check,
+    .rights = objects_s3_rights,
     .put = objects_s3_put,
     .get = objects_s3_get,
     .look = objects_s3_look,

@@ -47,6 +47,10 @@ enum status objects_s3_look(struct objects *base, struct object_range *range,
                             size_t wants, size_t max, struct deadline d,
                             objects_got got, void *ctx, struct err *err);
 
+/* ... what tries the rights (objects_s3_rights.c) ... */
+void objects_s3_rights(struct objects *base, struct deadline d,
+                       struct tried tried[RIGHTS]);
+
 /* ... and what writes (objects_s3_write.c). Nothing is less durable than the
  * rest here: `derived` says nothing to it. */
 enum status objects_s3_put(struct objects *base, struct str key,

@@ -48,6 +48,13 @@ enum status records_check(struct records *r, struct deadline d, struct err *err)
     return store_counted(st == ST_OK ? r->ops->check(r, d, err) : st);
 }
 
+void records_rights(struct records *r, struct deadline d,
+                    struct tried tried[RIGHTS])
+{
+    if (r->ops->rights)
+        r->ops->rights(r, d, tried);
+}
+
 void records_share(struct records *r, const struct group_place *place)
 {
     if (r->ops->share)

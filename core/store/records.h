@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "store/group_commit.h"
 #include "store/trip_walk.h"
+#include "store/rights.h"
 
 struct user {
     struct str user_id, email /* lower case */, name, role, zipcode;
@@ -127,6 +128,11 @@ enum status records_check(struct records *r, struct deadline d,
                           struct err *err) MUST_CHECK;
 /*
     As objects_open, objects_close, objects_check.
+ */
+void records_rights(struct records *r, struct deadline d,
+                    struct tried tried[RIGHTS]);
+/*
+    As objects_rights.
  */
 
 void records_share(struct records *r, const struct group_place *place);

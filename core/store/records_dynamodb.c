@@ -179,6 +179,7 @@ static const struct records_ops ops = {
     .identity = dynamodb_identity,
     .close = dynamodb_close,
     .check = dynamodb_check,
+    .rights = dynamodb_rights,
     .indexes = dynamodb_indexes,
     .user = dynamodb_user,
     .user_by_email = dynamodb_user_by_email,

@@ -138,6 +138,8 @@ enum status dynamodb_get_beside(struct dynamodb *s, struct str trip_id,
 
 /* ---- the calls ---- */
 
+void dynamodb_rights(struct records *r, struct deadline d,
+                     struct tried tried[RIGHTS]);
 enum status dynamodb_user(struct records *r, struct str user_id,
                           struct deadline d, struct arena *a, struct user *out,
                           struct err *err);

@@ -16,6 +16,9 @@ struct records_ops {
     void (*close)(struct records *r);
     enum status (*check)(struct records *r, struct deadline d, struct err *err);
     void (*belong)(struct records *r, const _Atomic uint64_t *mark);
+    /* NULL: nobody grants rights here */
+    void (*rights)(struct records *r, struct deadline d,
+                   struct tried tried[RIGHTS]);
     void (*share)(struct records *r, const struct group_place *place);
     bool (*upkeep_due)(const struct records *r);
     void (*upkeep)(struct records *r, struct deadline d);

@@ -4,6 +4,36 @@
 #include <stdio.h>
 #include "base/digest.h"
 #include "store/http.h"
+#include "store/refusals.h"
+
+/* ---- refusals ---- */
+
+/* Which of the service's rights that request needs; RIGHTS: none of them. */
+static enum right request_right(const struct aws_request *r)
+{
+    bool agreed = str_ends(r->path, STR_LIT("/installation.json"));
+
+    for (size_t i = 0; i < r->queries; i++)
+        if (str_is(r->query[i].name, "list-type"))
+            return RIGHT_LIST;
+    if (r->queries) /* a setting, or a version */
+        return RIGHTS;
+    if (strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0)
+        return agreed ? RIGHT_AGREED_GET : RIGHT_GET;
+    if (strcmp(r->method, "PUT") == 0)
+        return agreed ? RIGHT_AGREED_PUT : RIGHT_PUT;
+    return strcmp(r->method, "DELETE") == 0 ? RIGHT_DELETE : RIGHTS;
+}
+
+static void s3_answered(const void *ctx, const struct aws_request *r,
+                        enum status st, const struct aws_reply *reply)
+{
+    enum right right = request_right(r);
+
+    (void)ctx;
+    if (right != RIGHTS)
+        refusal_note(right, st, reply);
+}
 
 /* ---- the address ---- */
 
@@ -70,8 +100,8 @@ enum status s3_open(struct s3 *s, const struct conf *c, struct str bucket,
     if (!s->path_style)
         snprintf(prefix, sizeof prefix, "%s.", s->bucket);
     return aws_open(&(struct aws_options){"s3", c->s3_region, endpoint, prefix,
-                                          c->s3_ca_file,
-                                          (int)c->s3_connections},
+                                          c->s3_ca_file, (int)c->s3_connections,
+                                          s3_answered, NULL},
                     &s->aws, err);
 }
 

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+#include "store/refusals.h"
 
 enum status stores_open(const struct conf *c, struct stores **out,
                         struct err *err)
@@ -105,24 +107,102 @@ enum status stores_answer(struct stores *s, struct deadline d, struct err *err)
     return st == ST_OK ? records_check(s->records, d, err) : st;
 }
 
+static void right_refused(struct err *err, enum right r, const struct tried *t)
+{
+    const struct right_text *x = right_text(r);
+
+    err_clear(err);
+    err_set(err, ST_DENIED, "no_right", "%s on %s is refused: %s", x->action,
+            right_place_text(x->place), t->err.text);
+}
+
+/* What lacks among the rights at these places decides for a store that else is
+ * well. */
+static void state_by_rights(struct store_state *s, const struct tried *tried,
+                            enum right_place from, enum right_place to)
+{
+    enum right r;
+    const struct tried *t = tried_worst(tried, from, to, WEIGHT_NEEDED, &r);
+
+    if (t && s->ok) {
+        s->ok = false;
+        right_refused(&s->err, r, t);
+    }
+    t = tried_worst(tried, from, to, WEIGHT_PARTLY, &r);
+    if (t && s->ok)
+        right_refused(&s->warning, r, t);
+}
+
+/* A real call may be refused where a try is not: by its key, or its tags. */
+static void state_by_refusals(struct store_state *s, enum right_place from,
+                              enum right_place to)
+{
+    for (int r = 0; r < RIGHTS && s->ok && s->warning.st == ST_OK; r++) {
+        const struct right_text *x = right_text((enum right)r);
+        struct refusal last;
+
+        if (x->place >= from && x->place <= to &&
+            refusal_last((enum right)r, &last))
+            err_set(&s->warning, ST_DENIED, "refused",
+                    "the last %s on %s was refused: %s", x->action,
+                    right_place_text(x->place), last.code);
+    }
+}
+
+/* Nothing more is asked of a store that does not answer; one that refuses may
+ * refuse only some. */
+static bool may_try(const struct store_state *s)
+{
+    return s->ok || s->err.st == ST_DENIED;
+}
+
+static void objects_state(struct stores *s, struct deadline d,
+                          struct store_state *out, struct tried *tried)
+{
+    *out = (struct store_state){.name = "objects", .required = true};
+    out->ok = objects_check(s->objects, d, &out->err) == ST_OK;
+    if (out->ok)
+        tried[RIGHT_LIST].found = tried[RIGHT_PUT].found = FOUND_THERE;
+    if (may_try(out))
+        objects_rights(s->objects, d, tried);
+    state_by_rights(out, tried, PLACE_BUCKET, PLACE_INSTALLATION);
+    state_by_refusals(out, PLACE_BUCKET, PLACE_INSTALLATION);
+}
+
+/* The indexes have a share of their own. Their lack is no failure: nothing but
+ * look-ups depends on one. */
+static void records_state(struct stores *s, struct deadline d, int64_t share_ms,
+                          struct store_state *out, struct tried *tried)
+{
+    struct deadline mine = deadline_sooner(d, share_ms);
+
+    *out = (struct store_state){.name = "records", .required = true};
+    out->ok = records_check(s->records, mine, &out->err) == ST_OK;
+    if (out->ok)
+        tried[RIGHT_USER_GET].found = tried[RIGHT_TRIP_GET].found =
+            tried[RIGHT_BATCH_GET].found = FOUND_THERE;
+    if (out->ok && records_indexes(s->records, deadline_sooner(d, share_ms),
+                                   &out->warning) == ST_OK)
+        err_clear(&out->warning);
+    if (may_try(out))
+        records_rights(s->records, deadline_sooner(d, share_ms), tried);
+    state_by_rights(out, tried, PLACE_USERS, PLACE_SUMMARIES);
+    state_by_refusals(out, PLACE_USERS, PLACE_SUMMARIES);
+}
+
 bool stores_ready(struct stores *s, struct deadline d,
-                  struct store_state out[STORES_CHECKED])
+                  struct store_state out[STORES_CHECKED],
+                  struct tried tried[RIGHTS])
 {
     /* One that is away must not use up the time of the others. */
     int64_t share_ms = deadline_left_ms(d) / 3;
     bool ready = true;
 
-    out[0] = (struct store_state){.name = "objects", .required = true};
-    out[0].ok = objects_check(s->objects, deadline_sooner(d, share_ms),
-                              &out[0].err) == ST_OK;
-    out[1] = (struct store_state){.name = "records", .required = true};
-    out[1].ok = records_check(s->records, deadline_sooner(d, share_ms),
-                              &out[1].err) == ST_OK;
-    /* The same share: what a slow store leaves of it. No failure, whatever it
-     * is: nothing but look-ups depends on an index. */
-    if (out[1].ok && records_indexes(s->records, deadline_sooner(d, share_ms),
-                                     &out[1].warning) == ST_OK)
-        err_clear(&out[1].warning);
+    memset(tried, 0, RIGHTS * sizeof *tried); /* FOUND_UNTRIED */
+    refusals_trying(true);
+    objects_state(s, deadline_sooner(d, share_ms), &out[0], tried);
+    records_state(s, d, share_ms, &out[1], tried);
+    refusals_trying(false);
     out[2] = (struct store_state){.name = "spool", .required = true};
     out[2].ok = spool_check(s->spool, &out[2].err) == ST_OK;
     out[3] = (struct store_state){.name = "cache", .required = false};

@@ -95,9 +95,12 @@ enum status stores_answer(struct stores *s, struct deadline d,
 
 #define STORES_CHECKED 5
 bool stores_ready(struct stores *s, struct deadline d,
-                  struct store_state out[STORES_CHECKED]);
+                  struct store_state out[STORES_CHECKED],
+                  struct tried tried[RIGHTS]);
 /*
-    Asks every one of them now; true when all required ones are usable.
+    Asks every one of them now, and tries the service's rights there; true when
+    all required ones are usable. A right without which the service cannot do
+   its work fails its store; any other one is the store's warning.
  */
 
 #endif

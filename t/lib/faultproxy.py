@@ -9,12 +9,13 @@ requests what networks and stores do.
     p.seen                                      # what passed, with its times
 
 A request's name is the operation for DynamoDB ("GetItem"), and for S3 the method, or
-LIST for a listing; its key is the path with the query. Requests are passed on byte for
+LIST for a listing; its key is the path with the query, for DynamoDB the table ("/Trips", "/Users/index/by-email"). Requests are passed on byte for
 byte, so that signatures for the proxy's address stay right. The proxy runs in threads of
 the test itself.
 """
 
 import contextlib
+import json
 import re
 import socket
 import struct
@@ -195,11 +196,18 @@ class _Rule:
         return self.name in ("*", seen.name) and self.key in seen.key
 
 
-def _name_of(head):
+def _table_of(body):
+    """Of a request to DynamoDB."""
+    asked = json.loads(body or b"{}")
+    table = asked.get("TableName") or next(iter(asked.get("RequestItems", [""])), "")
+    return f"/{table}" + (f"/index/{asked['IndexName']}" if "IndexName" in asked else "")
+
+
+def _name_of(head, body):
     target = re.search(rb"\r\nx-amz-target: *\w+\.(\w+)", head, re.I)
     method, path = head.split(b" ", 2)[:2]
     if target:
-        return target[1].decode(), path.decode()
+        return target[1].decode(), _table_of(body)
     if b"list-type=2" in path:
         return "LIST", path.decode()
     return method.decode(), path.decode()
@@ -339,7 +347,7 @@ class FaultProxy:
                 self.clients.discard(client)
 
     def _one(self, client, head, body):
-        seen = Seen(*_name_of(head), head)
+        seen = Seen(*_name_of(head, body), head)
         with self.lock:
             self.seen.append(seen)
             rule = next((r for r in self.rules if r.fits(seen)), None)

@@ -127,7 +127,7 @@ static struct aws *open_service(const char *service, int connections)
     struct aws *w = NULL;
 
     if (aws_open(&(struct aws_options){service, "us-west-1", srv.url, "", "",
-                                       connections},
+                                       connections, NULL, NULL},
                  &w, &err) != ST_OK)
         printf("Bail out! %s\n", err.text);
     return w;
@@ -229,9 +229,9 @@ static void unreachable(void)
 {
     struct aws *w = NULL;
 
-    CHECK(aws_open(
-              &(struct aws_options){"s3", "r", "http://127.0.0.1:1", "", "", 2},
-              &w, &err) == ST_OK);
+    CHECK(aws_open(&(struct aws_options){"s3", "r", "http://127.0.0.1:1", "",
+                                         "", 2, NULL, NULL},
+                   &w, &err) == ST_OK);
     srv.seen->requests = 0;
     CHECK(ask_in(w, "/x", 0, 4000) == ST_UNAVAILABLE && !reply.unsure);
     CHECK(strcmp(err.code, "unreachable") == 0);
@@ -247,8 +247,9 @@ static void endpoints(void)
     struct aws *w;
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        CHECK(aws_open(&(struct aws_options){"s3", "r", bad[i], "", "", 2}, &w,
-                       &err) == ST_BAD_REQUEST &&
+        CHECK(aws_open(&(struct aws_options){"s3", "r", bad[i], "", "", 2, NULL,
+                                             NULL},
+                       &w, &err) == ST_BAD_REQUEST &&
               !w);
 }
 
