@@ -146,7 +146,8 @@ def patient(s, one, seconds=60):
 
 
 def busy(s):
-    """The only worker that is."""
+    """The worker that holds, when the others have come to rest."""
+    s.quiet()
     worker, = [w for w in s.stats()["workers"]
                if (w["role"], w["state"]) == ("worker", "busy")]
     return worker["pid"]
@@ -216,7 +217,12 @@ with harness.Stack(settings, workers=WORKERS) as s:
             is_(s.get(path(SECOND[0], limit=7)).status, 200, "another driver with many")
             is_(s.get(path()).status, 200, "the whole answer")
             is_(s.get(path(view="summary")).status, 200, "the summary")
-            is_(s.get(path(OTHER[0], limit=1)).status, 200, "a page of few trips")
+            with drivers.held(s, "analytics.before_store", s.get,
+                              path(SECOND[0], limit=8)) as last:
+                is_(s.get(path(SECOND[0], limit=9)).status, 503, "when all are taken")
+                is_(s.get(path(OTHER[0], limit=1)).status, 200, "a page of few trips")
+                is_(s.get(path(view="summary"), GZIP).status, 200, "a dear one's summary")
+            is_(last.result().status, 200, "the last place's reader")
             s.fault_go("analytics.before_fill")
             is_(held.result().status, 200, "the first is answered")
             s.fault_over("analytics.before_fill")
@@ -245,7 +251,7 @@ with harness.Stack(settings, workers=WORKERS) as s:
             s.fault("analytics.before_fill", "hold")
             s.fault_go("analytics.before_store")
             s.fault_taken("analytics.before_fill")
-            r = second.result(5)
+            r = second.result(3)  # before the lock expires
             is_((r.status, r.json()["code"]), (503, "too_many_dear"), "he is refused")
             s.fault_go("analytics.before_fill")
             is_(first.result().status, 200, "the filler is answered")

@@ -207,7 +207,7 @@ static int oldest_first(const void *pa, const void *pb)
 }
 
 /* Of a driver's files the newest first; temporaries are nobody's yet. */
-static int by_driver(const void *pa, const void *pb)
+static int aged_by_driver(const void *pa, const void *pb)
 {
     const struct aged *a = pa, *b = pb;
     int order = strncmp(a->name, b->name, GROUP_HEX);
@@ -215,20 +215,20 @@ static int by_driver(const void *pa, const void *pb)
     return order ? order : oldest_first(pb, pa);
 }
 
-static bool of_same(const struct aged *a, const struct aged *b)
+static bool aged_same_driver(const struct aged *a, const struct aged *b)
 {
     return !a->temp && !b->temp && strncmp(a->name, b->name, GROUP_HEX) == 0;
 }
 
 /* Marks what each driver has too much of: beyond the first that does not fit
  * none counts, or a small old one would outlive a large newer one. */
-static void mark_spare(const struct files *f, struct aged *file, size_t n)
+static void aged_mark_spare(const struct files *f, struct aged *file, size_t n)
 {
     int64_t count = 0, total = 0;
 
-    qsort(file, n, sizeof *file, by_driver);
+    qsort(file, n, sizeof *file, aged_by_driver);
     for (size_t i = 0; i < n; i++) {
-        bool first = !i || !of_same(&file[i - 1], &file[i]);
+        bool first = !i || !aged_same_driver(&file[i - 1], &file[i]);
 
         count = first ? 1 : count + 1;
         total = first ? file[i].size : total + file[i].size;
@@ -261,8 +261,8 @@ static enum status list_all(struct files *f, struct arena *a, struct aged **out,
     return ST_OK;
 }
 
-static enum status remove_one(struct files *f, const struct aged *file,
-                              struct err *err)
+static enum status files_remove(struct files *f, const struct aged *file,
+                                struct err *err)
 {
     if (unlinkat(f->fd, file->name, 0) && errno != ENOENT)
         return file_errno(err, "remove", file->name);
@@ -270,18 +270,18 @@ static enum status remove_one(struct files *f, const struct aged *file,
 }
 
 /* What each driver has too much of goes; the rest is left, oldest first. */
-static enum status evict_spare(struct files *f, struct aged *file, size_t *n,
-                               struct err *err)
+static enum status files_trim_drivers(struct files *f, struct aged *file,
+                                      size_t *n, struct err *err)
 {
     enum status st = ST_OK;
     size_t left = 0;
 
     if (!*n)
         return ST_OK;
-    mark_spare(f, file, *n);
+    aged_mark_spare(f, file, *n);
     for (size_t i = 0; st == ST_OK && i < *n; i++)
         if (file[i].spare)
-            st = remove_one(f, &file[i], err);
+            st = files_remove(f, &file[i], err);
         else
             file[left++] = file[i];
     *n = left;
@@ -297,7 +297,7 @@ static enum status files_trim(struct files *f, struct arena *a, int64_t now_ms,
     int64_t total = 0, lacks;
     enum status st = list_all(f, a, &file, &n, err);
 
-    if (st != ST_OK || (st = evict_spare(f, file, &n, err)) != ST_OK)
+    if (st != ST_OK || (st = files_trim_drivers(f, file, &n, err)) != ST_OK)
         return st;
     lacks = disk_lacks(f->fd);
     for (i = 0; i < n; i++)
@@ -305,7 +305,7 @@ static enum status files_trim(struct files *f, struct arena *a, int64_t now_ms,
     for (i = 0; i < n && (total > f->max || lacks > 0 ||
                           now_ms - file[i].at_ms >= f->ttl_ms);
          i++) {
-        if ((st = remove_one(f, &file[i], err)) != ST_OK)
+        if ((st = files_remove(f, &file[i], err)) != ST_OK)
             return st;
         total -= file[i].size;
         /* One that is being sent gives nothing back yet: the next look sees. */

@@ -83,7 +83,7 @@ static bool cluster_says(const char *word)
 static void whole(void)
 {
     struct cache_fill f = {STR_LIT("head"), STR_LIT("user"),
-                           clock_wall_us() / 1000};
+                           clock_wall_us() / 1000, false};
     enum status st = ST_UNAVAILABLE;
     struct cache_entry e;
     struct cache *c;
