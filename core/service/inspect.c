@@ -324,9 +324,7 @@ static enum status join_bucket(struct inspect_joining *j, int bucket,
     enum status st = spill_bucket(j->spill, bucket, a, &items, j->in->c->err);
 
     for (size_t i = 0, next; st == ST_OK && i < items.n; i = next) {
-        for (next = i + 1;
-             next < items.n && str_eq(items.v[next].key, items.v[i].key);)
-            next++;
+        next = spill_group_end(&items, i);
         join_group(j->in->out->report.count, &items.v[i], next - i);
     }
     return st;

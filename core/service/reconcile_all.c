@@ -245,15 +245,6 @@ static bool group_is_orphan(const struct spill_items *items, size_t from,
            !group_has(items, from, to, NOTE_USER);
 }
 
-static size_t group_end(const struct spill_items *items, size_t from)
-{
-    size_t to = from + 1;
-
-    while (to < items->n && str_eq(items->v[to].key, items->v[from].key))
-        to++;
-    return to;
-}
-
 /* Items [from, to) are of one driver. Trips that are neither ours and pending
  * nor a known driver's are what others left of one that they removed: nobody
  * reads them, and the service must not end them. */
@@ -288,7 +279,7 @@ static enum status reconcile_bucket(struct everybody *all, int bucket,
     enum status st = spill_bucket(all->notes, bucket, a, &items, all->c->err);
 
     for (size_t i = 0, next; st == ST_OK && i < items.n; i = next) {
-        next = group_end(&items, i);
+        next = spill_group_end(&items, i);
         reconcile_group(all, &items, i, next, a);
     }
     return st;
@@ -362,7 +353,7 @@ reconcile_orphans(const struct call *c,
         arena_reset(a);
         st = spill_bucket(all.notes, b, a, &items, c->err);
         for (size_t i = 0, next; st == ST_OK && i < items.n; i = next) {
-            next = group_end(&items, i);
+            next = spill_group_end(&items, i);
             if (group_is_orphan(&items, i, next))
                 st = each(ctx, items.v[i].key);
         }
