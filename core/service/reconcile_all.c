@@ -20,8 +20,6 @@
 #define AGAIN_DEADLINE_MS 300000
 #define LIST_DEADLINE_MS (24 * 3600 * (int64_t)1000)
 #define PAGE_DEADLINE_MS 60000
-#define PAGE_TRIES 6 /* with pauses of 1, 2, 4, ... seconds */
-#define PAGE_PAUSE_MS 1000
 #define WALK_SEGMENTS 4
 
 /* What is noted about a driver: that there are objects of one, or a user; or
@@ -119,18 +117,15 @@ static enum status note_trip(void *ctx, const struct trip_seen *t)
  */
 static enum status walk_step(struct everybody *all, struct trip_walk *w)
 {
-    enum status st = ST_OK;
+    enum status st;
+    int tries = 0;
 
-    for (int i = 0; i < PAGE_TRIES; i++) {
-        if (i > 0)
-            clock_sleep_ms(PAGE_PAUSE_MS << (i - 1));
+    do {
         err_clear(all->c->err);
         st = records_walk(all->c->stores->records, w,
                           deadline_in(PAGE_DEADLINE_MS), note_trip, all,
                           all->c->err);
-        if (st != ST_UNAVAILABLE && st != ST_TIMEOUT)
-            break;
-    }
+    } while (trip_walk_again(&tries, st));
     return st;
 }
 
