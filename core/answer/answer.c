@@ -93,7 +93,7 @@ static struct aggregate aggregate_readable(const struct roster *r,
 }
 
 /* The insurer's page cannot show an empty one. */
-static struct str front_text(struct str s, const char *otherwise)
+static struct str text_or(struct str s, const char *otherwise)
 {
     return str_trim(s).n ? s : str_of(otherwise);
 }
@@ -104,8 +104,8 @@ static void put_front(const struct user *u, const struct roster *r,
     struct aggregate g = aggregate_readable(r, a);
 
     json_put_str(o, "user_id", u->user_id);
-    json_put_str(o, "user_email", front_text(u->email, "unknown"));
-    json_put_str(o, "user_name", front_text(u->name, "Unknown"));
+    json_put_str(o, "user_email", text_or(u->email, "unknown"));
+    json_put_str(o, "user_name", text_or(u->name, "Unknown"));
     json_put_z(o, "algorithm_version", ALGORITHM_VERSION);
     aggregate_write(&g, a, o);
     put_base_point(u, o);

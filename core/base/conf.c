@@ -2,7 +2,7 @@
  * conf.c - the settings file: libinih splits it into keys, the table says
  * what they mean.
  *
- * libinih gets its lines from next_line() here, because by itself it cuts
+ * libinih gets its lines from next_conf_line() here, because by itself it cuts
  * lines at 199 bytes (from release 59 on it refuses them), ends them at a NUL,
  * and takes an indented line for more of the value before it, all without a
  * word.
@@ -126,7 +126,7 @@ static const char *list_keys(const char *section, char *out, size_t room)
 
 /* ---- lines ---- */
 
-static bool is_blank(char c)
+static bool is_conf_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r';
 }
@@ -141,7 +141,7 @@ static bool check_section(struct load *l, struct str line)
     if (!right)
         return true; /* libinih refuses it */
     name = (struct str){line.p + 1, (size_t)(right - line.p) - 1};
-    for (p = right + 1; p < line.p + line.n && is_blank(*p); p++)
+    for (p = right + 1; p < line.p + line.n && is_conf_blank(*p); p++)
         continue;
     if (p < line.p + line.n && *p != ';' && *p != '#')
         wrong(l, "after a section's name the line must end");
@@ -161,7 +161,7 @@ static bool check_line(struct load *l, struct str line)
     for (size_t i = 0; i < line.n; i++) {
         unsigned char c = (unsigned char)line.p[i];
 
-        if ((c < 0x20 || c == 0x7f) && !is_blank((char)c)) {
+        if ((c < 0x20 || c == 0x7f) && !is_conf_blank((char)c)) {
             wrong(l, "byte %zu of the line is a control byte (0x%02x)", i + 1,
                   c);
             return false;
@@ -186,7 +186,7 @@ static bool line_wanted(struct load *l, int room)
 }
 
 /* fgets for libinih; NULL, as at the end, also when something is wrong. */
-static char *next_line(char *out, int room, void *stream)
+static char *next_conf_line(char *out, int room, void *stream)
 {
     struct load *l = stream;
     const char *end;
@@ -343,7 +343,7 @@ static enum status read_file(const char *path, struct buf *out, struct err *err)
 
 static enum status parse(struct load *l)
 {
-    int line = ini_parse_stream(next_line, l, on_key, l);
+    int line = ini_parse_stream(next_conf_line, l, on_key, l);
 
     if (line > 0 && (!l->failed_line || line < l->failed_line)) {
         l->line = line;

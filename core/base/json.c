@@ -3,14 +3,14 @@
 #include <assert.h>
 #include "base/json_text.h"
 
-static bool is_blank(char c)
+static bool is_json_blank(char c)
 {
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
 static const char *skip_blanks(const char *p, const char *end)
 {
-    while (p < end && is_blank(*p))
+    while (p < end && is_json_blank(*p))
         p++;
     return p;
 }
@@ -97,7 +97,7 @@ static const char *value_end(const char *p, const char *end)
         return string_end(p, end);
     if (*p == '{' || *p == '[')
         return container_end(p, end);
-    while (p < end && *p != ',' && !is_blank(*p))
+    while (p < end && *p != ',' && !is_json_blank(*p))
         p++;
     return p;
 }
@@ -200,7 +200,7 @@ static bool has_blank(const char *p, const char *end)
         if ((x - JSON_EACH(0x21)) & ~x & JSON_EACH(0x80)) /* any below 0x21 */
             return true;
     }
-    while (p < end && !is_blank(*p))
+    while (p < end && !is_json_blank(*p))
         p++;
     return p < end;
 }
@@ -222,7 +222,7 @@ struct str json_compact(struct str checked, struct buf *out)
             i++; /* `\"` ends no string */
         } else if (c == '"') {
             quoted = !quoted;
-        } else if (!quoted && is_blank(c)) {
+        } else if (!quoted && is_json_blank(c)) {
             buf_put(out, (struct str){checked.p + from, i - from});
             from = i + 1;
         }

@@ -327,7 +327,7 @@ static const char *check_word(struct check *c, const char *p, struct str word)
 
 /* ---- containers ---- */
 
-static inline const char *skip_blanks(const struct check *c, const char *p)
+static inline const char *check_blanks(const struct check *c, const char *p)
 {
     while (p < c->end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
         p++;
@@ -369,10 +369,10 @@ static const char *check_member(struct check *c, const char *p, int depth)
     name = (struct str){at + 1, (size_t)(p - at) - 2};
     names_push(c, name, escaped);
     behind = p;
-    p = skip_blanks(c, p);
+    p = check_blanks(c, p);
     if (!is_at(c, p, ':'))
         return fail(c, p, "a colon is expected");
-    from = skip_blanks(c, p + 1);
+    from = check_blanks(c, p + 1);
     p = depth == c->root_depth ? check_root_member(c, name, from, depth)
                                : check_value(c, from, depth);
     if (p && depth == c->row_depth)
@@ -385,17 +385,17 @@ static const char *check_object(struct check *c, const char *p, int depth)
 {
     size_t base = c->n_names;
 
-    p = skip_blanks(c, p);
+    p = check_blanks(c, p);
     if (is_at(c, p, '}'))
         return p + 1;
     for (;;) {
         p = check_member(c, p, depth);
         if (!p)
             return NULL;
-        p = skip_blanks(c, p);
+        p = check_blanks(c, p);
         if (!is_at(c, p, ','))
             break;
-        p = skip_blanks(c, p + 1);
+        p = check_blanks(c, p + 1);
     }
     if (!is_at(c, p, '}'))
         return fail(c, p, "a comma or } is expected");
@@ -404,7 +404,7 @@ static const char *check_object(struct check *c, const char *p, int depth)
 
 static const char *check_array(struct check *c, const char *p, int depth)
 {
-    p = skip_blanks(c, p);
+    p = check_blanks(c, p);
     if (is_at(c, p, ']'))
         return p + 1;
     for (;;) {
@@ -415,10 +415,10 @@ static const char *check_array(struct check *c, const char *p, int depth)
             return NULL;
         if (depth == c->row_depth + 1)
             c->rows->row(c->rows->ctx, seen(from, p));
-        p = skip_blanks(c, p);
+        p = check_blanks(c, p);
         if (!is_at(c, p, ','))
             break;
-        p = skip_blanks(c, p + 1);
+        p = check_blanks(c, p + 1);
     }
     return is_at(c, p, ']') ? p + 1 : fail(c, p, "a comma or ] is expected");
 }
@@ -454,7 +454,7 @@ static const char *check_value(struct check *c, const char *p, int depth)
 
 static bool check_text(struct check *c, int depth, struct json *root)
 {
-    const char *from = skip_blanks(c, c->start), *p;
+    const char *from = check_blanks(c, c->start), *p;
 
     c->root_depth = c->rows && c->rows->in ? depth - 1 : NO_ROWS;
     c->row_depth =
@@ -463,7 +463,7 @@ static bool check_text(struct check *c, int depth, struct json *root)
     if (!p)
         return false;
     *root = seen(from, p);
-    p = skip_blanks(c, p);
+    p = check_blanks(c, p);
     return p == c->end || fail(c, p, "something follows the value");
 }
 

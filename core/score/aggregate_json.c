@@ -39,7 +39,7 @@ static void put_contexts(const struct aggregate *g, struct arena *a,
     json_end_object(o);
 }
 
-static void put_events(const struct aggregate *g, struct json_out *o)
+static void put_event_rates(const struct aggregate *g, struct json_out *o)
 {
     json_put_int(o, "total_harsh_events", g->harsh_events);
     json_put_int(o, "total_dangerous_events", g->dangerous_events);
@@ -86,7 +86,7 @@ void aggregate_write(const struct aggregate *g, struct arena *a,
     put_distance_and_time(g, a, o);
     put_behavior(g, o);
     put_contexts(g, a, o);
-    put_events(g, o);
+    put_event_rates(g, o);
     put_speeds_and_turns(g, o);
     json_put_double(o, "smoothness_score", g->smoothness);
     json_put_double(o, "frequency_score", g->frequency_score);

@@ -158,14 +158,14 @@ struct reading {
     struct delta_members m; /* of the delta that is being read */
 };
 
-static void take_member(void *ctx, struct json key, struct json value)
+static void note_member(void *ctx, struct json key, struct json value)
 {
     struct reading *r = ctx;
 
     delta_member(&r->m, key, value);
 }
 
-static void take_delta(void *ctx, struct json element)
+static void list_delta(void *ctx, struct json element)
 {
     struct reading *r = ctx;
     struct delta_list *out = r->out;
@@ -185,7 +185,7 @@ enum status deltas_read(struct str text, struct arena *a,
 {
     struct reading r = {.a = a, .out = out};
     struct json_rows rows = {
-        .member = take_member, .row = take_delta, .ctx = &r};
+        .member = note_member, .row = list_delta, .ctx = &r};
     struct err why = ERR_NONE;
     struct json root;
 

@@ -22,8 +22,6 @@
 #define KEEP_MS 5000
 #define LOOK_MS 30000
 #define PAGE_MS 60000
-#define PAGE_TRIES 6 /* with pauses of 1, 2, 4, ... seconds */
-#define PAGE_PAUSE_MS 1000
 #define UNIT_BYTES 8192 /* of a read that may lag behind */
 #define STATE_VERSION 1
 
@@ -178,18 +176,15 @@ static enum status inspect_item(void *ctx, const struct survey_item *i)
  */
 static enum status inspect_step(struct inspecting *in)
 {
-    enum status st = ST_OK;
+    enum status st;
+    int tries = 0;
 
-    for (int i = 0; i < PAGE_TRIES; i++) {
-        if (i > 0)
-            clock_sleep_ms(PAGE_PAUSE_MS << (i - 1));
+    do {
         err_clear(in->c->err);
         st = survey_walk(in->c->stores->records, (enum survey_table)in->table,
                          in->walk, deadline_in(PAGE_MS), inspect_item, in,
                          in->c->err);
-        if (in->noted != ST_OK || (st != ST_UNAVAILABLE && st != ST_TIMEOUT))
-            break;
-    }
+    } while (in->noted == ST_OK && trip_walk_again(&tries, st));
     return st;
 }
 
@@ -324,9 +319,7 @@ static enum status join_bucket(struct inspect_joining *j, int bucket,
     enum status st = spill_bucket(j->spill, bucket, a, &items, j->in->c->err);
 
     for (size_t i = 0, next; st == ST_OK && i < items.n; i = next) {
-        for (next = i + 1;
-             next < items.n && str_eq(items.v[next].key, items.v[i].key);)
-            next++;
+        next = spill_group_end(&items, i);
         join_group(j->in->out->report.count, &items.v[i], next - i);
     }
     return st;

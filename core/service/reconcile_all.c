@@ -20,8 +20,6 @@
 #define AGAIN_DEADLINE_MS 300000
 #define LIST_DEADLINE_MS (24 * 3600 * (int64_t)1000)
 #define PAGE_DEADLINE_MS 60000
-#define PAGE_TRIES 6 /* with pauses of 1, 2, 4, ... seconds */
-#define PAGE_PAUSE_MS 1000
 #define WALK_SEGMENTS 4
 
 /* What is noted about a driver: that there are objects of one, or a user; or
@@ -120,18 +118,15 @@ static enum status note_trip(void *ctx, const struct trip_seen *t)
  */
 static enum status walk_step(struct everybody *all, struct trip_walk *w)
 {
-    enum status st = ST_OK;
+    enum status st;
+    int tries = 0;
 
-    for (int i = 0; i < PAGE_TRIES; i++) {
-        if (i > 0)
-            clock_sleep_ms(PAGE_PAUSE_MS << (i - 1));
+    do {
         err_clear(all->c->err);
         st = records_walk(all->c->stores->records, w,
                           deadline_in(PAGE_DEADLINE_MS), note_trip, all,
                           all->c->err);
-        if (st != ST_UNAVAILABLE && st != ST_TIMEOUT)
-            break;
-    }
+    } while (trip_walk_again(&tries, st));
     return st;
 }
 
@@ -246,15 +241,6 @@ static bool group_is_orphan(const struct spill_items *items, size_t from,
            !group_has(items, from, to, NOTE_USER);
 }
 
-static size_t group_end(const struct spill_items *items, size_t from)
-{
-    size_t to = from + 1;
-
-    while (to < items->n && str_eq(items->v[to].key, items->v[from].key))
-        to++;
-    return to;
-}
-
 /* Items [from, to) are of one driver. Trips that are neither ours and pending
  * nor a known driver's are what others left of one that they removed: nobody
  * reads them, and the service must not end them. */
@@ -289,7 +275,7 @@ static enum status reconcile_bucket(struct everybody *all, int bucket,
     enum status st = spill_bucket(all->notes, bucket, a, &items, all->c->err);
 
     for (size_t i = 0, next; st == ST_OK && i < items.n; i = next) {
-        next = group_end(&items, i);
+        next = spill_group_end(&items, i);
         reconcile_group(all, &items, i, next, a);
     }
     return st;
@@ -363,7 +349,7 @@ reconcile_orphans(const struct call *c,
         arena_reset(a);
         st = spill_bucket(all.notes, b, a, &items, c->err);
         for (size_t i = 0, next; st == ST_OK && i < items.n; i = next) {
-            next = group_end(&items, i);
+            next = spill_group_end(&items, i);
             if (group_is_orphan(&items, i, next))
                 st = each(ctx, items.v[i].key);
         }

@@ -426,7 +426,7 @@ static bool one_next(void *ctx, struct arena *a, struct aws_request *out)
     return true;
 }
 
-static enum status run_done(void *ctx, const struct aws_request *r,
+static enum status one_done(void *ctx, const struct aws_request *r,
                             enum status st, const struct aws_reply *reply,
                             const struct err *err)
 {
@@ -447,7 +447,7 @@ enum status aws_call(struct aws *w, const struct aws_request *r,
                      struct err *err)
 {
     struct one o = {r, false, a, out, err, ST_INTERNAL};
-    enum status st = aws_run(w, one_next, run_done, &o, d);
+    enum status st = aws_run(w, one_next, one_done, &o, d);
 
     assert(st == ST_OK);
     return o.st;

@@ -14,9 +14,9 @@ static void sign_also(struct signing *s, const char *name, struct str value)
     s->header[s->n++] = (struct sigv4_pair){str_of(name), value};
 }
 
-static void signed_headers(struct http_call *call, const struct signing *s,
-                           struct str authorization, bool asks_gzip,
-                           struct arena *a)
+static void put_signed_headers(struct http_call *call, const struct signing *s,
+                               struct str authorization, bool asks_gzip,
+                               struct arena *a)
 {
     const char **line = arena_alloc_n(a, s->n + 2, sizeof(const char *));
 
@@ -53,7 +53,7 @@ void aws_sign(const struct aws_signer *who, const struct aws_request *r,
         sign_also(&s, "x-amz-content-sha256", str_of(sha));
     if (key->token.n)
         sign_also(&s, "x-amz-security-token", key->token);
-    signed_headers(
+    put_signed_headers(
         call, &s,
         sigv4_authorization(
             &(struct sigv4_request){r->method, r->path, query, s.header, s.n,

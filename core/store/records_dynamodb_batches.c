@@ -133,8 +133,8 @@ struct reader {
     size_t ids;
 };
 
-static enum status read_batch(void *ctx, struct json item, struct arena *a,
-                              struct err *err)
+static enum status read_batch_item(void *ctx, struct json item, struct arena *a,
+                                   struct err *err)
 {
     struct reader *r = ctx;
     struct err why = ERR_NONE;
@@ -169,14 +169,15 @@ static enum status get_by_key(struct reader *r, const struct str *key, size_t n,
     struct ddb_batch_get what = {
         .table = r->s->db.batches, .key_name = "batch_id", .key = key, .n = n};
 
-    return ddb_batch_get(&r->s->db, &what, d, r->arena, read_batch, r, err);
+    return ddb_batch_get(&r->s->db, &what, d, r->arena, read_batch_item, r,
+                         err);
 }
 
 static enum status get_numbers(struct reader *r, const int64_t *number,
                                size_t n, struct deadline d, struct err *err)
 {
     return dynamodb_get_numbers(r->s, r->trip->trip_id, number, n, NULL, d,
-                                r->arena, read_batch, r, err);
+                                r->arena, read_batch_item, r, err);
 }
 
 /* Others count their batches, but do not say which is the highest. */
@@ -223,7 +224,7 @@ static enum status get_unlisted(struct reader *r, struct deadline d,
         if (r->out->batch[i].number > 0)
             number[n++] = r->out->batch[i].number;
     return dynamodb_get_beside(r->s, r->trip->trip_id, number, n, NULL, d,
-                               r->arena, read_batch, r, err);
+                               r->arena, read_batch_item, r, err);
 }
 
 /* ---- by the index ---- */

@@ -287,10 +287,11 @@ static bool settled_by_us(struct dynamodb *s, struct str trip_id,
 
 /* end_us, TIME_NONE for the others: of a forward, which takes what the object
  * says. */
-static enum status claim_end(struct dynamodb *s, struct str trip_id, int64_t at,
-                             int64_t revision, enum analysis_status as,
-                             struct str key, int64_t end_us, struct deadline d,
-                             struct err *err)
+static enum status put_claim_end(struct dynamodb *s, struct str trip_id,
+                                 int64_t at, int64_t revision,
+                                 enum analysis_status as, struct str key,
+                                 int64_t end_us, struct deadline d,
+                                 struct err *err)
 {
     struct ddb_expr e;
     struct ddb_reply reply;
@@ -322,8 +323,8 @@ enum status dynamodb_trip_raise(struct records *r, const struct trip *t,
                                 int64_t to_revision, struct deadline d,
                                 struct err *err)
 {
-    return claim_end(dynamodb_of(r), t->trip_id, t->revision, to_revision,
-                     ANALYSIS_PENDING, t->analysis_key, TIME_NONE, d, err);
+    return put_claim_end(dynamodb_of(r), t->trip_id, t->revision, to_revision,
+                         ANALYSIS_PENDING, t->analysis_key, TIME_NONE, d, err);
 }
 
 enum status dynamodb_trip_stored(struct records *r, struct str trip_id,
@@ -331,8 +332,8 @@ enum status dynamodb_trip_stored(struct records *r, struct str trip_id,
                                  struct str key, struct deadline d,
                                  struct err *err)
 {
-    return claim_end(dynamodb_of(r), trip_id, revision, revision, as, key,
-                     TIME_NONE, d, err);
+    return put_claim_end(dynamodb_of(r), trip_id, revision, revision, as, key,
+                         TIME_NONE, d, err);
 }
 
 enum status dynamodb_trip_forward(struct records *r, struct str trip_id,
@@ -340,8 +341,8 @@ enum status dynamodb_trip_forward(struct records *r, struct str trip_id,
                                   struct str key, int64_t end_us,
                                   struct deadline d, struct err *err)
 {
-    return claim_end(dynamodb_of(r), trip_id, revision, to_revision,
-                     ANALYSIS_STORED, key, end_us, d, err);
+    return put_claim_end(dynamodb_of(r), trip_id, revision, to_revision,
+                         ANALYSIS_STORED, key, end_us, d, err);
 }
 
 /* ---- lists: no index has trips by user ---- */

@@ -181,8 +181,8 @@ static bool upload_replaces(const struct upload *u)
     return u->place.how == PLACE_REPLACES;
 }
 
-static void put_trip(struct ddb_expr *e, const struct upload *u,
-                     const struct trip *t, const struct counted *c)
+static void put_trip_update(struct ddb_expr *e, const struct upload *u,
+                            const struct trip *t, const struct counted *c)
 {
     ddb_set_time(e, "last_updated", u->now_us);
     put_count(e, c, t);
@@ -237,7 +237,7 @@ static enum status update_trip(struct upload *u, struct batch_stored *out,
     }
     if (st == ST_OK) {
         ddb_expr_begin(&e, u->s->db.trips, "trip_id", u->b->trip_id);
-        put_trip(&e, u, &t, &c);
+        put_trip_update(&e, u, &t, &c);
         out->completed = t.status == TRIP_COMPLETED;
         st = ddb_call(&u->s->db, "UpdateItem", ddb_expr_end(&e, u->arena), u->d,
                       u->arena, &reply, err);
@@ -406,8 +406,8 @@ static enum status put_body(struct upload *u, struct str body, struct err *err)
     return ddb_call(&u->s->db, "PutItem", body, u->d, u->arena, &reply, err);
 }
 
-static enum status put_batch(struct upload *u, struct batch_stored *out,
-                             struct err *err)
+static enum status put_trip_and_batch(struct upload *u,
+                                      struct batch_stored *out, struct err *err)
 {
     struct str body;
     /* Too large or not JSON is found out before anything is changed. */
@@ -451,7 +451,7 @@ static enum status upload_store(struct upload *u, struct batch_stored *out,
         return st;
     out->kept = batch_kept_as(&u->place);
     return u->place.how == PLACE_HELD ? find_held(u, out, err)
-                                      : put_batch(u, out, err);
+                                      : put_trip_and_batch(u, out, err);
 }
 
 enum status dynamodb_batch_store(struct records *r, const struct batch *b,

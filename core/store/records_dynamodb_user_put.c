@@ -105,7 +105,7 @@ static void put_text(struct json_out *o, const char *key, struct str v)
         ddb_put_s(o, key, v);
 }
 
-static void put_base_point(struct json_out *o, const struct user *u)
+static void put_base_map(struct json_out *o, const struct user *u)
 {
     put_real(o, "latitude", u->latitude);
     put_real(o, "longitude", u->longitude);
@@ -171,8 +171,8 @@ static void set_foreign(struct ddb_expr *e, const struct user *u)
 }
 
 /* What is not named stays as it is: so an update, not a put. */
-static enum status put_user(struct dynamodb *s, const struct user *u,
-                            struct deadline d, struct err *err)
+static enum status update_user(struct dynamodb *s, const struct user *u,
+                               struct deadline d, struct err *err)
 {
     struct ddb_expr e;
     struct ddb_reply reply;
@@ -189,7 +189,7 @@ static enum status put_user(struct dynamodb *s, const struct user *u,
     if (!(u->keeps & USER_KEEPS_ZIPCODE))
         ddb_set_or_remove(&e, "zipcode", u->zipcode);
     if (!(u->keeps & USER_KEEPS_BASE_POINT))
-        set_map(&e, "base_point", u->has_base_point, put_base_point, u);
+        set_map(&e, "base_point", u->has_base_point, put_base_map, u);
     if (!(u->keeps & USER_KEEPS_PRIVACY))
         set_map(&e, "privacy_settings", u->has_privacy, put_privacy, u);
     set_foreign(&e, u);
@@ -204,8 +204,8 @@ static enum status put_user(struct dynamodb *s, const struct user *u,
 }
 
 /* Who has it already keeps it, whoever else has it, too. */
-static enum status check_email(struct dynamodb *s, const struct user *u,
-                               struct deadline d, struct err *err)
+static enum status check_email_ids(struct dynamodb *s, const struct user *u,
+                                   struct deadline d, struct err *err)
 {
     struct email_ids ids = {.n = 0};
     struct err none = ERR_NONE;
@@ -234,10 +234,10 @@ enum status dynamodb_user_put(struct records *r, const struct user *u,
                               struct deadline d, struct err *err)
 {
     struct dynamodb *s = dynamodb_of(r);
-    enum status st = check_email(s, u, d, err);
+    enum status st = check_email_ids(s, u, d, err);
 
     if (st == ST_OK)
-        st = put_user(s, u, d, err);
+        st = update_user(s, u, d, err);
     if (st == ST_OK && !(u->keeps & USER_KEEPS_EMAIL))
         dynamodb_email_given(s, u->email, u->user_id);
     arena_reset(s->arena);

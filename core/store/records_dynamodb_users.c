@@ -2,7 +2,7 @@
  * records_dynamodb_user_put.c writes them. */
 #include "store/records_dynamodb.h"
 
-static void read_user(struct json item, struct arena *a, struct user *out)
+static void read_user_item(struct json item, struct arena *a, struct user *out)
 {
     struct json base = ddb_map(item, "base_point");
     struct json privacy = ddb_map(item, "privacy_settings");
@@ -38,7 +38,7 @@ enum status dynamodb_user(struct records *r, struct str user_id,
         dynamodb_get(s, s->db.users, "user_id", user_id, d, a, &item, err);
 
     if (st == ST_OK)
-        read_user(item, a, out);
+        read_user_item(item, a, out);
     return st;
 }
 
@@ -78,7 +78,7 @@ static enum status one_user(void *ctx, struct json item, struct arena *a,
     struct user u;
 
     (void)err;
-    read_user(item, a, &u);
+    read_user_item(item, a, &u);
     return users->each(users->ctx, &u);
 }
 

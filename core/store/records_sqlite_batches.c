@@ -169,8 +169,8 @@ enum status sqlite_store_batch(struct sql *sql, const struct batch *b,
 
 /* ---- reading ---- */
 
-static enum status read_batches(struct sql_query *q, struct arena *a,
-                                struct trip_batches *out, struct err *err)
+static enum status read_batch_rows(struct sql_query *q, struct arena *a,
+                                   struct trip_batches *out, struct err *err)
 {
     struct trip_size size = {.deltas = 0};
     bool row;
@@ -203,7 +203,7 @@ enum status sqlite_batches(struct records *r, const struct trip *t,
     if (st == ST_OK) {
         sql_bind_key(&q, t->trip_id);
         sql_bind_key(&q, t->user_id);
-        st = read_batches(&q, a, out, err);
+        st = read_batch_rows(&q, a, out, err);
     }
     sql_done(&q);
     return st;

@@ -42,9 +42,10 @@ static void bind_user(struct sql_query *q, const struct user *u)
 
 /* ---- what others put there ---- */
 
-static enum status read_foreign(struct sql *sql, struct str user_id,
-                                struct deadline d, struct arena *a, bool *there,
-                                struct str *out, struct err *err)
+static enum status read_foreign_cell(struct sql *sql, struct str user_id,
+                                     struct deadline d, struct arena *a,
+                                     bool *there, struct str *out,
+                                     struct err *err)
 {
     struct sql_query q;
     enum status st = sql_query(sql, Q_USER_FOREIGN, d, &q, err);
@@ -66,7 +67,8 @@ enum status sqlite_user_foreign(struct records *r, struct str user_id,
                                 struct str *out, struct err *err)
 {
     bool there;
-    enum status st = read_foreign(sql_of(r), user_id, d, a, &there, out, err);
+    enum status st =
+        read_foreign_cell(sql_of(r), user_id, d, a, &there, out, err);
 
     if (st == ST_OK && !there)
         return err_set(err, ST_NOT_FOUND, NULL, "no such user");
@@ -203,7 +205,7 @@ static enum status put_user(struct sql *sql, const struct user *given,
     enum status st = check_email(sql, given, d, a, err);
 
     if (st == ST_OK)
-        st = read_foreign(sql, u.user_id, d, a, &there, &foreign, err);
+        st = read_foreign_cell(sql, u.user_id, d, a, &there, &foreign, err);
     if (st == ST_OK && there && u.keeps)
         st = sqlite_find_user(sql, u.user_id, d, a, &old, err);
     if (st == ST_OK)

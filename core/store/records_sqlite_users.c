@@ -4,8 +4,8 @@
 
 #define PAGE 100
 
-static void read_user(const struct sql_query *q, struct arena *a,
-                      struct user *out)
+static void read_user_row(const struct sql_query *q, struct arena *a,
+                          struct user *out)
 {
     *out = (struct user){
         .user_id = sql_str(q, 0, a),
@@ -27,9 +27,9 @@ static void read_user(const struct sql_query *q, struct arena *a,
     };
 }
 
-static enum status find_user(struct sql *sql, enum query by, struct str value,
-                             struct deadline d, struct arena *a,
-                             struct user *out, struct err *err)
+static enum status query_user(struct sql *sql, enum query by, struct str value,
+                              struct deadline d, struct arena *a,
+                              struct user *out, struct err *err)
 {
     struct sql_query q;
     bool row = false;
@@ -40,7 +40,7 @@ static enum status find_user(struct sql *sql, enum query by, struct str value,
         st = sql_step(&q, &row, err);
     }
     if (row)
-        read_user(&q, a, out);
+        read_user_row(&q, a, out);
     else if (st == ST_OK)
         st = err_set(err, ST_NOT_FOUND, NULL, "no such user");
     sql_done(&q);
@@ -51,21 +51,21 @@ enum status sqlite_find_user(struct sql *sql, struct str user_id,
                              struct deadline d, struct arena *a,
                              struct user *out, struct err *err)
 {
-    return find_user(sql, Q_USER, user_id, d, a, out, err);
+    return query_user(sql, Q_USER, user_id, d, a, out, err);
 }
 
 enum status sqlite_user(struct records *r, struct str user_id,
                         struct deadline d, struct arena *a, struct user *out,
                         struct err *err)
 {
-    return find_user(sql_of(r), Q_USER, user_id, d, a, out, err);
+    return query_user(sql_of(r), Q_USER, user_id, d, a, out, err);
 }
 
 enum status sqlite_user_by_email(struct records *r, struct str email,
                                  struct deadline d, struct arena *a,
                                  struct user *out, struct err *err)
 {
-    return find_user(sql_of(r), Q_USER_BY_EMAIL, email, d, a, out, err);
+    return query_user(sql_of(r), Q_USER_BY_EMAIL, email, d, a, out, err);
 }
 
 enum status sqlite_ids_by_email(struct records *r, struct str email,
@@ -131,7 +131,7 @@ static enum status users_page(struct sql *sql, struct str after,
     while (st == ST_OK && row) {
         st = sql_step(&q, &row, err);
         if (st == ST_OK && row)
-            read_user(&q, a, &out->user[out->n++]);
+            read_user_row(&q, a, &out->user[out->n++]);
     }
     sql_done(&q);
     return st;

@@ -222,3 +222,12 @@ enum status spill_bucket(struct spill *s, int bucket, struct arena *a,
     spill_sort(out);
     return ST_OK;
 }
+
+size_t spill_group_end(const struct spill_items *items, size_t from)
+{
+    size_t to = from + 1;
+
+    while (to < items->n && str_eq(items->v[to].key, items->v[from].key))
+        to++;
+    return to;
+}

@@ -49,4 +49,9 @@ enum status spill_bucket(struct spill *s, int bucket, struct arena *a,
     What was added to it so far, in the arena.
  */
 
+size_t spill_group_end(const struct spill_items *items, size_t from);
+/*
+    Behind the last item that has the key of item `from`, the first of it.
+ */
+
 #endif

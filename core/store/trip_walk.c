@@ -2,12 +2,15 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include "base/clock.h"
 #include "base/memory.h"
 #include "store/sigv4.h"
 
 #define MARK_BEGIN '-' /* before a segment's position: not begun, */
 #define MARK_AT '@'    /* under way, */
 #define MARK_END '.'   /* over */
+#define PAGE_TRIES 6
+#define PAGE_PAUSE_MS 1000
 #define PRINTED_MAX (3 * WALK_POSITION_MAX + 1)
 
 struct walk_segment {
@@ -210,4 +213,12 @@ enum status trip_walk_resume(struct str printed, struct trip_walk **out,
     }
     w->segments = n;
     return ST_OK;
+}
+
+bool trip_walk_again(int *tries, enum status st)
+{
+    if ((st != ST_UNAVAILABLE && st != ST_TIMEOUT) || ++*tries == PAGE_TRIES)
+        return false;
+    clock_sleep_ms(PAGE_PAUSE_MS << (*tries - 1));
+    return true;
 }

@@ -47,6 +47,13 @@ enum status trip_walk_resume(struct str printed, struct trip_walk **out,
     ST_BAD_REQUEST for a text that cannot be one.
  */
 
+bool trip_walk_again(int *tries, enum status st);
+/*
+    Whether a page that ended so is to be asked for once more, after a pause:
+    the store was not there. At most five times, with pauses of 1, 2, 4, 8 and
+    16 seconds. *tries begins as 0 for each page.
+ */
+
 /* ---- for the stores ---- */
 
 int trip_walk_segments(const struct trip_walk *w);
