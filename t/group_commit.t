@@ -100,7 +100,7 @@ with harness.Stack(workers=8, kind="dir") as s:
     with subtest("nor one that cannot be stored"):
         bad = batch_of(20)
         post(s, bad)
-        s.stores.change_trip(bad["trip_id"], status="nonsense")
+        s.stores.change_trip(bad["trip_id"], revision=2**53)
         with held(s, "group.taken", post, s, batch_of(21)):
             calls = [Background(post, s, b)
                      for b in (batch_of(22), dict(bad, batch_number=2), batch_of(23))]
