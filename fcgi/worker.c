@@ -294,6 +294,18 @@ static bool serve_new(struct worker *w)
     return true;
 }
 
+static void take_new(struct worker *w)
+{
+    int fd = accept_now(w);
+
+    w->queue = fd >= 0;
+    if (fd < 0)
+        return;
+    request_limits(fd, w->process->conf->server_request_timeout);
+    if (!kept_add(w->kept, fd))
+        conn_end(w, fd);
+}
+
 /* What other workers had no time for; some is left to those who come next. */
 static void take_over(struct worker *w)
 {
@@ -355,9 +367,12 @@ static void serve_ready(struct worker *w, const struct epoll_event *event,
         kept += event[i].data.u64 > CHANNEL;
     }
     /* First what only we may have been woken for: of the kept ones those that
-     * wait for too long get away (kept.h). */
+     * wait for too long get away (kept.h). When it is their turn, the new one
+     * waits among them: at the listening socket nobody else would see it. */
     if (w->queue && !(long_queue && kept && w->new_last))
         serve_new(w);
+    else if (w->queue)
+        take_new(w);
     for (int i = 0; i < n; i++)
         /* An end is nobody's turn: each new one may become such an end. */
         if (event[i].data.u64 > CHANNEL && serve_kept(w, event[i].data.u64) &&
@@ -378,6 +393,10 @@ static void work_wait(struct worker *w)
 
     assert(n >= 0 || errno == EINTR);
     scoreboard_alive(w->process->board, w->process->slot);
+    /* After a while also what somebody else was woken for. */
+    w->queue = w->queue || n == 0;
+    if (n == 0)
+        take_over(w);
     serve_ready(w, event, n);
 }
 
