@@ -98,7 +98,7 @@ static bool read_chars(const struct column *col, struct json v, struct arena *a,
 
 /* Microseconds of a year are beyond 2^53 before 1685 and from 2255 on, and are
  * written as they are: to the digit, then. */
-static bool read_time(struct json v, int64_t *out)
+static bool cell_time(struct json v, int64_t *out)
 {
     *out = TIME_NONE;
     if (v.type == JSON_NULL || json_int(v, out))
@@ -121,7 +121,7 @@ static bool read_cell(const struct column *col, struct json v, struct arena *a,
     case CELL_WHOLE:
         return json_int(v, to);
     case CELL_TIME:
-        return read_time(v, to);
+        return cell_time(v, to);
     case CELL_REAL:
         return json_double(v, to);
     case CELL_FLAG:

@@ -28,7 +28,7 @@ static void put_never(struct json_out *o, const char *key_name)
     json_end_object(o);
 }
 
-static void put_key(struct json_out *o, const char *member, const char *name)
+static void tried_key(struct json_out *o, const char *member, const char *name)
 {
     json_begin_object(o, member);
     ddb_put_s(o, name, STR_LIT(KEY));
@@ -41,7 +41,7 @@ static void put_batch_get(struct json_out *o, const char *table,
     json_begin_object(o, "RequestItems");
     json_begin_object(o, table);
     json_begin_array(o, "Keys");
-    put_key(o, NULL, key_name);
+    tried_key(o, NULL, key_name);
     json_end_array(o);
     json_end_object(o);
     json_end_object(o);
@@ -83,9 +83,9 @@ static struct str try_body(const struct ddb_try *x, struct arena *a)
     if (strcmp(op, "Scan") == 0)
         json_put_int(&o, "Limit", 1);
     if (strcmp(op, "GetItem") == 0 || strcmp(op, "UpdateItem") == 0)
-        put_key(&o, "Key", x->key_name);
+        tried_key(&o, "Key", x->key_name);
     if (strcmp(op, "PutItem") == 0)
-        put_key(&o, "Item", x->key_name);
+        tried_key(&o, "Item", x->key_name);
     if (strcmp(op, "UpdateItem") == 0 || strcmp(op, "PutItem") == 0)
         put_never(&o, x->key_name);
     json_end_object(&o);

@@ -24,7 +24,7 @@ static void read_beside(struct json item, struct arena *a, struct trip *out)
 }
 
 /* Others count as they like, but as many keys are asked for. */
-static void read_count(struct json item, const char *name, int64_t *out)
+static void item_count(struct json item, const char *name, int64_t *out)
 {
     int64_t n;
 
@@ -33,7 +33,7 @@ static void read_count(struct json item, const char *name, int64_t *out)
 }
 
 /* Only this service writes it: none is 0, and one that cannot be is spoilt. */
-static bool read_revision(struct json item, int64_t *out)
+static bool item_revision(struct json item, int64_t *out)
 {
     return json_member(item, "revision").type == JSON_NONE ||
            (ddb_int(item, "revision", out) && *out >= 0 &&
@@ -60,9 +60,9 @@ enum status dynamodb_read_trip(struct json item, struct arena *a,
         .by_service = str_is(ddb_str(item, "finalized_by", a), BY_SERVICE),
         .claimed_batches = -1,
     };
-    read_count(item, "total_batches", &out->total_batches);
-    read_count(item, "highest_batch", &out->highest_batch);
-    read_count(item, "claimed_batches", &out->claimed_batches);
+    item_count(item, "total_batches", &out->total_batches);
+    item_count(item, "highest_batch", &out->highest_batch);
+    item_count(item, "claimed_batches", &out->claimed_batches);
     (void)ddb_int(item, "stored_deltas", &out->stored.deltas);
     (void)ddb_int(item, "stored_bytes", &out->stored.bytes);
     read_beside(item, a, out);
@@ -70,7 +70,7 @@ enum status dynamodb_read_trip(struct json item, struct arena *a,
     if (why.st != ST_OK)
         return err_set(err, ST_CORRUPT, NULL, "trip %.*s: %s",
                        STR_ARG(out->trip_id), why.text);
-    if (read_revision(item, &out->revision))
+    if (item_revision(item, &out->revision))
         return ST_OK;
     return err_set(err, ST_CORRUPT, NULL, "trip %.*s has revision %.*s",
                    STR_ARG(out->trip_id),
