@@ -153,19 +153,19 @@ with harness.Stack(hosts=2, workers=3, proxy=True, settings={
 
     with subtest("records that cannot be read fail no answer that is cached"):
         s.redis("FLUSHALL")
-        first = one.get(PATH)
+        first = one.get(BY_ID)
         outlive()
         before = checks(s)
         with s.stores.records_away():
-            r = one.get(PATH)
+            r = one.get(BY_ID)
             is_((r.status, r.body), (200, first.body), "the copy")
-            is_(one.get(PATH, {"If-None-Match": first.header("ETag")}).status,
+            is_(one.get(BY_ID, {"If-None-Match": first.header("ETag")}).status,
                 304, "who has it is told so")
         ok(checks(s)[2] > before[2], "counted")
         ok("event=user_unchecked" in one.log(), "and logged, with its cause")
         before = checks(s)
         harness.wait_for("the record to be read again", lambda: (
-            one.get(PATH).status == 200 and checks(s)[0] > before[0]))
+            one.get(BY_ID).status == 200 and checks(s)[0] > before[0]))
         s.redis("FLUSHALL")
         with s.stores.records_away():
             is_(one.get(PATH).status, 503, "what is not cached is not invented")
