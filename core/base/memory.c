@@ -1,6 +1,7 @@
 #include "base/memory.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 #include "base/log.h"
 
 static void (*last_words)(void);
@@ -19,4 +20,14 @@ void memory_out(void)
     if (say)
         say();
     abort();
+}
+
+void *memory_shared(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (p == MAP_FAILED)
+        memory_out();
+    return p;
 }

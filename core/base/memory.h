@@ -10,6 +10,8 @@
 #ifndef DG_BASE_MEMORY_H
 #define DG_BASE_MEMORY_H
 
+#include <stddef.h>
+
 _Noreturn void memory_out(void);
 static inline void memory_check(const void *p)
 {
@@ -19,6 +21,12 @@ static inline void memory_check(const void *p)
 /*
     p is what malloc gave: NULL ends the process; memory_out for what a library
     said.
+ */
+
+void *memory_shared(size_t size);
+/*
+    Zeroed, for this process and all that it forks from now on, until the last
+    of them ends. As above when there is none.
  */
 
 void memory_last_words(void (*say)(void));

@@ -1,11 +1,10 @@
 #include "base/once.h"
 
-#include <assert.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
 #include "base/digest.h"
+#include "base/memory.h"
 
 /* The beginnings of hashes. */
 #define ROWS 1024
@@ -19,11 +18,8 @@ static struct once_row *rows;
 
 void once_share(void)
 {
-    if (rows)
-        return;
-    rows = mmap(NULL, ROWS * sizeof *rows, PROT_READ | PROT_WRITE,
-                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert(rows != MAP_FAILED);
+    if (!rows)
+        rows = memory_shared(ROWS * sizeof *rows);
 }
 
 /* Another process may take the same place, for the same or for something else,

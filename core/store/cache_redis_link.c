@@ -1,12 +1,11 @@
 #include "store/cache_redis_link.h"
 
-#include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <hiredis/hiredis.h>
 #include "base/log.h"
+#include "base/memory.h"
 #include "store/cache_redis_conn.h"
 #include "store/cache_redis_probe.h"
 #include "store/cache_redis_refusal.h"
@@ -21,11 +20,8 @@ static struct link_refusal *shared_refusal;
 
 void redis_link_share(void)
 {
-    if (shared_refusal)
-        return;
-    shared_refusal = mmap(NULL, sizeof *shared_refusal, PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert(shared_refusal != MAP_FAILED);
+    if (!shared_refusal)
+        shared_refusal = memory_shared(sizeof *shared_refusal);
 }
 
 void redis_link_begin(struct redis_link *l)

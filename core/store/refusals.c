@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include "base/clock.h"
+#include "base/memory.h"
 #include "store/aws_verdict.h"
 
 /* When, in ms, and what, in one word each, so that no reader sees half of one.
@@ -22,11 +22,8 @@ static bool only_trying;
 
 void refusals_share(void)
 {
-    if (refusals)
-        return;
-    refusals = mmap(NULL, sizeof *refusals, PROT_READ | PROT_WRITE,
-                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert(refusals != MAP_FAILED);
+    if (!refusals)
+        refusals = memory_shared(sizeof *refusals);
 }
 
 void refusals_trying(bool trying)
