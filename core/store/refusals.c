@@ -45,14 +45,6 @@ static void refusal_change(enum right r, uint64_t word)
     atomic_fetch_add(&refusals->standing, (word != 0) - (was != 0));
 }
 
-/* What says neither: the store is away, or was asked for nothing of that kind.
- */
-static bool is_answer(enum status st)
-{
-    return st == ST_OK || st == ST_NOT_FOUND || st == ST_PRECONDITION ||
-           st == ST_BUSY;
-}
-
 void refusal_note(enum right r, enum status st, const struct aws_reply *reply)
 {
     uint64_t what = (uint64_t)aws_fault_number(reply->fault);
@@ -64,7 +56,7 @@ void refusal_note(enum right r, enum status st, const struct aws_reply *reply)
         what = WHAT_HTTP + (uint64_t)reply->code;
     if (st == ST_DENIED)
         refusal_change(r, (uint64_t)clock_wall_us() / 1000 << WHAT_BITS | what);
-    else if (is_answer(st) && refusals_any())
+    else if (right_shown(st) && refusals_any())
         refusal_change(r, 0);
 }
 

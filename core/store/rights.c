@@ -34,32 +34,19 @@ const char *right_place_text(enum right_place place)
     return places[place];
 }
 
+bool right_shown(enum status st)
+{
+    return st == ST_OK || st == ST_NOT_FOUND || st == ST_PRECONDITION ||
+           st == ST_BUSY;
+}
+
 void tried_end(struct tried *t, enum status st, const struct err *err)
 {
-    switch (st) {
-    case ST_OK:
-    case ST_NOT_FOUND:
-    case ST_PRECONDITION:
-    case ST_BUSY:
+    if (right_shown(st))
         *t = (struct tried){.found = FOUND_THERE};
-        break;
-    case ST_DENIED:
-        *t = (struct tried){FOUND_REFUSED, *err};
-        break;
-    case ST_UNAVAILABLE:
-    case ST_TIMEOUT:
-    case ST_CORRUPT:
-    case ST_INTERNAL:
-    case ST_BAD_REQUEST:
-    case ST_NO_METHOD:
-    case ST_NOT_ACCEPTABLE:
-    case ST_NOT_OWNER:
-    case ST_TOO_LARGE:
-    case ST_GONE_CLIENT:
-    case ST_COUNT:
-        *t = (struct tried){FOUND_UNTOLD, *err};
-        break;
-    }
+    else
+        *t = (struct tried){st == ST_DENIED ? FOUND_REFUSED : FOUND_UNTOLD,
+                            *err};
 }
 
 const struct tried *tried_worst(const struct tried t[RIGHTS],

@@ -57,11 +57,15 @@ struct tried {
     struct err err;
 };
 
+bool right_shown(enum status st);
+/*
+    Whether a call that ended so had its right: ST_OK, and what a service says
+    only to who may (there is nothing, the condition does not hold, another
+    writer interfered).
+ */
 void tried_end(struct tried *t, enum status st, const struct err *err);
 /*
-    By what the call returned: a refusal is ST_DENIED; ST_OK and what a service
-    says only to who may (there is nothing, the condition does not hold, another
-    writer interfered) are the right.
+    By what the call returned: a refusal is ST_DENIED.
  */
 
 const struct tried *tried_worst(const struct tried t[RIGHTS],
