@@ -43,37 +43,32 @@ static const char SET_TOKEN[] =
     "end\n"
     "return t";
 
-/* KEYS token, head; ARGV token, head's text, its ms, the token's ms. */
+/*
+ * KEYS token, head, views; ARGV token, head's text, its ms, the token's ms, the
+ * variant, how many chosen ones are kept (0: it is none). Of those that have
+ * expired the names stay until they are the oldest. The others' keys are the
+ * head's with another name, so they lie in the same slot. The list first: a
+ * head that stood in no list would count for nothing.
+ */
 static const char COMMIT[] =
     "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"
-    "redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])\n"
-    "redis.call('PEXPIRE', KEYS[1], ARGV[4])\n"
-    "return 1";
-
-/*
- * The same of a chosen variant. KEYS token, head, views; ARGV token, head's
- * text, its ms, the token's ms, the variant, how many are kept. Of those that
- * have expired the names stay until they are the oldest. The others' keys are
- * the head's with another name, so they lie in the same slot. The list first:
- * a head that stood in no list would count for nothing.
- */
-static const char COMMIT_CHOSEN[] =
-    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"
-    "local was, names, n = redis.pcall('GET', KEYS[3]), {ARGV[5]}, 1\n"
-    "local front, over = string.sub(KEYS[2], 1, -1 - #ARGV[5]), {}\n"
-    "if type(was) ~= 'string' then was = '' end\n"
-    "for name in string.gmatch(was, '%w+') do\n"
-    "  if name ~= ARGV[5] then\n"
-    "    n = n + 1\n"
-    "    if n <= tonumber(ARGV[6]) then\n"
-    "      names[n] = name\n"
-    "    else\n"
-    "      over[#over + 1] = front .. name\n"
+    "if ARGV[6] ~= '0' then\n"
+    "  local was, names, n = redis.pcall('GET', KEYS[3]), {ARGV[5]}, 1\n"
+    "  local front, over = string.sub(KEYS[2], 1, -1 - #ARGV[5]), {}\n"
+    "  if type(was) ~= 'string' then was = '' end\n"
+    "  for name in string.gmatch(was, '%w+') do\n"
+    "    if name ~= ARGV[5] then\n"
+    "      n = n + 1\n"
+    "      if n <= tonumber(ARGV[6]) then\n"
+    "        names[n] = name\n"
+    "      else\n"
+    "        over[#over + 1] = front .. name\n"
+    "      end\n"
     "    end\n"
     "  end\n"
+    "  redis.call('SET', KEYS[3], table.concat(names, ' '), 'PX', ARGV[4])\n"
+    "  for _, key in ipairs(over) do redis.call('DEL', key) end\n"
     "end\n"
-    "redis.call('SET', KEYS[3], table.concat(names, ' '), 'PX', ARGV[4])\n"
-    "for _, key in ipairs(over) do redis.call('DEL', key) end\n"
     "redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])\n"
     "redis.call('PEXPIRE', KEYS[1], ARGV[4])\n"
     "return 1";
@@ -367,20 +362,16 @@ static enum status store_head(struct cache_redis *c, struct str user_id,
                               struct deadline d, struct err *err)
 {
     struct word tk, hk, vk, left, keep, views;
-    struct str token = token_key(&tk, user_id);
-    struct str head = entry_key(&hk, user_id, variant);
-    const struct link_command *plain = LINK_COMMAND(
-        LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"), STR_LIT(COMMIT), STR_LIT("2"),
-        token, head, str_of(t->z), text, word_number(&left, left_ms),
-        word_number(&keep, token_ms(c)));
-    const struct link_command *choice = LINK_COMMAND(
-        LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"), STR_LIT(COMMIT_CHOSEN),
-        STR_LIT("3"), token, head, views_key(&vk, user_id), str_of(t->z), text,
-        word_number(&left, left_ms), word_number(&keep, token_ms(c)), variant,
-        word_number(&views, c->views));
     long long stored;
-    enum status st =
-        redis_link_number(&c->link, chosen ? choice : plain, d, &stored, err);
+    enum status st = redis_link_number(
+        &c->link,
+        LINK_COMMAND(LINK_PATIENT, LINK_ANY, STR_LIT("EVAL"), STR_LIT(COMMIT),
+                     STR_LIT("3"), token_key(&tk, user_id),
+                     entry_key(&hk, user_id, variant), views_key(&vk, user_id),
+                     str_of(t->z), text, word_number(&left, left_ms),
+                     word_number(&keep, token_ms(c)), variant,
+                     word_number(&views, chosen ? c->views : 0)),
+        d, &stored, err);
 
     if (!st && !stored)
         st = err_set(err, ST_PRECONDITION, NULL,
