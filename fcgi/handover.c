@@ -46,44 +46,31 @@ void handover_close(struct handover_channel *c)
     *c = (struct handover_channel){-1, -1};
 }
 
-static bool sent(int channel, const struct msghdr *m)
+/* With these descriptors, which stay the sender's own as well. Never waits. */
+static bool message_send(int channel, void *text, size_t size, const int *fd,
+                         size_t n)
 {
-    ssize_t n;
-
-    do
-        n = sendmsg(channel, m, MSG_DONTWAIT | MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
-    return n >= 0;
-}
-
-enum status handover_give(const struct handover_channel *c,
-                          const struct handover *h, struct err *err)
-{
-    struct message text = {
-        .at = h->rest.at, .end = h->rest.end, .keep = h->keep};
-    struct iovec part = {&text, sizeof text};
+    struct iovec part = {text, size};
     union control control = {0};
     struct msghdr m = {.msg_iov = &part,
                        .msg_iovlen = 1,
                        .msg_control = &control,
-                       .msg_controllen = sizeof control};
+                       .msg_controllen = CMSG_SPACE(n * sizeof *fd)};
     struct cmsghdr *head = CMSG_FIRSTHDR(&m);
-    const int fd[FDS] = {h->conn, h->rest.fd};
-    struct pollfd room = {.fd = c->give, .events = POLLOUT};
+    ssize_t sent;
 
-    snprintf(text.request_id, sizeof text.request_id, "%s", h->request_id);
+    assert(n <= FDS);
     head->cmsg_level = SOL_SOCKET;
     head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(head), fd, sizeof fd);
-    if (sent(c->give, &m) ||
-        (errno == EAGAIN && poll(&room, 1, GIVE_MS) > 0 && sent(c->give, &m)))
-        return ST_OK;
-    return err_set(err, ST_UNAVAILABLE, "not_handed_over",
-                   "the sender does not take an answer's rest: %m");
+    head->cmsg_len = CMSG_LEN(n * sizeof *fd);
+    memcpy(CMSG_DATA(head), fd, n * sizeof *fd);
+    do
+        sent = sendmsg(channel, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent >= 0;
 }
 
-/* How many of them came, in fd[]. */
+/* How many descriptors came, in fd[]. */
 static size_t fds_of(struct msghdr *m, int fd[FDS])
 {
     struct cmsghdr *head = CMSG_FIRSTHDR(m);
@@ -98,14 +85,52 @@ static size_t fds_of(struct msghdr *m, int fd[FDS])
     return n;
 }
 
-/* False: this process has no room for the descriptors, and the kernel has let
- * go of what did not fit. */
-static bool understood(struct msghdr *m, const struct message *text,
+/* The next one; false: there is none. *n: how many descriptors this process had
+ * room for; the kernel has let go of the others. Never waits. */
+static bool message_take(int channel, void *text, size_t size, int fd[FDS],
+                         size_t *n)
+{
+    struct iovec part = {text, size};
+    union control control;
+    struct msghdr m = {.msg_iov = &part,
+                       .msg_iovlen = 1,
+                       .msg_control = &control,
+                       .msg_controllen = sizeof control};
+    ssize_t got;
+
+    do
+        got = recvmsg(channel, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got <= 0)
+        return false;
+    assert((size_t)got == size); /* only our own processes have the channel */
+    *n = fds_of(&m, fd);
+    return true;
+}
+
+/* ---- answers' rests ---- */
+
+enum status handover_give(const struct handover_channel *c,
+                          const struct handover *h, struct err *err)
+{
+    struct message text = {
+        .at = h->rest.at, .end = h->rest.end, .keep = h->keep};
+    const int fd[FDS] = {h->conn, h->rest.fd};
+    struct pollfd room = {.fd = c->give, .events = POLLOUT};
+
+    snprintf(text.request_id, sizeof text.request_id, "%s", h->request_id);
+    if (message_send(c->give, &text, sizeof text, fd, FDS) ||
+        (errno == EAGAIN && poll(&room, 1, GIVE_MS) > 0 &&
+         message_send(c->give, &text, sizeof text, fd, FDS)))
+        return ST_OK;
+    return err_set(err, ST_UNAVAILABLE, "not_handed_over",
+                   "the sender does not take an answer's rest: %m");
+}
+
+/* False: this process has no room for the descriptors. */
+static bool understood(const struct message *text, const int fd[FDS], size_t n,
                        struct handover *out)
 {
-    int fd[FDS];
-    size_t n = fds_of(m, fd);
-
     if (n < FDS) {
         while (n)
             close(fd[--n]);
@@ -125,24 +150,14 @@ static bool understood(struct msghdr *m, const struct message *text,
 
 bool handover_take(const struct handover_channel *c, struct handover *out)
 {
-    for (;;) {
-        struct message text;
-        struct iovec part = {&text, sizeof text};
-        union control control;
-        struct msghdr m = {.msg_iov = &part,
-                           .msg_iovlen = 1,
-                           .msg_control = &control,
-                           .msg_controllen = sizeof control};
-        ssize_t n = recvmsg(c->take, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct message text;
+    int fd[FDS];
+    size_t n;
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        assert(n == sizeof text); /* only our own processes have the channel */
-        if (understood(&m, &text, out))
+    while (message_take(c->take, &text, sizeof text, fd, &n))
+        if (understood(&text, fd, n, out))
             return true;
-    }
+    return false;
 }
 
 /* ---- kept connections ---- */
@@ -150,43 +165,23 @@ bool handover_take(const struct handover_channel *c, struct handover *out)
 bool handover_give_conn(const struct handover_channel *c, int conn)
 {
     char byte = 0;
-    struct iovec part = {&byte, 1};
-    union control control = {0};
-    struct msghdr m = {.msg_iov = &part,
-                       .msg_iovlen = 1,
-                       .msg_control = &control,
-                       .msg_controllen = CMSG_SPACE(sizeof conn)};
-    struct cmsghdr *head = CMSG_FIRSTHDR(&m);
 
-    head->cmsg_level = SOL_SOCKET;
-    head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(sizeof conn);
-    memcpy(CMSG_DATA(head), &conn, sizeof conn);
-    return c->give >= 0 && sent(c->give, &m);
+    return c->give >= 0 && message_send(c->give, &byte, sizeof byte, &conn, 1);
 }
 
 int handover_take_conn(const struct handover_channel *c)
 {
-    for (;;) {
-        char byte;
-        int fd[FDS];
-        struct iovec part = {&byte, 1};
-        union control control;
-        struct msghdr m = {.msg_iov = &part,
-                           .msg_iovlen = 1,
-                           .msg_control = &control,
-                           .msg_controllen = sizeof control};
-        ssize_t n = recvmsg(c->take, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    char byte;
+    int fd[FDS];
+    size_t n;
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        if (fds_of(&m, fd) == 1)
+    while (message_take(c->take, &byte, sizeof byte, fd, &n)) {
+        if (n == 1)
             return fd[0];
         log_line(LOG_ERROR, "connection_lost",
                  "text=\"no descriptor left for a kept connection\"");
     }
+    return -1;
 }
 
 void handover_shut(const struct handover_channel *c)
