@@ -279,29 +279,32 @@ static void end_left(struct worker *w)
     }
 }
 
-/* One of those that wait at the listening socket; false: nobody does. */
-static bool serve_new(struct worker *w)
+/* One of those that wait at the listening socket; -1: nobody does. */
+static int conn_new(struct worker *w)
 {
     int fd = accept_now(w);
 
     w->queue = fd >= 0;
+    if (fd >= 0)
+        request_limits(fd, w->process->conf->server_request_timeout);
+    return fd;
+}
+
+static bool serve_new(struct worker *w)
+{
+    int fd = conn_new(w);
+
     if (fd < 0)
         return false;
-    request_limits(fd, w->process->conf->server_request_timeout);
     serve_one(w, fd);
     w->new_last = true;
     end_left(w);
     return true;
 }
 
-static void take_new(struct worker *w)
+/* It has no request yet, or one that waits for its turn. */
+static void conn_keep(struct worker *w, int fd)
 {
-    int fd = accept_now(w);
-
-    w->queue = fd >= 0;
-    if (fd < 0)
-        return;
-    request_limits(fd, w->process->conf->server_request_timeout);
     if (!kept_add(w->kept, fd))
         conn_end(w, fd);
 }
@@ -315,8 +318,7 @@ static void take_over(struct worker *w)
         if (fd < 0)
             return;
         request_limits(fd, w->process->conf->server_request_timeout);
-        if (!kept_add(w->kept, fd))
-            conn_end(w, fd);
+        conn_keep(w, fd);
     }
 }
 
@@ -358,7 +360,7 @@ static void serve_ready(struct worker *w, const struct epoll_event *event,
                         int n)
 {
     bool long_queue = w->queue;
-    int kept = 0;
+    int kept = 0, fd;
 
     for (int i = 0; i < n; i++) {
         if (event[i].data.u64 == CHANNEL)
@@ -371,8 +373,8 @@ static void serve_ready(struct worker *w, const struct epoll_event *event,
      * waits among them: at the listening socket nobody else would see it. */
     if (w->queue && !(long_queue && kept && w->new_last))
         serve_new(w);
-    else if (w->queue)
-        take_new(w);
+    else if (w->queue && (fd = conn_new(w)) >= 0)
+        conn_keep(w, fd);
     for (int i = 0; i < n; i++)
         /* An end is nobody's turn: each new one may become such an end. */
         if (event[i].data.u64 > CHANNEL && serve_kept(w, event[i].data.u64) &&
@@ -393,10 +395,10 @@ static void work_wait(struct worker *w)
 
     assert(n >= 0 || errno == EINTR);
     scoreboard_alive(w->process->board, w->process->slot);
-    /* After a while also what somebody else was woken for. */
-    w->queue = w->queue || n == 0;
-    if (n == 0)
+    if (n == 0) { /* after a while also what somebody else was woken for */
+        w->queue = true;
         take_over(w);
+    }
     serve_ready(w, event, n);
 }
 
