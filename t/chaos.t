@@ -7,30 +7,24 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import stores
-import tap
+import own_disk
 
-# A file system of this test's own, which nobody else sees.
-if "DG_DISK" not in os.environ:
-    os.environ["DG_DISK"] = "1"
-    os.execvp("unshare", ["unshare", "-m" if os.geteuid() == 0 else "-rm",
-                          sys.executable, *sys.argv])
+own_disk.alone()
 
 import client
 import copies
 import harness
+import stores
 import trips
 from crowd import Crowd
 from faultproxy import silence
 from process import wait_for
-from tap import is_, note, ok, subtest
+from tap import done, is_, note, ok, subtest
 
 LONG = os.environ.get("DG_CHAOS") == "long"
 LASTS_S = 5 if LONG else 1.5
@@ -215,14 +209,7 @@ def all_of_it():
             is_(s.driver(user_id=trips.USER).status, 200, "the large one, too")
 
 
-place = tempfile.mkdtemp(prefix="dg-chaos-")
-if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", place],
-                  capture_output=True).returncode:
-    os.rmdir(place)
-    tap.skip("no file system can be mounted here")
-    tap.done()
-os.environ["TMPDIR"] = place
+place = own_disk.mount(DISK)
 all_of_it()
-subprocess.run(["umount", place], check=True)
-os.rmdir(place)
-tap.done()
+own_disk.unmount(place)
+done()

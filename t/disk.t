@@ -4,17 +4,11 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import tap
+import own_disk
 
-# A file system of this test's own, which nobody else sees.
-if "DG_DISK" not in os.environ:
-    os.environ["DG_DISK"] = "1"
-    os.execvp("unshare", ["unshare", "-m" if os.geteuid() == 0 else "-rm",
-                          sys.executable, *sys.argv])
+own_disk.alone()
 
 import json
-import subprocess
-import tempfile
 import time
 
 import client
@@ -30,13 +24,7 @@ SIZE = 96 * MB
 RESERVE = SIZE // 20
 PATH = "/analyze-driver" + client.query(user_id=trips.USER)
 
-place = tempfile.mkdtemp(prefix="dg-disk-")
-if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", place],
-                  capture_output=True).returncode:
-    os.rmdir(place)
-    tap.skip("no file system can be mounted here")
-    done()
-os.environ["TMPDIR"] = place
+place = own_disk.mount(SIZE)
 
 
 def left():
@@ -149,6 +137,5 @@ with harness.Stack({"maintenance.interval": "200ms"}, workers=2, kind="dir") as 
         ok(not seen["required"] and other in seen["message"], "with its reason")
         ok(meaning(s.get(PATH))["total_trips"] > 10, "and answers go on")
 
-subprocess.run(["umount", place], check=True)
-os.rmdir(place)
+own_disk.unmount(place)
 done()

@@ -40,32 +40,42 @@ def damaged(s):
 
 
 @contextlib.contextmanager
-def no_folder(s, user=BAD):
-    """A file where his folder was."""
+def folder_away(s, user):
+    """Its path, where something else may be made and removed again."""
     mine = os.path.join(s.stores.objects, "users", user)
     os.rename(mine, mine + ".kept")
-    with open(mine, "w", encoding="ascii"):
-        pass
     try:
-        yield
+        yield mine
     finally:
-        os.unlink(mine)
         os.rename(mine + ".kept", mine)
+
+
+def empty_file(path):
+    with open(path, "w", encoding="ascii"):
+        pass
+
+
+@contextlib.contextmanager
+def no_folder(s, user=BAD):
+    """A file where his folder was."""
+    with folder_away(s, user) as mine:
+        empty_file(mine)
+        try:
+            yield
+        finally:
+            os.unlink(mine)
 
 
 @contextlib.contextmanager
 def no_trips(s):
     """A folder in which only a file is, where that of his trips was."""
-    mine = os.path.join(s.stores.objects, "users", BAD)
-    os.rename(mine, mine + ".kept")
-    os.mkdir(mine)
-    with open(mine + "/trips", "w", encoding="ascii"):
-        pass
-    try:
-        yield
-    finally:
-        shutil.rmtree(mine)
-        os.rename(mine + ".kept", mine)
+    with folder_away(s, BAD) as mine:
+        os.mkdir(mine)
+        empty_file(mine + "/trips")
+        try:
+            yield
+        finally:
+            shutil.rmtree(mine)
 
 
 @contextlib.contextmanager
