@@ -66,6 +66,32 @@ def while_one_is_busy():
         wait_for("none to be kept", lambda: gauge(d) == 0)
 
 
+def nobody_is_left():
+    """While some work long, whoever comes has a worker as long as one is free, by a kept
+    connection or a new one."""
+    with Daemon(workers=8) as d:
+        def busy():
+            return sum(w["role"] == "worker" and w["state"] == "busy"
+                       for w in d.stats()["workers"])
+
+        slowest = 0
+        for _ in range(20):
+            conns = [kept(d)[0] for _ in range(3)]
+            d.fault(POINT + ".always", "hold")
+            conns += [fcgi.Connection(d.socket, keep=True) for _ in range(4)]
+            began = time.monotonic()
+            for c in conns[::-1]:
+                c.send("GET", "/healthz")
+            wait_for("all of them to be at work", lambda: busy() == len(conns))
+            slowest = max(slowest, time.monotonic() - began)
+            d.fault(POINT + ".go", "all")
+            is_([c.answer().status for c in conns], [200] * 7, "answered")
+            d.fault_clear()
+            for c in conns:
+                c.close()
+        ok(slowest < 5, f"at once ({slowest:.2f} s at most)")
+
+
 def shared():
     """Who has all gives some away, though nobody has to wait."""
     with Daemon(workers=2) as d:
@@ -172,7 +198,7 @@ def inherited_socket():
 
 
 build.need_faults()
-for test in (while_one_is_busy, shared, renewed_and_reloaded, written_before_the_end,
+for test in (while_one_is_busy, nobody_is_left, shared, renewed_and_reloaded, written_before_the_end,
              inherited_socket):
     with subtest(test.__name__):
         test()
