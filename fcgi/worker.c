@@ -410,13 +410,14 @@ static void leave_kept(struct worker *w)
 
     while (kept_give(w->kept))
         continue;
-    while ((fd = kept_pop(w->kept)) >= 0)
-        conn_end(w, fd);
     while (c->take >= 0 && handover_is_shut(c) &&
            (fd = handover_take_conn(c)) >= 0) {
         request_limits(fd, w->process->conf->server_request_timeout);
-        conn_end(w, fd);
+        conn_keep(w, fd);
     }
+    /* Also who is answered here waits for its next request once more. */
+    while ((fd = kept_pop(w->kept)) >= 0)
+        conn_end(w, fd);
 }
 
 static bool worker_goes_on(const struct worker *w, uint64_t end)

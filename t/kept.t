@@ -178,6 +178,28 @@ def written_before_the_end():
         idle.close()
 
 
+def given_away_before_the_end():
+    """What waits in the channel when the service ends is answered by who ends last."""
+    with Daemon(workers=1) as d:
+        c, _ = kept(d)
+        with fcgi.Connection(d.socket) as other:
+            d.fault(POINT, "hold")
+            other.send("GET", "/healthz")
+            d.fault_taken(POINT)
+            before = counted(d, "kept_handed_over")
+            c.send("GET", "/nowhere")
+            wait_for("it to be given away",
+                     lambda: counted(d, "kept_handed_over") > before)
+            d.send(signal.SIGTERM)
+            d.wait_line("event=stopping")
+            d.fault_go(POINT)
+            is_(other.answer().status, 200, "the one in hand")
+            is_(c.answer().status, 404, "the one that was given away")
+        is_(d.exit_code(), 0, "then it ends")
+        is_(c.sock.recv(1), b"", "and so does the connection")
+        c.close()
+
+
 def inherited_socket():
     """Of a socket that is not ours, too: nobody takes over what it kept."""
     folder_socket = socket.socket(socket.AF_UNIX)
@@ -198,8 +220,8 @@ def inherited_socket():
 
 
 build.need_faults()
-for test in (while_one_is_busy, nobody_is_left, shared, renewed_and_reloaded, written_before_the_end,
-             inherited_socket):
+for test in (while_one_is_busy, nobody_is_left, shared, renewed_and_reloaded,
+             written_before_the_end, given_away_before_the_end, inherited_socket):
     with subtest(test.__name__):
         test()
 tap.done()
