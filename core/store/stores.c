@@ -116,15 +116,22 @@ static void right_refused(struct err *err, enum right r, const struct tried *t)
             right_place_text(x->place), t->err.text);
 }
 
+/* Nothing more is asked of a store that does not answer; one that refuses may
+ * refuse only some. */
+static bool may_try(const struct store_state *s)
+{
+    return s->ok || s->err.st == ST_DENIED;
+}
+
 /* What lacks among the rights at these places decides for a store that else is
- * well. */
+ * well, and says which it is for one whose own check was refused. */
 static void state_by_rights(struct store_state *s, const struct tried *tried,
                             enum right_place from, enum right_place to)
 {
     enum right r;
     const struct tried *t = tried_worst(tried, from, to, WEIGHT_NEEDED, &r);
 
-    if (t && s->ok) {
+    if (t && may_try(s)) {
         s->ok = false;
         right_refused(&s->err, r, t);
     }
@@ -147,13 +154,6 @@ static void state_by_refusals(struct store_state *s, enum right_place from,
                     "the last %s on %s was refused: %s", x->action,
                     right_place_text(x->place), last.code);
     }
-}
-
-/* Nothing more is asked of a store that does not answer; one that refuses may
- * refuse only some. */
-static bool may_try(const struct store_state *s)
-{
-    return s->ok || s->err.st == ST_DENIED;
 }
 
 static void objects_state(struct stores *s, struct deadline d,
